@@ -1,0 +1,78 @@
+"""Who imports whom: spec and refimpl know nothing of each other, and spec knows nothing of JAX.
+
+The import contract in pyproject.toml says the same to import-linter. Here the rule is stricter, a
+list of what may be imported, and it also holds for what is imported at run time.
+"""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+MAY_IMPORT = {
+    "spec": {"spec", "numpy", "scipy", "hypothesis", "pytest", "_pytest", "rich", "jsonschema"},
+    "refimpl": {"refimpl", "jax"},
+}
+NEVER_LOADED = {
+    "spec": {"jax", "jaxlib", "refimpl", "brainstate"},
+    "refimpl": {"spec", "brainstate", "pytest", "hypothesis"},
+}
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The top-level package of every absolute import in a file, wherever in the file it stands."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.partition(".")[0]
+
+
+def loaded_after(statement: str) -> set[str]:
+    """Top-level packages that are loaded in a fresh interpreter after a statement."""
+    script = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    command = [sys.executable, "-c", script]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(result.stdout.split())
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_only_the_listed_packages_are_imported(package: str) -> None:
+    allowed = MAY_IMPORT[package] | sys.stdlib_module_names
+    assert modules(package)
+    strangers = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules(package)
+        for name in imported(path)
+        if name not in allowed
+    }
+    assert not strangers
+
+
+def test_importing_spec_is_light() -> None:
+    """`import spec` must stay quick, so it loads neither a test runner nor an implementation."""
+    loaded = loaded_after("import spec")
+    assert "spec" in loaded
+    assert not loaded & (NEVER_LOADED["spec"] | {"pytest", "_pytest", "hypothesis", "scipy"})
+
+
+@pytest.mark.parametrize("package", NEVER_LOADED)
+def test_no_module_loads_what_it_must_not_know(package: str) -> None:
+    """Not even indirectly, through another package that would import it."""
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in modules(package)
+        if path.stem not in {"__main__", "conftest"}
+    ]
+    loaded = loaded_after("\n".join(f"import {name}" for name in names))
+    assert package in loaded
+    assert not loaded & NEVER_LOADED[package]
