@@ -1,7 +1,7 @@
 """Derivatives that share no code with what they judge.
 
 The functions under differentiation are plain NumPy callables of one flat vector that return one
-flat vector; `flatten` and `flat_function` lead there from trees of arrays.
+flat vector; `flatten` leads there from trees of arrays, and back.
 
 ==================  =====================================================  ==================
 `complex_step`      Jacobian, exact to rounding, analytic programs only    n calls
@@ -29,7 +29,7 @@ from .differences import (
     wirtinger,
 )
 from .estimate import Array, Estimate, Function
-from .flat import Flat, Leaf, flat_function, flatten
+from .flat import Flat, Leaf, flatten
 from .judgement import Judgement, Verdict, judge
 
 __all__ = [
@@ -43,7 +43,6 @@ __all__ = [
     "central",
     "complex_step",
     "directional",
-    "flat_function",
     "flatten",
     "hessian_values",
     "holomorphic",

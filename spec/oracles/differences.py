@@ -29,14 +29,16 @@ SECOND_STEP = 2.0**-7
 # the leading term is h^3 f''''/2 = 5e-10 f''''.
 KINK_LIMIT = 1e-6
 
-_FIRST_6 = np.array([-1, 9, -45, 0, 45, -9, 1]) / 60
-_FIRST_4 = np.array([0, 1, -8, 0, 8, -1, 0]) / 12
-_SECOND_6 = np.array([2, -27, 270, -490, 270, -27, 2]) / 180
-_SECOND_4 = np.array([0, -1, 16, -30, 16, -1, 0]) / 12
-_RIGHT_SLOPE = np.array([0, 0, 0, -11, 18, -9, 2]) / 6
-_RIGHT_CURVATURE = np.array([0, 0, 0, 2, -5, 4, -1])
-_SLOPE_GAP = _RIGHT_SLOPE + _RIGHT_SLOPE[::-1]
-_CURVATURE_GAP = _RIGHT_CURVATURE - _RIGHT_CURVATURE[::-1]
+# Weights of g_k - g_-k, and of g_k + g_-k - 2 g_0, for k = 1, 2, 3. Subtracting first makes the
+# derivative of a constant exactly zero.
+_FIRST_6 = np.array([45, -9, 1]) / 60
+_FIRST_4 = np.array([8, -1, 0]) / 12
+_SECOND_6 = np.array([270, -27, 2]) / 180
+_SECOND_4 = np.array([16, -1, 0]) / 12
+# The same weights give the gap between right and left slopes from the even part, and between
+# right and left curvatures from the odd part.
+_SLOPE_GAP = np.array([18, -9, 2]) / 6
+_CURVATURE_GAP = np.array([-5, 4, -1])
 
 
 def central(f: Function, x: ArrayLike, directions: ArrayLike | None = None) -> Estimate:
@@ -70,6 +72,8 @@ def central(f: Function, x: ArrayLike, directions: ArrayLike | None = None) -> E
 def directional(f: Function, x: ArrayLike, v: ArrayLike) -> Estimate:
     """Estimate the derivative of `f` at `x` along `v` with 7 calls, whatever the size of `x`."""
     direction = real_point(v, "v")
+    if direction.shape != np.shape(x):
+        raise ValueError(f"v has shape {direction.shape}; expected {np.shape(x)}")
     estimate = central(f, x, direction[:, None])
     return Estimate(estimate.value[:, 0], estimate.tol[:, 0])
 
@@ -158,9 +162,10 @@ def _slope(f: Function, point: Array, direction: Array, centre: Array) -> Estima
     size = _size(point, direction)
     values = _stencil(f, point, direction / (size or 1.0), centre, STEP)
     with np.errstate(all="ignore"):
-        value = _FIRST_6 @ values / STEP
-        embedded = 2 * np.abs(value - _FIRST_4 @ values / STEP)
-        tol = embedded + _noise(values, STEP) / STEP + _kink(values, value)
+        odd, even = _parts(values)
+        value = _FIRST_6 @ odd / STEP
+        embedded = 2 * np.abs(value - _FIRST_4 @ odd / STEP)
+        tol = embedded + _noise(values, STEP) / STEP + _kink(odd, even, value)
         return Estimate(size * value, size * tol)
 
 
@@ -168,10 +173,17 @@ def _curvature(f: Function, point: Array, direction: Array, centre: Array) -> Es
     size = _size(point, direction)
     values = _stencil(f, point, direction / (size or 1.0), centre, SECOND_STEP)
     with np.errstate(all="ignore"):
-        value = _SECOND_6 @ values / SECOND_STEP**2
-        embedded = 2 * np.abs(value - _SECOND_4 @ values / SECOND_STEP**2)
+        _, even = _parts(values)
+        value = _SECOND_6 @ even / SECOND_STEP**2
+        embedded = 2 * np.abs(value - _SECOND_4 @ even / SECOND_STEP**2)
         tol = embedded + _noise(values, SECOND_STEP) / SECOND_STEP**2
         return Estimate(size**2 * value, size**2 * tol)
+
+
+def _parts(values: Array) -> tuple[Array, Array]:
+    """g_k - g_-k and g_k + g_-k - 2 g_0 for k = 1, 2, 3."""
+    right, centre, left = values[4:], values[3], values[2::-1]
+    return right - left, (right - centre) + (left - centre)
 
 
 def _size(point: Array, direction: Array) -> float:
@@ -197,12 +209,12 @@ def _noise(values: Array, step: float) -> Array:
     return noise
 
 
-def _kink(values: Array, slope: Array) -> Array:
+def _kink(odd: Array, even: Array, slope: Array) -> Array:
     """What a kink exactly at the point adds to the tolerance.
 
     A symmetric stencil is consistent at every order around a kink in its centre, so D6 - D4 is
     blind to it. One-sided slopes see |a| and max at a tie, one-sided curvatures see relu(a)**2.
     """
-    gap = np.abs(_SLOPE_GAP @ values) / STEP + np.abs(_CURVATURE_GAP @ values) / STEP
+    gap = (np.abs(_SLOPE_GAP @ even) + np.abs(_CURVATURE_GAP @ odd)) / STEP
     kink: Array = np.where(gap > KINK_LIMIT * (1 + np.abs(slope)), gap, 0.0)
     return kink

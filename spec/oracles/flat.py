@@ -93,22 +93,6 @@ def flatten(tree: Any) -> Flat:
     return Flat(tree, vector, tuple(leaves))
 
 
-def flat_function(
-    f: Callable[..., Any], *args: Any, output: Callable[[Any], Any] | None = None
-) -> tuple[Callable[[Array], Array], Flat]:
-    """Turn `f(*args)` into a function of one vector, and return it with its arguments' `Flat`.
-
-    `output` picks the differentiated part of what `f` returns (default: all of it).
-    """
-    flat = flatten(args)
-
-    def vector_function(vector: Array) -> Array:
-        result = f(*flat.unflatten(vector))
-        return flatten(result if output is None else output(result)).vector
-
-    return vector_function, flat
-
-
 def _is_differentiable(leaf: Any) -> bool:
     if isinstance(leaf, (float, complex)):
         return True

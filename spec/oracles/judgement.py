@@ -11,9 +11,11 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .estimate import Array, Estimate
 
-# An oracle that is less certain than this decides nothing, and no error above this share of the
-# largest entry earns a pass.
+# An oracle that is less certain than this share of 1 + |D| decides nothing.
 WIDEST = 1e-4
+# No error above this share of the largest entry earns a pass, whatever the tolerance: an absolute
+# tolerance is no evidence that a small derivative is right.
+GRANTED = 1e-6
 # Rounding allowed to an implementation that computes in a shorter dtype, in units of that dtype's
 # eps times the largest entry. 2**13 eps is 9.8e-4 in float32; the worst of 2403 correct float32
 # gradients was off by 5e-4. For float64 the oracles' own tolerances contain it.
@@ -72,7 +74,7 @@ def judge(got: ArrayLike, *estimates: Estimate, dtype: DTypeLike = np.float64) -
     Judgement
         *fail*: an entry is outside a tolerance that is itself sharp. *inconclusive*: the oracles
         disagree, are wider than 1e-4 (1 + |D|), are not finite, or the error is excused by an
-        absolute tolerance alone, being more than 1e-4 of the largest entry (a gradient of 1e-14
+        absolute tolerance alone, being more than 1e-6 of the largest entry (a gradient of 1e-14
         against zero). *pass*: everything else.
     """
     if not estimates:
@@ -99,7 +101,7 @@ def _weigh(got: Array, estimates: tuple[Estimate, ...], eps: float) -> Judgement
     scales = [np.max(np.abs(e.value), where=np.isfinite(e.value), initial=0.0) for e in estimates]
     errors = np.stack([np.abs(got - e.value) for e in estimates])
     allowed = np.stack([e.tol + share * s for e, s in zip(estimates, scales, strict=True)])
-    relative = np.stack([np.broadcast_to(max(WIDEST, share) * s, got.shape) for s in scales])
+    relative = np.stack([np.broadcast_to(max(GRANTED, share) * s, got.shape) for s in scales])
 
     clash = np.any(
         [np.abs(a.value - b.value) > a.tol + b.tol for a, b in itertools.combinations(estimates, 2)]

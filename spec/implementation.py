@@ -1,0 +1,132 @@
+"""What a namespace under test must offer, and which names it lacks."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from spec.transforms import FAMILY
+
+NAMES: Final = (
+    "State",
+    "ParamState",
+    "nn.Module",
+    "graph.treefy_states",
+    *(f"random.{n}" for n in ("seed", "split_key", "normal", "uniform", "randn", "random")),
+    *(f"transform.{n}" for n in FAMILY),
+    *(f"transform.{n}" for n in ("vjp", "jvp", "GradientTransform", "StateFinder", "jit")),
+    *(
+        f"util.filter.{n}"
+        for n in (
+            "to_predicate", "OfType", "WithTag", "PathContains", "Any", "All", "Not",
+            "Everything", "Nothing",
+        )
+    ),
+)
+"""The adapter interface: every name that a rule may need, as a dotted path."""
+
+
+class Unusable(Exception):
+    """The module named on the command line cannot be checked; the message says why."""
+
+
+def lookup(namespace: Any, dotted: str) -> Any:
+    """The attribute at a dotted path.
+
+    Raises
+    ------
+    AttributeError
+        If any part is absent.
+    """
+    for part in dotted.split("."):
+        namespace = getattr(namespace, part)
+    return namespace
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An implementation under test.
+
+    Attributes
+    ----------
+    name : str
+        The module's name as the user gave it; scripts import it.
+    lib : namespace
+        The module, or any object with the same attributes.
+    """
+
+    name: str
+    lib: Any
+
+    @cached_property
+    def missing(self) -> frozenset[str]:
+        """The names of the interface that the implementation lacks."""
+        def absent(name: str) -> bool:
+            try:
+                return lookup(self.lib, name) is None
+            except AttributeError:
+                return True
+
+        return frozenset(name for name in NAMES if absent(name))
+
+    @property
+    def version(self) -> str:
+        """The module's own word on its version."""
+        return str(getattr(self.lib, "__version__", "unknown"))
+
+    @property
+    def arrays(self) -> str:
+        """The name of the array namespace; JAX's unless the module says otherwise."""
+        stated = getattr(self.lib, "array_namespace", "jax.numpy")
+        return stated if isinstance(stated, str) else str(stated.__name__)
+
+    @cached_property
+    def xp(self) -> Any:
+        """The array namespace."""
+        return importlib.import_module(self.arrays)
+
+    @property
+    def on_jax(self) -> bool:
+        """Whether the arrays are JAX's."""
+        return self.arrays == "jax.numpy"
+
+    def header(self) -> list[str]:
+        """The first lines of a script for this implementation."""
+        lines = [f"import {self.name} as lib"]
+        if self.on_jax:
+            return [*lines, "import jax, jax.numpy as jnp",
+                    "jax.config.update('jax_enable_x64', True)"]
+        return [*lines, f"import {self.arrays} as jnp"]
+
+
+def load(name: str) -> Subject:
+    """Import an implementation by module name and switch its arrays to double precision.
+
+    Raises
+    ------
+    Unusable
+        If the module cannot be imported, or offers none of the interface.
+    """
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        raise Unusable(f"cannot import {name!r}: {error}") from error
+    subject = Subject(name, module)
+    if len(subject.missing) == len(NAMES):
+        raise Unusable(f"module {name!r} offers none of the names of the interface, "
+                       f"for example {', '.join(NAMES[:3])}")
+    if subject.on_jax:
+        # An implementation may switch double precision off when it is imported, so only now.
+        jax = importlib.import_module("jax")
+        jax.config.update("jax_enable_x64", True)
+    return subject
+
+
+def loaded_versions() -> dict[str, str]:
+    """The versions of the packages that a result depends on, as far as they are loaded."""
+    names = ("numpy", "scipy", "hypothesis", "jax", "jaxlib")
+    loaded = {name: sys.modules[name] for name in names if name in sys.modules}
+    return {name: str(getattr(module, "__version__", "")) for name, module in loaded.items()}

@@ -1,0 +1,236 @@
+"""Running a case on an implementation, and judging one aspect of what came of it.
+
+Every aspect has a judge of its own (structure of the result, structure of a side, values,
+effects), so that a failure points at its cause.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from spec import matching, oracles, returns, trees
+from spec.cases import Case
+from spec.checks import Inconclusive, Violation, first_line
+from spec.implementation import Subject
+from spec.matching import Mismatch
+from spec.truth import Array, Slot, Truth, execute
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What an implementation did with a case.
+
+    Attributes
+    ----------
+    case, subject : Case, Subject
+        What was run on what.
+    result : object
+        What the call returned.
+    after : mapping
+        The value of every state after the call.
+    names : mapping
+        The names that the script defined.
+    """
+
+    case: Case
+    subject: Subject
+    result: Any
+    after: dict[str, Any]
+    names: dict[str, Any]
+
+    @cached_property
+    def truth(self) -> Truth:
+        """What the case must give."""
+        return truth(self.case, self.subject)
+
+    @cached_property
+    def parts(self) -> dict[str, Any]:
+        """The result taken apart by the row of the table.
+
+        Raises
+        ------
+        Inconclusive
+            If the result does not have the row's structure, which the RET rules judge.
+        """
+        try:
+            return returns.split(self.case.row.result, self.result)
+        except ValueError as error:
+            raise Inconclusive(f"the result cannot be read: {error}") from error
+
+
+def observe(case: Case, subject: Subject) -> Observation:
+    """Run a case on an implementation.
+
+    Raises
+    ------
+    Violation
+        If the script raises.
+    """
+    try:
+        names = execute(case.lines(), subject.lib, subject.xp)
+    except Exception as error:
+        message = f"{case.member} raised {type(error).__name__}: {first_line(error)}"
+        raise Violation(message) from error
+    after = {var.id: names[var.id].value for var in case.program.states}
+    return Observation(case, subject, names["result"], after, names)
+
+
+def truth(case: Case, subject: Subject) -> Truth:
+    """What a case must give, with the implementation's own random numbers replayed."""
+    draws: list[Array] = []
+    if case.program.seed is not None:
+        subject.lib.random.seed(case.program.seed)
+        draws = [np.asarray(subject.lib.random.normal(size=s)) for s in case.program.draws]
+    return Truth(case, draws)
+
+
+def place_of(row: returns.Row, part: str) -> str:
+    """Source to append to ``result`` to reach a part, for example ``[0][1]``."""
+    def find(structure: returns.Structure) -> str | None:
+        if isinstance(structure, str):
+            return "" if structure == part else None
+        for index, item in enumerate(structure):
+            rest = find(item)
+            if rest is not None:
+                return f"[{index}]{rest}"
+        return None
+
+    return find(row.result) or ""
+
+
+def judge_row(seen: Observation) -> None:
+    """The result has the row's structure, and every part stands in its own place."""
+    row = seen.case.row
+    try:
+        parts = returns.split(row.result, seen.result)
+    except ValueError as error:
+        claim = _shape_claim(row.result, "result")
+        raise Violation(f"{row.id}: {error}", claim) from error
+    for part in parts:
+        _require_part(seen, part, parts[part])
+
+
+def _shape_claim(structure: returns.Structure, name: str) -> str:
+    if isinstance(structure, str):
+        return ""
+    claims = [f"type({name}) is tuple and len({name}) == {len(structure)}"]
+    claims += [_shape_claim(item, f"{name}[{i}]") for i, item in enumerate(structure)]
+    return " and ".join(claim for claim in claims if claim)
+
+
+def _require_part(seen: Observation, part: str, got: Any) -> None:
+    place = place_of(seen.case.row, part)
+    try:
+        if part in ("var", "arg"):
+            matching.match(seen.truth.side(part), got, strict=False)
+        else:
+            matching.same(seen.truth.out if part == "loss" else seen.truth.aux, got)
+    except Mismatch as mismatch:
+        raise Violation(
+            f"{seen.case.row.id}: {returns.PARTS[part]} stands at result{place}; {mismatch}",
+            mismatch_claim(f"result{place}", mismatch),
+        ) from mismatch
+
+
+def mismatch_claim(name: str, mismatch: Mismatch) -> str:
+    """An expression that is false where a mismatch was seen."""
+    where = name + mismatch.place
+    wanted = mismatch.expected
+    if wanted.startswith("an array of shape "):
+        return f"jnp.shape({where}) == {wanted.removeprefix('an array of shape ')}"
+    if wanted.startswith("keys "):
+        return f"list({where}.keys()) == {wanted.removeprefix('keys ')}"
+    if wanted.startswith("jnp.array(") or _is_number(wanted):
+        return f"jnp.allclose({where}, {wanted})"
+    if wanted.startswith("a ") and wanted.removeprefix("a ").isidentifier():
+        return f"type({where}) is {wanted.removeprefix('a ')}"
+    if " of " in wanted:
+        kind, _, size = wanted.partition(" of ")
+        return f"type({where}).__name__ == {kind!r} and len({where}) == {size}"
+    return f"{where} == {wanted!r}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def judge_sides(seen: Observation, *, strict: bool = True) -> None:
+    """Each side mirrors the container that was asked for, down to shapes and dtypes."""
+    for side in seen.case.sides:
+        name = f"result{place_of(seen.case.row, side)}"
+        try:
+            pairs = matching.match(seen.truth.side(side), seen.parts[side], strict=strict)
+        except Mismatch as mismatch:
+            message = f"{returns.PARTS[side]} at {name}: {mismatch}"
+            raise Violation(message, mismatch_claim(name, mismatch)) from mismatch
+        for slot, array, place in pairs:
+            if array.dtype != slot.dtype:
+                raise Violation(
+                    f"{name}{place} has dtype {array.dtype}, its input {slot.dtype}",
+                    f"{name}{place}.dtype == {slot.dtype.name!r}",
+                )
+
+
+def judge_values(seen: Observation) -> None:
+    """Each side holds the derivative that the oracles find."""
+    for side in seen.case.sides:
+        try:
+            pairs = matching.match(seen.truth.side(side), seen.parts[side], strict=False)
+        except Mismatch as mismatch:
+            raise Inconclusive(f"{returns.PARTS[side]} cannot be read: {mismatch}") from mismatch
+        for slot, array, place in pairs:
+            name = f"result{place_of(seen.case.row, side)}{place}"
+            _judge_slot(seen.truth, slot, array, name)
+
+
+def _judge_slot(expected: Truth, slot: Slot, got: Array, name: str) -> None:
+    estimates = [
+        oracles.Estimate(e.value[slot.index].reshape(slot.shape),
+                         e.tol[slot.index].reshape(slot.shape))
+        for e in expected.estimates
+    ]
+    judgement = oracles.judge(got, *estimates, dtype=slot.dtype)
+    if judgement.verdict is oracles.Verdict.INCONCLUSIVE:
+        raise Inconclusive(f"the oracles cannot decide {name}")
+    if judgement.verdict is oracles.Verdict.FAIL:
+        want = estimates[0].value.astype(slot.dtype)
+        rtol = 1e-4 if slot.dtype == np.float32 else 1e-8
+        raise Violation(
+            f"{name}: expected {judgement.expected} at {judgement.index}, got {judgement.got}",
+            f"jnp.allclose({name}, {trees.literal(want)}, {rtol}, {rtol})",
+        )
+
+
+def judge_effects(seen: Observation) -> None:
+    """Every state holds what it holds after one plain call."""
+    for state, expected in seen.truth.after.items():
+        try:
+            matching.same(expected, seen.after[state])
+        except Mismatch as mismatch:
+            name = f"{state}.value"
+            raise Violation(f"{name} after the call: {mismatch}",
+                            mismatch_claim(name, mismatch)) from mismatch
+
+
+def judge_random(seen: Observation) -> None:
+    """The random stream stands where one plain call leaves it."""
+    random, case = seen.subject.lib.random, seen.case
+    execute(case.lines(), seen.subject.lib, seen.subject.xp)
+    got = np.asarray(random.normal(size=()))
+    random.seed(case.program.seed)
+    for shape in case.program.draws:
+        random.normal(size=shape)
+    expected = np.asarray(random.normal(size=()))
+    if got != expected:
+        raise Violation(
+            f"the next draw after the call is {got}, after one plain call it is {expected}",
+            f"jnp.allclose(lib.random.normal(size=()), {float(expected)})",
+        )

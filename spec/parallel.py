@@ -1,0 +1,31 @@
+"""Sharing a run among processes; the outcomes and their order do not depend on how many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+from spec.checks import Check, all_checks
+from spec.implementation import Subject, load
+from spec.runner import Outcome, Profile, decide
+
+
+def decisions(
+    subject: Subject, points: list[tuple[Check, str]], profile: Profile, seed: int, workers: int
+) -> Iterator[Outcome]:
+    """Decide all points, in this process or in several."""
+    if workers <= 1:
+        yield from (decide(c, subject, point, profile, seed) for c, point in points)
+        return
+    tasks = [(subject.name, c.id, point, profile, seed) for c, point in points]
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        yield from pool.map(decide_by_name, tasks, chunksize=4)
+
+
+def decide_by_name(task: tuple[str, str, str, Profile, int]) -> Outcome:
+    """Decide one point in a process of its own."""
+    module, check_id, point, profile, seed = task
+    subject = load(module)
+    (found,) = (c for c in all_checks() if c.id == check_id)
+    return decide(found, subject, point, profile, seed)

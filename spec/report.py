@@ -1,0 +1,158 @@
+"""Reports: what a run found, as a terminal table and as JSON."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from spec import __version__
+from spec.implementation import Subject, loaded_versions
+from spec.rules import Level, registry
+from spec.runner import Outcome, Profile, Verdict, verdict_of
+
+STYLE = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "bold red",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.NOT_IMPLEMENTED: "dim",
+    Verdict.KNOWN: "magenta",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcomes of a run on one implementation.
+
+    Attributes
+    ----------
+    meta : mapping
+        What was run: implementation, versions, platform, seed, profile.
+    outcomes : tuple of Outcome
+        What every check decided at every point of its axis.
+    """
+
+    meta: Mapping[str, Any]
+    outcomes: tuple[Outcome, ...]
+
+    def by_rule(self) -> dict[str, list[Outcome]]:
+        """The outcomes of every rule that has any, in the order of the specification."""
+        rules: dict[str, list[Outcome]] = {}
+        for rule in registry():
+            mine = [outcome for outcome in self.outcomes if outcome.rule == rule]
+            if mine:
+                rules[rule] = mine
+        return rules
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """The verdict of every rule."""
+        return {rule: verdict_of(mine) for rule, mine in self.by_rule().items()}
+
+    def kept(self) -> bool:
+        """Whether no rule of level MUST or SHOULD is broken."""
+        binding = (Level.MUST, Level.SHOULD)
+        return not any(
+            verdict is Verdict.FAIL and registry()[rule].level in binding
+            for rule, verdict in self.verdicts().items()
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as JSON data; see ``spec/data/report.schema.json``."""
+        return {
+            "meta": dict(self.meta),
+            "rules": {rule: str(verdict) for rule, verdict in self.verdicts().items()},
+            "failures": [failure(outcome) for outcome in self.outcomes
+                         if outcome.verdict is not Verdict.PASS],
+            "examples": sum(outcome.examples for outcome in self.outcomes),
+            "undecided": sum(outcome.undecided for outcome in self.outcomes),
+        }
+
+
+def failure(outcome: Outcome) -> dict[str, Any]:
+    """An outcome that is not a pass, as JSON data."""
+    return {
+        "rule": outcome.rule,
+        "check": outcome.check,
+        "case": outcome.point,
+        "verdict": str(outcome.verdict),
+        "message": outcome.message,
+        "script": outcome.script,
+    }
+
+
+def metadata(subject: Subject, profile: Profile, seed: int) -> dict[str, Any]:
+    """What a run was of and with."""
+    return {
+        "specification": __version__,
+        "implementation": subject.name,
+        "version": subject.version,
+        "python": platform.python_version(),
+        "platform": platform.system().lower(),
+        "device": device(subject),
+        "packages": loaded_versions(),
+        "profile": profile.name,
+        "examples": profile.examples,
+        "seed": seed,
+    }
+
+
+def device(subject: Subject) -> str:
+    """The kind of device that the implementation's arrays live on."""
+    array = subject.xp.zeros(())
+    devices = getattr(array, "devices", None)
+    return str(next(iter(devices())).platform) if callable(devices) else "cpu"
+
+
+def summary(outcomes: Iterable[Outcome]) -> str:
+    """Where a rule fails, in a few words: the points of the axes and the first message."""
+    bad = [o for o in outcomes if o.verdict is not Verdict.PASS]
+    points = [o.point for o in bad if o.point]
+    where = ", ".join(points[:6]) + (f" and {len(points) - 6} more" if len(points) > 6 else "")
+    return f"{where}: {bad[0].message}" if where else bad[0].message
+
+
+def show(report: Report, console: Console, *, passes: bool = True) -> None:
+    """Print the table of rules, then a script for every rule that is broken."""
+    table = Table(title=f"{report.meta['implementation']} {report.meta['version']}",
+                  title_justify="left", expand=True)
+    for column in ("rule", "level"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("statement", ratio=1)
+    table.add_column("verdict", no_wrap=True)
+    verdicts = report.verdicts()
+    for id_, verdict in verdicts.items():
+        rule = registry()[id_]
+        if passes or verdict is not Verdict.PASS:
+            words = f"[{STYLE[verdict]}]{verdict}[/]"
+            table.add_row(id_, str(rule.level), escape(rule.statement), words)
+    console.print(table)
+    for id_, mine in report.by_rule().items():
+        if verdicts[id_] is not Verdict.PASS:
+            show_failure(id_, mine, console)
+    console.print(totals(report))
+
+
+def show_failure(rule: str, outcomes: list[Outcome], console: Console) -> None:
+    """Print why a rule is not kept, and the shortest script that shows it."""
+    verdict = verdict_of(outcomes)
+    mine = [outcome for outcome in outcomes if outcome.verdict is verdict]
+    console.rule(f"[{STYLE[verdict]}]{rule} {verdict}[/]", align="left")
+    console.print(escape(registry()[rule].statement))
+    console.print(escape(summary(mine)), style="italic")
+    scripts = [outcome.script for outcome in mine if outcome.script]
+    if scripts:
+        console.print()
+        console.print(min(scripts, key=len), markup=False, highlight=False, soft_wrap=True)
+    console.print()
+
+
+def totals(report: Report) -> str:
+    """The last line: how many rules have which verdict."""
+    verdicts = list(report.verdicts().values())
+    counts = [f"{verdicts.count(v)} {v}" for v in Verdict if v in verdicts]
+    return f"{len(verdicts)} rules: {', '.join(counts)}"

@@ -1,0 +1,213 @@
+"""Running checks on an implementation and turning what happens into verdicts."""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase
+
+from spec.checks import (
+    Check,
+    Inconclusive,
+    Violation,
+    all_checks,
+    bindings,
+    first_line,
+    snippet_source,
+)
+from spec.implementation import Subject
+from spec.rules import registry
+
+
+class Verdict(StrEnum):
+    """What is known about a rule, a check, or a check at one point of its axis."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    NOT_IMPLEMENTED = "not implemented"
+    KNOWN = "known"
+
+
+SEVERITY = (
+    Verdict.FAIL, Verdict.KNOWN, Verdict.INCONCLUSIVE, Verdict.NOT_IMPLEMENTED, Verdict.PASS
+)
+"""From the verdict that decides for a rule first to the one that decides last."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much is drawn: examples for every point of a generated check."""
+
+    name: str
+    examples: int
+
+
+PROFILES = {p.name: p for p in (
+    Profile("quick", 5), Profile("standard", 40), Profile("thorough", 1000)
+)}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A check at one point of its axis, decided.
+
+    Attributes
+    ----------
+    rule, check, point : str
+        What was decided.
+    verdict : Verdict
+        The decision.
+    message : str
+        Why, where it is not a pass.
+    script : str
+        A script that shows the failure with nothing but the implementation.
+    examples : int
+        How many cases were judged.
+    undecided : int
+        How many of them the oracles could not decide.
+    """
+
+    rule: str
+    check: str
+    point: str
+    verdict: Verdict
+    message: str = ""
+    script: str = ""
+    examples: int = 1
+    undecided: int = 0
+
+
+@dataclass
+class _Tally:
+    """What a run of generated examples counted, and the failure seen last (the smallest)."""
+
+    examples: int = 0
+    undecided: int = 0
+    last: tuple[Any, Violation] | None = None
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+def decide(check: Check, subject: Subject, point: str, profile: Profile, seed: int) -> Outcome:
+    """Run a check at one point of its axis."""
+    value = check.cases[point]
+    needed = (*registry()[check.rule].needs, *check.needs(value))
+    absent = [name for name in needed if name in subject.missing]
+    if "jax" in needed and not subject.on_jax:
+        absent.append("jax")
+    if absent:
+        message = f"needs {', '.join(absent)}"
+        return Outcome(check.rule, check.name, point, Verdict.NOT_IMPLEMENTED, message, "", 0)
+    if check.strategy is None:
+        return _decide_snippet(check, subject, point)
+    return _decide_generated(check, subject, point, profile, seed)
+
+
+def _decide_snippet(check: Check, subject: Subject, point: str) -> Outcome:
+    arguments = bindings(check, subject, check.cases[point])
+    try:
+        check.function(**arguments)
+    except Inconclusive as error:
+        return Outcome(check.rule, check.name, point, Verdict.INCONCLUSIVE, str(error))
+    except Exception as error:
+        script = "\n".join(snippet_source(check, subject, check.cases[point]))
+        return Outcome(check.rule, check.name, point, Verdict.FAIL, explain(error), script)
+    return Outcome(check.rule, check.name, point, Verdict.PASS)
+
+
+def explain(error: BaseException) -> str:
+    """An exception in one line."""
+    if isinstance(error, (AssertionError, Violation)):
+        return first_line(error) or "an assertion of the script does not hold"
+    return f"raised {type(error).__name__}: {first_line(error)}"
+
+
+def _decide_generated(
+    check: Check, subject: Subject, point: str, profile: Profile, seed: int
+) -> Outcome:
+    assert check.strategy is not None
+    tally = _Tally()
+
+    def judge(case: Any) -> None:
+        tally.examples += 1
+        try:
+            check.function(subject, case)
+        except Violation as violation:
+            tally.last = case, violation
+            raise
+        except Inconclusive as reason:
+            tally.undecided += 1
+            tally.reasons[str(reason)] += 1
+
+    try:
+        _search(judge, check.strategy(check.cases[point]), profile, seed)
+    except Violation:
+        assert tally.last is not None
+        case, violation = tally.last
+        script = "\n".join(case_source(case, subject, violation))
+        verdict, message = Verdict.FAIL, explain(violation)
+        return Outcome(check.rule, check.name, point, verdict, message, script,
+                       tally.examples, tally.undecided)
+    except Exception as error:  # an error of the checker is unknown, never a failure
+        verdict, message = Verdict.INCONCLUSIVE, _harness_error(error)
+        return Outcome(check.rule, check.name, point, verdict, message, "", tally.examples)
+    if tally.undecided == tally.examples:
+        verdict = Verdict.INCONCLUSIVE
+        message = "; ".join(reason for reason, _ in tally.reasons.most_common(2))
+    else:
+        verdict, message = Verdict.PASS, ""
+    return Outcome(check.rule, check.name, point, verdict, message, "",
+                   tally.examples, tally.undecided)
+
+
+def _search(judge: Callable[[Any], None], strategy: Any, profile: Profile, seed: int) -> None:
+    """Judge drawn cases; raises the violation of the smallest failing case."""
+    settings = hypothesis.settings(
+        max_examples=profile.examples,
+        deadline=None,
+        database=None,
+        derandomize=False,
+        report_multiple_bugs=False,
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+        suppress_health_check=(HealthCheck.too_slow, HealthCheck.differing_executors),
+        print_blob=False,
+        verbosity=hypothesis.Verbosity.quiet,
+    )
+    search: Callable[[], None] = hypothesis.seed(seed)(settings(hypothesis.given(strategy)(judge)))
+    search()
+
+
+def _harness_error(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"the checker itself failed: {explain(error)} ({frame.name}, line {frame.lineno})"
+
+
+def case_source(case: Any, subject: Subject, violation: Violation) -> list[str]:
+    """The script of a failing case: it raises, or its last line asserts what does not hold."""
+    claim = [f"assert {violation.claim}"] if violation.claim else []
+    return [*subject.header(), *case.lines(), *claim]
+
+
+def plan(checks: Iterable[Check] | None = None) -> list[tuple[Check, str]]:
+    """All checks with all points of their axes, in the order of the specification."""
+    return [(c, point) for c in (all_checks() if checks is None else checks) for point in c.cases]
+
+
+def run(
+    subject: Subject, profile: Profile, seed: int, checks: Iterable[Check] | None = None
+) -> Iterator[Outcome]:
+    """Decide every planned check, one after another."""
+    for check, point in plan(checks):
+        yield decide(check, subject, point, profile, seed)
+
+
+def verdict_of(outcomes: Iterable[Outcome]) -> Verdict:
+    """The verdict of a rule from the outcomes of its checks."""
+    seen = {outcome.verdict for outcome in outcomes}
+    return next(verdict for verdict in SEVERITY if verdict in seen)

@@ -1,0 +1,360 @@
+"""Hypothesis strategies: values, programs, selections, calls.
+
+Shapes come from a pool of four, so that compiled code is reused; variety goes into values,
+containers, and the order of reads and writes.  The vocabulary of expressions is smooth,
+holomorphic and of bounded slope, so that the oracles are exact to rounding and no case sits on
+a kink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from hypothesis import strategies as st
+
+from spec import trees
+from spec.cases import Case, Selection, selected_from_module
+from spec.programs import Assign, Draw, Node, Param, Program, Ref, Statement, Var, Write
+from spec.returns import ROWS, Row
+from spec.transforms import FAMILY
+from spec.trees import Tree
+
+Shape = tuple[int, ...]
+DrawFn = Any
+
+SHAPES: Final[tuple[Shape, ...]] = ((), (3,), (2, 3))
+EMPTY: Final[Shape] = (0,)
+UNARY: Final = (
+    "{0}",
+    "jnp.sin({0})",
+    "jnp.tanh({0})",
+    "jnp.exp(-({0}) ** 2)",
+    "jnp.cos({0})",
+    "jnp.arctan({0})",
+    "jnp.log1p(({0}) ** 2)",
+    "jnp.sqrt(1.0 + ({0}) ** 2)",
+    "1.0 / (1.0 + ({0}) ** 2)",
+)
+NUMBERS: Final = tuple(k / 4 for k in (4, 2, 6, 3, 1, 5, 7, -4, -2, -6, -3, -1, -5, -7, 0))
+COEFFICIENTS: Final = (1.0, 2.0, 0.5, -1.0, -0.5, 1.5)
+
+
+@dataclass(frozen=True)
+class Name:
+    """Source text that stands for an array of a known shape."""
+
+    text: str
+    shape: Shape
+
+
+def arrays(shape: Shape, dtype: str = "float64") -> st.SearchStrategy[Any]:
+    """Arrays of a shape with short decimals."""
+    size = int(np.prod(shape))
+    numbers = st.lists(st.sampled_from(NUMBERS), min_size=size, max_size=size)
+    return numbers.map(lambda values: np.array(values, dtype).reshape(shape))
+
+
+@st.composite
+def values(draw: DrawFn, *, nested: bool = True, dtype: str = "float64") -> Tree:
+    """Floating values: arrays, Python numbers, and containers of arrays."""
+    leaf = st.sampled_from(SHAPES).flatmap(lambda shape: arrays(shape, dtype))
+    if not nested:
+        return draw(leaf)
+    kind = draw(st.sampled_from(("array", "array", "dict", "tuple", "list", "number", "deep",
+                                 "empty")))
+    match kind:
+        case "dict":
+            return {"b": draw(leaf), "a": draw(leaf)}
+        case "tuple":
+            return (draw(leaf), draw(leaf))
+        case "list":
+            return [draw(leaf)]
+        case "number" if dtype == "float64":
+            return draw(st.sampled_from(NUMBERS))
+        case "deep":
+            return {"u": [draw(leaf), None], "t": (draw(leaf),)}
+        case "empty":
+            return {"e": draw(arrays(EMPTY, dtype)), "a": draw(leaf)}
+    return draw(leaf)
+
+
+def names_in(text: str, value: Tree) -> list[Name]:
+    """The leaves of a value that stands in a variable, as source."""
+    found = []
+    for path, leaf in trees.leaves(value):
+        index = "".join(f"[{key!r}]" for key in path)
+        found.append(Name(text + index, np.asarray(leaf).shape))
+    return found
+
+
+def fit(name: Name, shape: Shape, dtype: str = "float64") -> str:
+    """Source of an array of the shape that depends on the name."""
+    if name.shape == shape:
+        return name.text
+    if shape == ():
+        return f"jnp.sum({name.text})"
+    if name.shape == (2, 3) and shape == (3,):
+        return f"jnp.sum({name.text}, axis=0)"
+    ones = f"jnp.ones({shape})" if dtype == "float64" else f"jnp.ones({shape}, jnp.{dtype})"
+    if name.shape == () or (name.shape == (3,) and shape == (2, 3)):
+        return f"{name.text} * {ones}"
+    return f"jnp.sum({name.text}) * {ones}"
+
+
+@st.composite
+def expressions(draw: DrawFn, scope: Sequence[Name], shape: Shape, dtype: str = "float64") -> str:
+    """Source of an array of the shape over the names in scope."""
+    terms = []
+    for _ in range(draw(st.integers(1, 2))):
+        inner = fit(draw(st.sampled_from(list(scope))), shape, dtype)
+        if draw(st.booleans()):
+            other = fit(draw(st.sampled_from(list(scope))), shape, dtype)
+            inner = f"{inner} * {other}"
+        term = draw(st.sampled_from(UNARY)).format(inner)
+        coefficient = draw(st.sampled_from(COEFFICIENTS))
+        terms.append(term if coefficient == 1.0 else f"{coefficient} * {term}")
+    return " + ".join(terms)
+
+
+@st.composite
+def rebuilt(draw: DrawFn, value: Tree, scope: Sequence[Name], dtype: str = "float64") -> str:
+    """Source of a value with the structure of ``value`` and new leaves."""
+    def source(tree: Tree) -> str:
+        if trees.items(tree) is None:
+            return str(draw(expressions(scope, np.asarray(tree).shape, dtype)))
+        if tree is None:
+            return "None"
+        if isinstance(tree, dict):
+            return "{" + ", ".join(f"{k!r}: {source(v)}" for k, v in tree.items()) + "}"
+        inner = ", ".join(source(child) for child in tree)
+        return f"[{inner}]" if isinstance(tree, list) else f"({inner},)"
+
+    return source(value)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What cases to draw.
+
+    Attributes
+    ----------
+    members : tuple of str
+        The transforms to choose from.
+    rows : tuple of Row
+        The rows to choose from.
+    nested : bool
+        Whether values may be containers.
+    draws, writes : bool
+        Whether the program may draw random numbers, write states.
+    outputs : tuple of str
+        Which outputs to choose from: ``scalar``, ``array``, ``tree``; a transform that takes
+        scalars only gets a scalar.
+    dtype : str
+        The dtype of states and arguments.
+    containers : tuple of str
+        The containers of ``grad_states`` to choose from; see :data:`CONTAINERS`.
+    argnums : tuple of str
+        The forms of ``argnums`` to choose from; see :data:`ARGNUMS`.
+
+    auxes : tuple of str
+        The forms of aux to choose from; see :data:`AUXES`.
+
+    The defaults keep to what every rule takes for granted; a rule asks for what it is about, so
+    that a failure points at its cause.
+    """
+
+    members: tuple[str, ...] = tuple(FAMILY)
+    rows: tuple[Row, ...] = ROWS
+    nested: bool = False
+    draws: bool = False
+    writes: bool = False
+    outputs: tuple[str, ...] = ("scalar", "array")
+    dtype: str = "float64"
+    containers: tuple[str, ...] = ("list",)
+    argnums: tuple[str, ...] = ("int",)
+    auxes: tuple[str, ...] = ("array", "dict")
+
+
+CONTAINERS: Final = (
+    "one", "list", "tuple", "dict", "nested", "none", "twice", "module", "treefy", "empty list",
+    "empty dict", "empty tuple",
+)
+"""The forms of ``grad_states``."""
+
+NOTHING: Final[dict[str, Any]] = {"empty list": [], "empty dict": {}, "empty tuple": ()}
+
+
+@st.composite
+def statements(draw: DrawFn, wish: Wish, states: list[Var], scope: list[Name]) -> list[Statement]:
+    """A body: assignments, writes and draws in any order; extends the scope by the locals."""
+    body: list[Statement] = []
+    kinds = ["assign"] + ["write"] * (wish.writes and bool(states)) + ["draw"] * wish.draws
+    for index in range(draw(st.integers(0, 3))):
+        kind = draw(st.sampled_from(kinds))
+        if kind == "write":
+            var = draw(st.sampled_from(states))
+            body.append(Write(var.id, draw(rebuilt(var.value, scope, wish.dtype))))
+            continue
+        shape = draw(st.sampled_from(SHAPES))
+        target = f"t{index}"
+        if kind == "draw":
+            body.append(Draw(target, shape))
+        else:
+            body.append(Assign(target, draw(expressions(scope, shape, wish.dtype))))
+        scope.append(Name(target, shape))
+    return body
+
+
+@st.composite
+def outputs(draw: DrawFn, wish: Wish, scope: list[Name], must: list[Name], scalar: bool) -> str:
+    """The source of an output that depends on every name in ``must``."""
+    kind = "scalar" if scalar else draw(st.sampled_from(wish.outputs))
+    def plus(shape: Shape) -> str:
+        terms = [draw(expressions(scope, shape, wish.dtype))]
+        terms += [f"jnp.sin({fit(name, shape, wish.dtype)})" for name in must]
+        return " + ".join(terms)
+
+    if kind == "scalar":
+        return plus(())
+    if kind == "array":
+        return plus((3,))
+    return f"{{'p': {plus((3,))}, 'q': [{draw(expressions(scope, (), wish.dtype))}]}}"
+
+
+def selections(form: str, chosen: list[str], module: bool, program: Program) -> Selection:
+    """The container of a form over the chosen states; for a module, all its ParamStates."""
+    if form in NOTHING:
+        return Selection(NOTHING[form])
+    refs = [Ref(state) for state in chosen]
+    match form:
+        case "one":
+            return Selection(refs[0])
+        case "list":
+            return Selection(refs)
+        case "tuple":
+            return Selection(tuple(refs))
+        case "dict":
+            return Selection({f"k{9 - i}": ref for i, ref in enumerate(refs)})
+        case "nested":
+            return Selection({"z": [refs[0], ()], "a": {1: tuple(refs[1:])}})
+        case "none":
+            return Selection([None, *refs, None])
+        case "twice":
+            return Selection((refs[0], refs, refs[0]))
+        case "module":
+            return selected_from_module(program, "lib.ParamState", ("ParamState",))
+    raise ValueError(f"no container form {form!r}")
+
+
+@st.composite
+def modules(draw: DrawFn, states: Sequence[str]) -> Node:
+    """A module that holds the states in attributes, lists and sub-modules."""
+    attributes: dict[str, Any] = {}
+    for index, state in enumerate(states):
+        place = draw(st.sampled_from(("attribute", "list", "sub", "dict")))
+        name = "wvub"[index % 4] + str(index)
+        match place:
+            case "attribute":
+                attributes[name] = Ref(state)
+            case "list":
+                attributes.setdefault("items", []).append(Ref(state))
+            case "sub":
+                attributes.setdefault("sub", Node({})).attributes[name] = Ref(state)
+            case "dict":
+                attributes.setdefault("table", {})[name] = Ref(state)
+    return Node(attributes)
+
+
+@st.composite
+def cases(draw: DrawFn, wish: Wish) -> Case:
+    """A program and one call of a transform of it."""
+    member = draw(st.sampled_from(wish.members))
+    row = draw(st.sampled_from(wish.rows))
+    with_args = row.args if row.args is not None else draw(st.booleans())
+    value = values(nested=wish.nested, dtype=wish.dtype)
+    states = [
+        Var(f"s{i}", draw(value), draw(st.sampled_from(("State", "ParamState"))))
+        for i in range(draw(st.integers(1 if row.states else 0, 3)))
+    ]
+    args = [draw(value) for _ in range(draw(st.integers(1 if with_args or not states else 0, 2)))]
+    if not row.states and not args:
+        args = [draw(value)]
+    form = draw(st.sampled_from(wish.containers)) if row.states else ""
+    if form in ("module", "treefy"):
+        states[0] = Var("s0", states[0].value, "ParamState")
+    case: Case = draw(_case(wish, member, row, bool(with_args), states, args, form))
+    return case
+
+
+@st.composite
+def _case(
+    draw: DrawFn, wish: Wish, member: str, row: Row, with_args: bool, states: list[Var],
+    args: list[Tree], form: str,
+) -> Case:
+    params = [Param(f"x{i}") for i in range(len(args))]
+    scope = [n for var in states for n in names_in(f"{var.id}.value", var.value)]
+    scope += [n for p, arg in zip(params, args, strict=True) for n in names_in(p.id, arg)]
+    ids = [var.id for var in states]
+    chosen = draw(st.lists(st.sampled_from(ids), min_size=1, unique=True)) if row.states else []
+    module = None
+    if form in ("module", "treefy"):
+        module = draw(modules(ids))
+        chosen = [var.id for var in states if var.kind == "ParamState"]
+    scalar = FAMILY[member].outputs == "scalar"
+    must = [
+        names_in(f"{var.id}.value", var.value)[0] for var in states if var.id in chosen
+    ]
+    body = draw(statements(wish, states, scope))
+    out = draw(outputs(wish, scope, must, scalar))
+    aux = draw(auxes(wish, scope)) if row.has_aux else None
+    seed = draw(st.integers(0, 9)) if any(isinstance(s, Draw) for s in body) else None
+    program = Program(tuple(states), tuple(params), tuple(body), out, aux, module, seed)
+    selection = selections(form, chosen, module is not None, program) if row.states else None
+    argnums = None
+    if with_args:
+        argnums = draw(argnums_forms(draw(st.sampled_from(wish.argnums)), len(args)))
+    return Case(program, member, row, selection, argnums, tuple(args))
+
+
+AUXES: Final = {
+    "array": "{0}",
+    "dict": "{{'m': {0}}}",
+    "number": "[2.5, 3]",
+    "text": "('text', [{0}])",
+    "none": "(None, {0})",
+    "mixed": "{{'n': 3, 'm': ({0}, True)}}",
+}
+"""The forms of aux, as source with a place for an array."""
+
+
+@st.composite
+def auxes(draw: DrawFn, wish: Wish, scope: Sequence[Name]) -> str:
+    """The source of an aux."""
+    array = draw(expressions(scope, draw(st.sampled_from(SHAPES)), wish.dtype))
+    return AUXES[draw(st.sampled_from(wish.auxes))].format(array)
+
+
+ARGNUMS: Final = ("int", "negative", "list", "tuple", "negatives", "empty")
+"""The forms of ``argnums``."""
+
+
+def argnums_forms(form: str, count: int) -> st.SearchStrategy[Any]:
+    """Values of ``argnums`` of a form, for a call with ``count`` positional arguments."""
+    several = st.lists(st.integers(0, count - 1), min_size=1, unique=True)
+    match form:
+        case "int":
+            return st.integers(0, count - 1)
+        case "negative":
+            return st.integers(-count, -1)
+        case "list":
+            return several
+        case "tuple":
+            return several.map(tuple)
+        case "negatives":
+            return several.map(lambda indices: [i - count * (i % 2) for i in indices])
+        case "empty":
+            return st.sampled_from(([], ()))
+    raise ValueError(f"no argnums form {form!r}")

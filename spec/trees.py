@@ -1,0 +1,91 @@
+"""Values as trees: nested dicts, lists, tuples and None over arrays and Python numbers.
+
+The trees of this package are its own: they keep the order of a mapping's keys as given, and a
+mapping may have keys of any kind.  :func:`literal` prints a tree as the source that builds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+Path = tuple[Any, ...]
+Tree = Any
+
+
+def is_namedtuple(tree: Tree) -> bool:
+    """Whether the tree is an instance of a named tuple."""
+    return isinstance(tree, tuple) and hasattr(tree, "_fields")
+
+
+def items(tree: Tree) -> list[tuple[Any, Tree]] | None:
+    """Keys and children of a container in its own order, or None for a leaf.
+
+    ``None`` is an empty container, as it is in JAX.
+    """
+    if tree is None:
+        return []
+    if isinstance(tree, Mapping):
+        return list(tree.items())
+    if isinstance(tree, (list, tuple)):
+        return list(enumerate(tree))
+    return None
+
+
+def rebuild(tree: Tree, children: list[Tree]) -> Tree:
+    """A container like ``tree`` with other children."""
+    if tree is None:
+        return None
+    if isinstance(tree, Mapping):
+        return dict(zip(tree, children, strict=True))
+    if is_namedtuple(tree):
+        return type(tree)(*children)
+    return type(tree)(children)
+
+
+def map_leaves(function: Callable[[Any], Any], tree: Tree) -> Tree:
+    """The tree with every leaf replaced by the function of it."""
+    nodes = items(tree)
+    if nodes is None:
+        return function(tree)
+    return rebuild(tree, [map_leaves(function, child) for _, child in nodes])
+
+
+def leaves(tree: Tree, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Paths and leaves, depth first, in the order of the containers."""
+    nodes = items(tree)
+    if nodes is None:
+        yield path, tree
+        return
+    for key, child in nodes:
+        yield from leaves(child, (*path, key))
+
+
+def is_inexact(leaf: Any) -> bool:
+    """Whether a leaf holds floating or complex numbers, so that it can be differentiated."""
+    return np.asarray(leaf).dtype.kind in "fc"
+
+
+def literal(tree: Tree, xp: str = "jnp") -> str:
+    """The source of an expression that builds the tree, arrays with the namespace ``xp``."""
+    if isinstance(tree, Mapping):
+        return "{" + ", ".join(f"{k!r}: {literal(v, xp)}" for k, v in tree.items()) + "}"
+    if isinstance(tree, list):
+        return "[" + ", ".join(literal(v, xp) for v in tree) + "]"
+    if is_namedtuple(tree):
+        return f"{type(tree).__name__}({', '.join(literal(v, xp) for v in tree)})"
+    if isinstance(tree, tuple):
+        return "(" + "".join(literal(v, xp) + ", " for v in tree).rstrip() + ")"
+    if isinstance(tree, (np.ndarray, np.generic)):
+        return _array_literal(np.asarray(tree), xp)
+    return repr(tree)
+
+
+def _array_literal(array: np.ndarray[Any, Any], xp: str) -> str:
+    default = array.dtype in (np.float64, np.int64, np.bool_, np.complex128)
+    dtype = "" if default else f", dtype={xp}.{array.dtype.name}"
+    if array.size == 0:
+        return f"{xp}.zeros({array.shape}{dtype})"
+    return f"{xp}.array({array.tolist()!r}{dtype})"

@@ -1,0 +1,194 @@
+"""What a case must give, computed on NumPy: values, effects, and derivatives by oracles.
+
+:class:`Truth` runs the case's own text on the model library.  The floating leaves of the
+selected states and arguments form one flat vector, those of the output another; between the
+two stands a pure function that the oracles differentiate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spec import model, oracles, trees
+from spec.cases import Case
+from spec.programs import Ref
+from spec.trees import Tree
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A leaf of an expected derivative: the block of the flat derivative that it holds.
+
+    ``index`` selects from the flat derivative (rows of the output, then columns of the input,
+    then columns again for second order); ``shape`` and ``dtype`` are those of the leaf.
+    """
+
+    index: tuple[slice, ...]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True)
+class AnyMapping:
+    """An expected node that any mapping with these keys, in this order, satisfies."""
+
+    items: dict[Any, Any]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A leaf at its place in a flat vector."""
+
+    where: slice
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def execute(lines: list[str], lib: Any, xp: Any) -> dict[str, Any]:
+    """Run script lines with the given library and array namespace; the names they define."""
+    names: dict[str, Any] = {"lib": lib, "jnp": xp}
+    exec(compile("\n".join(lines), "<case>", "exec"), names)  # noqa: S102
+    return names
+
+
+class Truth:
+    """A case on the model library.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    draws : list of arrays
+        The random numbers that the program draws, in order.
+    """
+
+    def __init__(self, case: Case, draws: list[Array]) -> None:
+        self.case = case
+        self.lib = model.library()
+        self.lib.random.record = draws
+        self.names = execute(case.setup(), self.lib, np)
+        self.start = {var.id: self.names[var.id].value for var in case.program.states}
+        self.args = [eval(trees.literal(arg, "np"), {"np": np}) for arg in case.args]
+        self.kwargs = {k: eval(trees.literal(v, "np"), {"np": np}) for k, v in case.kwargs.items()}
+        self.selected = case.selection.states if case.selection else []
+        self.blocks: dict[tuple[str, Any], Tree] = {}
+        self.size = 0
+        for state in self.selected:
+            self.blocks["var", state] = self._place(self.start[state])
+        for position in case.positions if "arg" in case.sides else ():
+            self.blocks["arg", position] = self._place(self.args[position])
+        self.out, self.aux = self._run(self.start, self.args)
+        self.after = {name: self.names[name].value for name in self.start}
+        self._rows = 0
+        self.out_blocks = self._rows_of(self.out)
+
+    # -- running ---------------------------------------------------------------------------
+
+    def _run(self, states: dict[str, Tree], args: list[Tree]) -> tuple[Tree, Tree]:
+        self.lib.random.seed(0)
+        for name, value in states.items():
+            self.names[name].value = value
+        result = self.names["f"](*args, **self.kwargs)
+        return result if self.case.row.has_aux else (result, None)
+
+    def point(self) -> Array:
+        """The flat vector of what is differentiated, at the start."""
+        values = [self.start[k] if side == "var" else self.args[k] for side, k in self.blocks]
+        leaves = [leaf for value in values for _, leaf in trees.leaves(value)]
+        flat = [np.ravel(np.asarray(leaf)).astype(np.float64) for leaf in leaves]
+        return np.concatenate(flat) if flat else np.zeros(0)
+
+    def function(self, vector: Array) -> Array:
+        """The flat output at a flat input; real or complex."""
+        states, args = dict(self.start), list(self.args)
+        for (side, key), blocks in self.blocks.items():
+            value = trees.map_leaves(lambda b: vector[b.where].reshape(b.shape), blocks)
+            if side == "var":
+                states[key] = value
+            else:
+                args[key] = value
+        out, _ = self._run(states, args)
+        leaves = [np.ravel(np.asarray(leaf)) for _, leaf in trees.leaves(out)]
+        flat = np.concatenate(leaves) if leaves else np.zeros(0)
+        return np.sum(flat, keepdims=True) if self.case.member == "vector_grad" else flat
+
+    # -- blocks ----------------------------------------------------------------------------
+
+    def _place(self, value: Tree) -> Tree:
+        def block(leaf: Any) -> Block:
+            array = np.asarray(leaf)
+            where = slice(self.size, self.size + array.size)
+            self.size += array.size
+            return Block(where, array.shape, array.dtype)
+
+        return trees.map_leaves(block, value)
+
+    def _rows_of(self, out: Tree) -> Tree:
+        def block(leaf: Any) -> Block:
+            array = np.asarray(leaf)
+            where = slice(self._rows, self._rows + array.size)
+            self._rows += array.size
+            return Block(where, array.shape, array.dtype)
+
+        return trees.map_leaves(block, out)
+
+    # -- derivatives -----------------------------------------------------------------------
+
+    @cached_property
+    def estimates(self) -> tuple[oracles.Estimate, ...]:
+        """The flat derivative by means that share no code with an implementation."""
+        if self.case.transform.layout == "hessian":
+            return (oracles.second(self.function, self.point()),)
+        return (
+            oracles.complex_step(self.function, self.point()),
+            oracles.central(self.function, self.point()),
+        )
+
+    def side(self, side: str) -> Any:
+        """The expected ``var_grads`` or ``arg_grads``, with a Slot at every leaf."""
+        layout = self.case.transform.layout
+        if layout in ("gradient", "sample"):
+            return self._tree(side, lambda b: Slot((slice(None), b.where), b.shape, b.dtype))
+
+        def rows(out: Block) -> Any:
+            def first(b: Block) -> Any:
+                if layout == "jacobian":
+                    return Slot((out.where, b.where), out.shape + b.shape, b.dtype)
+                columns = [
+                    self._tree(s, lambda c: Slot(
+                        (out.where, b.where, c.where), out.shape + b.shape + c.shape, c.dtype))
+                    for s in self.case.sides
+                ]
+                return columns[0] if len(columns) == 1 else tuple(columns)
+
+            return self._tree(side, first)
+
+        return trees.map_leaves(rows, self.out_blocks)
+
+    def _tree(self, side: str, leaf: Callable[[Block], Any]) -> Any:
+        if side == "arg":
+            several = [
+                trees.map_leaves(leaf, self.blocks["arg", p]) for p in self.case.positions
+            ]
+            bare = self.case.argnums is None or isinstance(self.case.argnums, int)
+            return several[0] if bare else tuple(several)
+        selection = self.case.selection
+        assert selection is not None
+
+        def state(ref: Ref) -> Any:
+            return trees.map_leaves(leaf, self.blocks["var", ref.state])
+
+        tree = trees.map_leaves(state, selection.tree)
+        return AnyMapping(tree) if selection.mapping else tree
+
+    def parts(self) -> dict[str, Any]:
+        """The expected sides of the derivative by name."""
+        return {side: self.side(side) for side in self.case.sides}
