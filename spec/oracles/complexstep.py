@@ -2,7 +2,8 @@
 
 f(x + i h e) = f(x) + i h f'(x) e + O(h^2): nothing is subtracted, so the step can be so small that
 the truncation vanishes. The program must run on complex numbers and be holomorphic: no abs, max,
-comparison, conj or real inside it. Such a program is caught by the disagreement with `central`.
+comparison, conj or real inside it. Where that fails, or the point is a singularity (sqrt at 0), the
+estimate is confidently wrong: judge it together with `central`, which then disagrees or is wide.
 """
 
 from __future__ import annotations

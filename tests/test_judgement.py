@@ -1,0 +1,213 @@
+"""Verdicts on derivatives, and the flat vectors that stand for trees."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spec.oracles import Estimate, Verdict, flatten, judge
+
+# -- judging ---------------------------------------------------------------------------------
+
+
+def known(value: Any, tol: float = 1e-12) -> Estimate:
+    value = np.asarray(value)
+    return Estimate(value, np.full(value.shape, tol))
+
+
+@dataclass(frozen=True)
+class Case:
+    got: Any
+    estimates: list[Estimate]
+    verdict: Verdict
+    index: tuple[int, ...] | None
+    reason: str
+
+
+CASES = {
+    "equal": Case([1.0, 2.0], [known([1.0, 2.0])], Verdict.PASS, (0,), "right"),
+    "within": Case([1.0, 2 + 5e-13], [known([1.0, 2.0])], Verdict.PASS, (1,), "right"),
+    "outside": Case([1.0, 2 + 5e-12], [known([1.0, 2.0])], Verdict.FAIL, (1,), "wrong"),
+    "outside the sharper": Case(
+        [1 + 1e-10], [known([1.0]), known([1.0], 1e-6)], Verdict.FAIL, (0,), "wrong"
+    ),
+    "shape": Case([1.0], [known([1.0, 2.0])], Verdict.FAIL, None, "shape (1,), expected (2,)"),
+    "scalar for vector": Case(1.0, [known([1.0])], Verdict.FAIL, None, "shape"),
+    "objects": Case(np.array([None]), [known([1.0])], Verdict.FAIL, None, "dtype object"),
+    "empty": Case(np.zeros((0, 3)), [known(np.zeros((0, 3)))], Verdict.PASS, None, "no entries"),
+    "nan": Case([np.nan, 2.0], [known([1.0, 2.0])], Verdict.FAIL, (0,), "wrong"),
+    "inf": Case([1.0, -np.inf], [known([1.0, 2.0])], Verdict.FAIL, (1,), "wrong"),
+    "imaginary": Case([1 + 1j], [known([1.0])], Verdict.FAIL, (0,), "wrong"),
+    "disagreement": Case(
+        [1.0], [known([1.0]), known([1 + 1e-9])], Verdict.INCONCLUSIVE, (0,), "disagree"
+    ),
+    "disagreement before error": Case(
+        [1.0, 7.0], [known([1.0, 2.0]), known([1.1, 2.0])], Verdict.INCONCLUSIVE, (0,), "disagree"
+    ),
+    "wide": Case([1.0], [known([1.0], 1e-3)], Verdict.INCONCLUSIVE, (0,), "certain"),
+    "wide next to sharp": Case(
+        [1.0], [known([1.0]), known([1.0], 1e-3)], Verdict.INCONCLUSIVE, (0,), "certain"
+    ),
+    "error next to wide": Case(
+        [3.0, 1.0],
+        [Estimate(np.array([2.0, 1.0]), np.array([0.0, 1.0]))],
+        Verdict.FAIL,
+        (0,),
+        "wrong",
+    ),
+    "oracle nan": Case([np.nan], [known([np.nan])], Verdict.INCONCLUSIVE, (0,), "certain"),
+    "oracle inf": Case([np.inf], [known([np.inf])], Verdict.INCONCLUSIVE, (0,), "certain"),
+    "unbounded": Case([1.0], [known([1.0], np.inf)], Verdict.INCONCLUSIVE, (0,), "certain"),
+    "tiny against zero": Case([0.0], [known([1e-14])], Verdict.INCONCLUSIVE, (0,), "too small"),
+    "tiny and right": Case([1e-14], [known([1e-14])], Verdict.PASS, (0,), "right"),
+    "zero": Case([0.0], [known([0.0])], Verdict.PASS, (0,), "right"),
+    "zero, second oracle noisy": Case(
+        [0.0], [known([0.0]), known([3e-13])], Verdict.PASS, (0,), "right"
+    ),
+    "tiny, second oracle absorbs it": Case(
+        [0.0], [known([1e-23]), known([0.0])], Verdict.INCONCLUSIVE, (0,), "too small"
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_judge_decides_by_the_stated_criteria(case: Case) -> None:
+    judged = judge(case.got, *case.estimates)
+    assert (judged.verdict, judged.index) == (case.verdict, case.index)
+    assert case.reason in judged.reason
+    assert str(judged).startswith(f"{case.verdict.value}: ")
+
+
+def test_a_failure_names_the_worst_entry_and_what_was_expected_there() -> None:
+    got = np.array([[1.0, 2.0], [3.5, 4.1]])
+    judged = judge(got, known([[1.0, 2.0], [3.0, 4.0]]))
+    assert (judged.index, judged.got, judged.expected, judged.tol) == ((1, 0), 3.5, 3.0, 1e-12)
+    assert "at (1, 0) got 3.5, expected 3.0 within 1e-12" in str(judged)
+
+
+def test_the_allowance_for_a_short_dtype_is_relative_to_the_largest_entry() -> None:
+    small, large = known([1e-3]), known([1e3])
+    assert judge([1.0009e-3], small, dtype=np.float32).verdict is Verdict.PASS
+    assert judge([1.0011e-3], small, dtype=np.float32).verdict is Verdict.FAIL
+    assert judge([1.0009e3], large, dtype=np.complex64).verdict is Verdict.PASS
+    assert judge([0.0], known([1e-14]), dtype=np.float32).verdict is Verdict.INCONCLUSIVE
+
+
+def test_judge_refuses_to_judge_by_nothing_or_by_unequal_shapes() -> None:
+    with pytest.raises(ValueError, match="no estimates"):
+        judge([1.0])
+    with pytest.raises(ValueError, match="one shape"):
+        judge([1.0], known([1.0]), known([1.0, 2.0]))
+    with pytest.raises(ValueError, match="dtype is int64"):
+        judge([1.0], known([1.0]), dtype=np.int64)
+    with pytest.raises(ValueError, match="tol has shape"):
+        Estimate(np.zeros(2), np.zeros(3))
+
+
+# -- flattening ------------------------------------------------------------------------------
+
+
+class Pair(NamedTuple):
+    left: Any
+    right: Any
+
+
+leaf = st.one_of(
+    st.floats(-3, 3),
+    st.integers(-5, 5),
+    st.booleans(),
+    st.none(),
+    st.just("name"),
+    st.builds(np.full, st.sampled_from([(), (3,), (2, 2), (0, 2)]), st.floats(-3, 3)),
+    st.builds(np.arange, st.integers(0, 3)),
+    st.builds(np.float32, st.integers(-3, 3)),
+)
+trees = st.recursive(
+    leaf,
+    lambda children: st.one_of(
+        st.lists(children, max_size=3),
+        st.lists(children, max_size=3).map(tuple),
+        st.builds(Pair, children, children),
+        st.dictionaries(st.sampled_from("zyxa"), children, max_size=3),
+    ),
+    max_leaves=8,
+)
+
+
+def assert_same(left: Any, right: Any) -> None:
+    """Equal containers, keys in the same order, and equal leaves."""
+    if isinstance(left, (np.ndarray, np.generic)):
+        np.testing.assert_array_equal(left, right)
+        return
+    if isinstance(right, complex):
+        left = complex(left)
+    assert type(left) is type(right)
+    if isinstance(left, dict):
+        assert list(left) == list(right)
+        left, right = list(left.values()), list(right.values())
+    if isinstance(left, (list, tuple)):
+        assert len(left) == len(right)
+        for a, b in zip(left, right, strict=True):
+            assert_same(a, b)
+    else:
+        assert left == right
+
+
+@given(trees)
+def test_flattening_and_back_gives_the_same_tree(tree: Any) -> None:
+    flat = flatten(tree)
+    assert flat.vector.dtype == np.float64
+    assert_same(tree, flat.unflatten(flat.vector))
+    assert_same(tree, flat.unflatten(flat.vector.astype(complex)))
+
+
+@given(trees)
+def test_every_entry_lies_where_locate_says(tree: Any) -> None:
+    flat = flatten(tree)
+    for index in range(flat.vector.size):
+        path, place = flat.locate(index)
+        found = flat.unflatten(np.arange(flat.vector.size, dtype=float))
+        for key in path:
+            found = found[key]
+        assert np.asarray(found)[place] == index
+
+
+def test_only_inexact_leaves_move_and_dictionaries_keep_their_order() -> None:
+    tree = {"b": 1.5, "a": [2, None, np.ones(2, np.float32)], "c": (True, Pair(3.0, np.arange(2)))}
+    flat = flatten(tree)
+    np.testing.assert_array_equal(flat.vector, [1.5, 1.0, 1.0, 3.0])
+    assert [leaf.path for leaf in flat.leaves] == [("b",), ("a", 2), ("c", 1, 0)]
+    assert flat.leaves[1].dtype == np.float32
+    moved = flat.unflatten(flat.vector + 1e-30j)
+    assert moved["b"] == 1.5 + 1e-30j
+    assert moved["a"][2].dtype == np.complex128
+    assert moved["a"][0] == 2 and moved["c"][0] is True
+
+
+def test_a_complex_leaf_makes_the_vector_complex() -> None:
+    flat = flatten([1.0, np.array([1j])])
+    np.testing.assert_array_equal(flat.vector, np.array([1.0, 1j]))
+
+
+def test_kinds_of_dictionaries_are_kept() -> None:
+    ordered = OrderedDict(b=1.0, a=2.0)
+    default = defaultdict(float, {"k": 1.0})
+    for tree in (ordered, default):
+        copied = flatten(tree).unflatten(np.zeros(len(tree)))
+        assert type(copied) is type(tree)
+        assert list(copied) == list(tree)
+    assert ordered["b"] == 1.0
+
+
+def test_wrong_vectors_and_indices_are_named() -> None:
+    flat = flatten([1.0, 2.0])
+    with pytest.raises(ValueError, match=r"vector has shape \(3,\); expected \(2,\)"):
+        flat.unflatten(np.zeros(3))
+    with pytest.raises(IndexError, match="index 2 is outside a vector of 2"):
+        flat.locate(2)
