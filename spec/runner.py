@@ -179,7 +179,7 @@ def _search(judge: Callable[[Any], None], strategy: Any, profile: Profile, seed:
         print_blob=False,
         verbosity=hypothesis.Verbosity.quiet,
     )
-    search: Callable[[], None] = hypothesis.seed(seed)(settings(hypothesis.given(strategy)(judge)))
+    search: Any = hypothesis.seed(seed)(settings(hypothesis.given(strategy)(judge)))
     search()
 
 
