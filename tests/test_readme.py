@@ -4,6 +4,7 @@ A shell line of the README is either one that `.ci/run` takes from the README an
 a test below runs as it stands. There is no third kind.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -55,6 +56,20 @@ def test_the_tour_prints_what_it_says() -> None:
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines() == promised
+
+
+def test_the_adapter_is_checked_as_it_says(tmp_path: Path) -> None:
+    """The command runs beside the adapter; what the adapter lacks is no failure."""
+    _, adapter = blocks("python")
+    name = adapter.partition("\n")[0].removeprefix("# ")
+    (tmp_path / name).write_text(adapter, encoding="utf-8")
+    command = [sys.executable, *CHECK_AN_ADAPTER.split()[1:]]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "not implemented" in result.stdout.splitlines()[-1]
 
 
 def test_the_names_are_those_of_the_interface() -> None:
