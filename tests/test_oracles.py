@@ -354,6 +354,8 @@ def test_bad_functions_and_points_are_named(
 def test_directions_of_another_size_are_refused() -> None:
     with pytest.raises(ValueError, match=r"directions has shape \(3, 1\); expected \(2, k\)"):
         central(np.sin, [1.0, 2.0], np.ones((3, 1)))
+    with pytest.raises(TypeError, match="directions is complex"):
+        central(np.sin, [1.0, 2.0], np.full((2, 1), 1j))
     with pytest.raises(ValueError, match=r"v has shape \(3,\); expected \(2,\)"):
         directional(np.sin, [1.0, 2.0], np.ones(3))
     with pytest.raises(ValueError, match=r"u has shape \(1,\); expected \(2,\)"):
@@ -393,11 +395,16 @@ def test_empty_vectors_have_empty_derivatives(inputs: int, outputs: int) -> None
     assert directional(f, x, np.ones(inputs)).value.shape == (outputs,)
 
 
-def test_where_a_function_is_not_finite_the_oracles_are_silent() -> None:
-    for f in (np.log, np.sqrt, lambda x: x**1.5):
+def test_at_a_singularity_the_oracles_decide_nothing() -> None:
+    for f in (np.log, np.sqrt, lambda x: x**1.5, lambda x: 1 / x):
         for got in (0.0, 1.0, np.inf, np.nan):
             judged = judge([[got]], complex_step(f, [0.0]), central(f, [0.0]))
             assert judged.verdict is Verdict.INCONCLUSIVE
+        assert judge([[[1.0]]], hessian_values(f, [0.0])).verdict is Verdict.INCONCLUSIVE
+        assert judge([[1.0]], holomorphic(f, [0.0])).verdict is Verdict.INCONCLUSIVE
+    pole = central(lambda x: 1 / x, [0.0])
+    for contracted in (pole.along([0.0]), pole.against([0.0])):
+        assert judge([0.0], contracted).verdict is Verdict.INCONCLUSIVE
 
 
 def test_the_oracles_need_numpy_and_nothing_else() -> None:

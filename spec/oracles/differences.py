@@ -60,7 +60,9 @@ def central(f: Function, x: ArrayLike, directions: ArrayLike | None = None) -> E
         Of shape (m, n), or (m, k).
     """
     point = real_point(x)
-    columns = np.eye(point.size) if directions is None else np.asarray(directions, np.float64)
+    columns = np.eye(point.size) if directions is None else np.asarray(directions)
+    if columns.dtype.kind == "c":
+        raise TypeError("directions is complex; expected real columns")
     if columns.ndim != 2 or columns.shape[0] != point.size:
         raise ValueError(
             f"directions has shape {columns.shape}; expected ({point.size}, k) for an x of "
@@ -97,7 +99,8 @@ def second_values(f: Function, x: ArrayLike, u: ArrayLike, v: ArrayLike) -> Esti
     plus = _curvature(f, point, left + right, centre)
     minus = _curvature(f, point, left - right, centre)
     factor = left_size * right_size / 4
-    return Estimate(factor * (plus.value - minus.value), factor * (plus.tol + minus.tol))
+    with np.errstate(all="ignore"):
+        return Estimate(factor * (plus.value - minus.value), factor * (plus.tol + minus.tol))
 
 
 def hessian_values(f: Function, x: ArrayLike) -> Estimate:
@@ -125,11 +128,11 @@ def holomorphic(f: Function, z: ArrayLike) -> Estimate:
     unit = np.eye(point.size)
     across = first_differences(f, point, unit)
     upward = first_differences(f, point, 1j * unit)
-    rotated = -1j * upward.value
-    defect = np.abs(across.value - rotated)
-    return Estimate(
-        (across.value + rotated) / 2, np.maximum(np.maximum(across.tol, upward.tol), defect)
-    )
+    with np.errstate(all="ignore"):
+        rotated = -1j * upward.value
+        defect = np.abs(across.value - rotated)
+        tol = np.maximum(np.maximum(across.tol, upward.tol), defect)
+        return Estimate((across.value + rotated) / 2, tol)
 
 
 def wirtinger(f: Function, z: ArrayLike) -> Estimate:
@@ -144,7 +147,8 @@ def wirtinger(f: Function, z: ArrayLike) -> Estimate:
     unit = np.eye(point.size)
     across = first_differences(f, point, unit)
     upward = first_differences(f, point, 1j * unit)
-    return Estimate(across.value - 1j * upward.value, np.hypot(across.tol, upward.tol))
+    with np.errstate(all="ignore"):
+        return Estimate(across.value - 1j * upward.value, np.hypot(across.tol, upward.tol))
 
 
 def first_differences(f: Function, point: Array, columns: Array) -> Estimate:

@@ -41,14 +41,15 @@ class Estimate:
     def along(self, v: ArrayLike) -> Estimate:
         """Contract the last axis: the derivative along `v`."""
         v = np.asarray(v)
-        return Estimate(self.value @ v, self.tol @ np.abs(v))
+        with np.errstate(all="ignore"):
+            return Estimate(self.value @ v, self.tol @ np.abs(v))
 
     def against(self, u: ArrayLike) -> Estimate:
         """Contract the first axis: the derivative of the output combination `u @ f`."""
         u = np.asarray(u)
-        return Estimate(
-            np.tensordot(u, self.value, axes=1), np.tensordot(np.abs(u), self.tol, axes=1)
-        )
+        with np.errstate(all="ignore"):
+            value = np.tensordot(u, self.value, axes=1)
+            return Estimate(value, np.tensordot(np.abs(u), self.tol, axes=1))
 
 
 def real_point(x: ArrayLike, name: str = "x") -> NDArray[np.float64]:
