@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -12,13 +14,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from spec import smoke
+from spec import results, smoke
 from spec.checks import Check, all_checks
 from spec.implementation import Unusable, load
 from spec.parallel import decisions
-from spec.report import Report, metadata, show
+from spec.report import Report, metadata, show, show_coverage
 from spec.rules import families
-from spec.runner import PROFILES, plan
+from spec.runner import PROFILES, Outcome, plan
 
 BROKEN, UNUSABLE = 1, 2
 
@@ -33,7 +35,14 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--max-examples", type=int, help="examples for every generated check")
     check.add_argument("--seed", type=int, default=0, help="same seed, same cases (default 0)")
     check.add_argument("--rules", default="", help="only these, e.g. RET,DER-01")
-    check.add_argument("--workers", type=int, default=1, help="processes to share the work")
+    check.add_argument("--workers", type=int, default=os.cpu_count() or 1,
+                       help="processes to share the work (default: one a core)")
+    check.add_argument("--device", choices=("cpu", "gpu"), help="where JAX's arrays live")
+    check.add_argument("--expect", type=Path,
+                       help="succeed if the verdicts are those of this committed report")
+    check.add_argument("--coverage", action="store_true", help="show what the run covered")
+    check.add_argument("--confirm", action="store_true",
+                       help="run the script of every failure in a fresh interpreter")
     check.add_argument("--report", type=Path, help="write the results as JSON to this file")
     check.add_argument("--failures", action="store_true", help="leave passing rules out")
     commands.add_parser("export", help="print all rules as JSON")
@@ -55,6 +64,8 @@ def check(arguments: argparse.Namespace) -> int:
     profile = PROFILES[arguments.profile]
     if arguments.max_examples:
         profile = replace(profile, examples=arguments.max_examples)
+    if arguments.device:
+        os.environ["JAX_PLATFORMS"] = {"cpu": "cpu", "gpu": "cuda"}[arguments.device]
     try:
         subject = load(arguments.module)
     except Unusable as error:
@@ -73,9 +84,36 @@ def check(arguments: argparse.Namespace) -> int:
     outcomes = tuple(track(work, "checking", total=len(points), console=errors, transient=True))
     report = Report(metadata(subject, profile, arguments.seed), outcomes)
     show(report, Console(), passes=not arguments.failures)
+    if arguments.coverage:
+        show_coverage(report, Console())
+    unconfirmed = confirm(report, errors) if arguments.confirm else []
     if arguments.report:
-        arguments.report.write_text(json.dumps(report.as_json(), indent=1) + "\n")
-    return 0 if report.kept() else BROKEN
+        results.write(report, arguments.report)
+    if arguments.expect:
+        return compare(report, arguments.expect)
+    return 0 if report.kept() and not unconfirmed else BROKEN
+
+
+def compare(report: Report, file: Path) -> int:
+    """Say where the verdicts differ from committed ones; 0 if nowhere."""
+    different = results.differences(report, results.read(file))
+    for line in different:
+        print(f"differs from {file}: {line}")
+    if not different:
+        print(f"as expected: every verdict is that of {file}")
+    return BROKEN if different else 0
+
+
+def confirm(report: Report, console: Console) -> list[Outcome]:
+    """Run each failure's script by itself; the outcomes whose scripts show no failure."""
+    failed = [o for o in report.outcomes if o.script]
+    silent = [o for o in track(failed, "confirming", console=console, transient=True)
+              if subprocess.run([sys.executable, "-c", o.script], capture_output=True).returncode == 0]
+    for outcome in silent:
+        console.print(f"not confirmed by its script: {outcome.rule} {outcome.check} "
+                      f"{outcome.point}", markup=False)
+    console.print(f"{len(failed) - len(silent)} of {len(failed)} scripts show their failure")
+    return silent
 
 
 def choose(rules: str) -> list[Check]:

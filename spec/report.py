@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spec import __version__
+from spec import __version__, coverage
 from spec.implementation import Subject, loaded_versions
 from spec.rules import Level, registry
 from spec.runner import Outcome, Profile, Verdict, verdict_of
@@ -61,11 +61,20 @@ class Report:
             for rule, verdict in self.verdicts().items()
         )
 
+    def observed(self) -> dict[str, str]:
+        """For every rule of level OPEN, the permitted outcomes that were seen."""
+        seen = {
+            rule: sorted({outcome.seen for outcome in mine if outcome.seen})
+            for rule, mine in self.by_rule().items()
+        }
+        return {rule: ", ".join(outcomes) for rule, outcomes in seen.items() if outcomes}
+
     def as_json(self) -> dict[str, Any]:
         """The report as JSON data; see ``spec/data/report.schema.json``."""
         return {
             "meta": dict(self.meta),
             "rules": {rule: str(verdict) for rule, verdict in self.verdicts().items()},
+            "observed": self.observed(),
             "failures": [failure(outcome) for outcome in self.outcomes
                          if outcome.verdict is not Verdict.PASS],
             "examples": sum(outcome.examples for outcome in self.outcomes),
@@ -124,11 +133,12 @@ def show(report: Report, console: Console, *, passes: bool = True) -> None:
         table.add_column(column, no_wrap=True)
     table.add_column("statement", ratio=1)
     table.add_column("verdict", no_wrap=True)
-    verdicts = report.verdicts()
+    verdicts, observed = report.verdicts(), report.observed()
     for id_, verdict in verdicts.items():
         rule = registry()[id_]
         if passes or verdict is not Verdict.PASS:
             words = f"[{STYLE[verdict]}]{verdict}[/]"
+            words += f"\n{escape(observed[id_])}" if id_ in observed else ""
             table.add_row(id_, str(rule.level), escape(rule.statement), words)
     console.print(table)
     for id_, mine in report.by_rule().items():
@@ -149,6 +159,18 @@ def show_failure(rule: str, outcomes: list[Outcome], console: Console) -> None:
         console.print()
         console.print(min(scripts, key=len), markup=False, highlight=False, soft_wrap=True)
     console.print()
+
+
+def show_coverage(report: Report, console: Console) -> None:
+    """Print, for every axis, how many cells the run covered, and which it did not."""
+    table = Table(title="coverage", title_justify="left", expand=True)
+    table.add_column("axis", no_wrap=True)
+    table.add_column("covered", no_wrap=True)
+    table.add_column("not covered", ratio=1)
+    for axis, cells in coverage.table(f for o in report.outcomes for f in o.features).items():
+        empty = [cell for cell, hit in cells.items() if not hit]
+        table.add_row(axis, f"{len(cells) - len(empty)} of {len(cells)}", escape(", ".join(empty)))
+    console.print(table)
 
 
 def totals(report: Report) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -21,6 +23,7 @@ from spec.checks import (
     first_line,
     snippet_source,
 )
+from spec.coverage import features
 from spec.implementation import Subject
 from spec.rules import registry
 
@@ -72,6 +75,10 @@ class Outcome:
         How many cases were judged.
     undecided : int
         How many of them the oracles could not decide.
+    seen : str
+        For a rule of level OPEN, which of the permitted outcomes the implementation shows.
+    features : frozenset of str
+        What the judged cases covered; see :mod:`spec.coverage`.
     """
 
     rule: str
@@ -82,6 +89,8 @@ class Outcome:
     script: str = ""
     examples: int = 1
     undecided: int = 0
+    seen: str = ""
+    features: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -92,6 +101,7 @@ class _Tally:
     undecided: int = 0
     last: tuple[Any, Violation] | None = None
     reasons: Counter[str] = field(default_factory=Counter)
+    features: set[str] = field(default_factory=set)
 
 
 def decide(check: Check, subject: Subject, point: str, profile: Profile, seed: int) -> Outcome:
@@ -112,13 +122,26 @@ def decide(check: Check, subject: Subject, point: str, profile: Profile, seed: i
 def _decide_snippet(check: Check, subject: Subject, point: str) -> Outcome:
     arguments = bindings(check, subject, check.cases[point])
     try:
-        check.function(**arguments)
+        with _quiet():
+            seen = check.function(**arguments)
     except Inconclusive as error:
         return Outcome(check.rule, check.name, point, Verdict.INCONCLUSIVE, str(error))
     except Exception as error:
         script = "\n".join(snippet_source(check, subject, check.cases[point]))
         return Outcome(check.rule, check.name, point, Verdict.FAIL, explain(error), script)
-    return Outcome(check.rule, check.name, point, Verdict.PASS)
+    if (rule := registry()[check.rule]).outcomes and seen not in rule.outcomes:
+        script = "\n".join(snippet_source(check, subject, check.cases[point]))
+        message = f"saw {seen!r}; permitted are {', '.join(rule.outcomes)}"
+        return Outcome(check.rule, check.name, point, Verdict.FAIL, message, script)
+    return Outcome(check.rule, check.name, point, Verdict.PASS, seen=seen or "")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let no warning of the library under test reach the user or fail a rule."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def explain(error: BaseException) -> str:
@@ -136,8 +159,10 @@ def _decide_generated(
 
     def judge(case: Any) -> None:
         tally.examples += 1
+        tally.features |= features(case)
         try:
-            check.function(subject, case)
+            with _quiet():
+                check.function(subject, case)
         except Violation as violation:
             tally.last = case, violation
             raise
@@ -163,7 +188,7 @@ def _decide_generated(
     else:
         verdict, message = Verdict.PASS, ""
     return Outcome(check.rule, check.name, point, verdict, message, "",
-                   tally.examples, tally.undecided)
+                   tally.examples, tally.undecided, features=frozenset(tally.features))
 
 
 def _search(judge: Callable[[Any], None], strategy: Any, profile: Profile, seed: int) -> None:

@@ -111,7 +111,8 @@ def snippet(
 
     Its parameters are among ``lib`` (the implementation), ``jnp`` (the array namespace), ``np``
     (NumPy), ``jax`` (JAX itself, for what only JAX's own transforms can show), and the names
-    that each case gives as source text.
+    that each case gives as source text.  For a rule of level OPEN the function returns which
+    outcome it saw.
     """
     def register(function: Callable[..., None]) -> Callable[..., None]:
         uses_jax = ("jax",) if "jax" in inspect.signature(function).parameters else ()
@@ -171,5 +172,6 @@ def _body(function: Callable[..., None]) -> list[str]:
     definition = ast.parse(text).body[0]
     assert isinstance(definition, ast.FunctionDef)
     first = definition.body[1 if ast.get_docstring(definition) is not None else 0]
-    lines = text.splitlines()[first.lineno - 1:]
-    return textwrap.dedent("\n".join(lines)).splitlines()
+    lines = textwrap.dedent("\n".join(text.splitlines()[first.lineno - 1:])).splitlines()
+    return [re.sub(r"^(\s*)return (.*)$", r"\1print(\2)", line) if line.startswith("return ")
+            else line for line in lines]

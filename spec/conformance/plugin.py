@@ -1,0 +1,42 @@
+"""The options of the suite: which implementation, how many examples, which seed."""
+
+from __future__ import annotations
+
+import pytest
+
+from spec import smoke
+from spec.implementation import Subject, Unusable, load
+from spec.runner import PROFILES, Profile
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--impl``, ``--rules-profile``, ``--rules-seed``."""
+    group = parser.getgroup("spec", "the conformance suite of state-aware differentiation")
+    group.addoption("--impl", default="refimpl", help="module to check (default: refimpl)")
+    group.addoption("--rules-profile", choices=PROFILES, default="quick",
+                    help="how many cases a generated check draws (default: quick)")
+    group.addoption("--rules-seed", type=int, default=0, help="same seed, same cases (default: 0)")
+
+
+@pytest.fixture(scope="session")
+def subject(request: pytest.FixtureRequest) -> Subject:
+    """The implementation under test; a wrong adapter stops the run at once."""
+    try:
+        found = load(request.config.getoption("--impl"))
+    except Unusable as error:
+        pytest.exit(f"spec: {error}", returncode=4)
+    if faults := smoke.faults(found):
+        pytest.exit(f"spec: the adapter is wrong: {'; '.join(faults)}", returncode=4)
+    return found
+
+
+@pytest.fixture(scope="session")
+def rules_profile(request: pytest.FixtureRequest) -> Profile:
+    """How much is drawn."""
+    return PROFILES[request.config.getoption("--rules-profile")]
+
+
+@pytest.fixture(scope="session")
+def rules_seed(request: pytest.FixtureRequest) -> int:
+    """The seed of every generated check."""
+    return int(request.config.getoption("--rules-seed"))

@@ -1,0 +1,34 @@
+"""One test for every check at every point of its axis; the id starts with the rule's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from spec.checks import Check
+from spec.implementation import Subject
+from spec.rules import registry
+from spec.runner import Profile, Verdict, decide, plan
+
+POINTS = [
+    pytest.param(check, point, id=f"{check.id}[{point}]" if point else check.id)
+    for check, point in plan()
+]
+
+
+@pytest.mark.parametrize(("check", "point"), POINTS)
+def test_rule(
+    check: Check, point: str, subject: Subject, rules_profile: Profile, rules_seed: int,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """The implementation keeps the rule."""
+    outcome = decide(check, subject, point, rules_profile, rules_seed)
+    record_property("rule", check.rule)
+    record_property("verdict", str(outcome.verdict))
+    if outcome.verdict is Verdict.NOT_IMPLEMENTED:
+        pytest.skip(f"{subject.name} {outcome.message}")
+    statement = registry()[check.rule].statement
+    assert outcome.verdict is Verdict.PASS, (
+        f"{check.rule} {outcome.verdict}: {statement}\n{outcome.message}\n\n{outcome.script}"
+    )

@@ -1,0 +1,155 @@
+"""What a run really covered: the features of judged cases, counted by cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from spec import trees
+from spec.cases import Case, Selection
+from spec.programs import Assign, Draw, Fail, Program, Ref, Write
+from spec.returns import ROWS
+from spec.strategies import ARGNUMS, AUXES, CONTAINERS
+from spec.transforms import FAMILY
+
+AXES: Mapping[str, tuple[str, ...]] = {
+    "row x transform": tuple(f"{r.id} {m}" for r, m in product(ROWS, FAMILY)),
+    "container": CONTAINERS,
+    "argnums": ("None", *ARGNUMS),
+    "aux": tuple(AUXES),
+    "value": ("array", "number", "dict", "list", "tuple", "None", "zero-size", "float32"),
+    "output": ("scalar", "array", "tree"),
+    "access": ("read", "write only", "read then write", "write then read", "no access",
+               "written twice"),
+    "states": tuple(str(count) for count in range(7)),
+    "written": ("0", "1", "2", "3"),
+    "random": ("draws", "no draws"),
+}
+"""The cells of every axis that is counted."""
+
+
+def features(case: Any) -> set[str]:
+    """The cells that a case covers, as ``axis: cell``; empty for what is not a Case."""
+    if not isinstance(case, Case):
+        return set()
+    program = case.program
+    found = {
+        f"row x transform: {case.row.id} {case.member}",
+        f"argnums: {argnums_form(case)}",
+        f"output: {output_form(program)}",
+        f"states: {len(program.states)}",
+        f"written: {min(len(program.writes), 3)}",
+        f"random: {'draws' if program.draws else 'no draws'}",
+    }
+    if case.selection is not None:
+        found.add(f"container: {container_form(case.selection)}")
+    if program.aux is not None:
+        found.add(f"aux: {aux_form(program.aux)}")
+    for var in program.states:
+        found.update(f"value: {kind}" for kind in value_kinds(var.value))
+        found.add(f"access: {access(program, var.id)}")
+    return found
+
+
+def argnums_form(case: Case) -> str:
+    """The name of the form of a case's argnums."""
+    argnums = case.argnums
+    if argnums is None:
+        return "None"
+    if isinstance(argnums, int):
+        return "negative" if argnums < 0 else "int"
+    if not argnums:
+        return "empty"
+    if any(index < 0 for index in argnums):
+        return "negatives"
+    return type(argnums).__name__
+
+
+def container_form(selection: Selection) -> str:
+    """The name of the form of a container of states."""
+    tree = selection.tree
+    if selection.mapping:
+        return "treefy" if "treefy" in selection.text else "module"
+    if isinstance(tree, Ref):
+        return "one"
+    refs = [leaf.state for _, leaf in trees.leaves(tree)]
+    kind = type(tree).__name__
+    if not refs:
+        return f"empty {kind}"
+    if len(set(refs)) < len(refs):
+        return "twice"
+    children = [child for _, child in trees.items(tree) or ()]
+    if any(child is None for child in children):
+        return "none"
+    return kind if all(isinstance(child, Ref) for child in children) else "nested"
+
+
+def aux_form(aux: str) -> str:
+    """The name of the form that an aux was built from."""
+    def fits(form: str) -> bool:
+        head, _, tail = form.format("\0").partition("\0")
+        return aux.startswith(head) and aux.endswith(tail)
+
+    return next(name for name, form in reversed(AUXES.items()) if fits(form))
+
+
+def output_form(program: Program) -> str:
+    """Whether the output is a scalar, an array or a tree, read off its source."""
+    if program.out.startswith(("{", "[", "(")):
+        return "tree"
+    return "array" if "(3,)" in program.out or "axis=0" in program.out else "scalar"
+
+
+def value_kinds(value: Any) -> set[str]:
+    """The containers and leaves that a state's value is made of."""
+    nodes = trees.items(value)
+    if value is None:
+        return {"None"}
+    if nodes is not None:
+        return {type(value).__name__}.union(*(value_kinds(child) for _, child in nodes))
+    if isinstance(value, (int, float)):
+        return {"number"}
+    array = np.asarray(value)
+    found = {"zero-size"} if array.size == 0 else {"array"}
+    return found | ({"float32"} if array.dtype == np.float32 else set())
+
+
+def access(program: Program, state: str) -> str:
+    """In which order a program reads and writes a state."""
+    events = ""
+    name = f"{state}.value"
+    for statement in program.body:
+        match statement:
+            case Assign(_, expr):
+                events += "r" * (name in expr)
+            case Write(target, expr):
+                events += "r" * (name in expr) + "w" * (target == state)
+            case Draw() | Fail():
+                pass
+    events += "r" * (name in program.out or name in (program.aux or ""))
+    if "w" not in events:
+        return "read" if events else "no access"
+    if events.count("w") > 1:
+        return "written twice"
+    if "r" not in events:
+        return "write only"
+    return "read then write" if events[0] == "r" else "write then read"
+
+
+def table(covered: Iterable[str]) -> dict[str, dict[str, bool]]:
+    """For every axis, which of its cells were covered."""
+    seen = set(covered)
+    return {
+        axis: {cell: f"{axis}: {cell}" in seen for cell in cells} for axis, cells in AXES.items()
+    }
+
+
+def empty_cells(covered: Iterable[str]) -> list[str]:
+    """The cells that nothing covered, as ``axis: cell``."""
+    return [
+        f"{axis}: {cell}" for axis, cells in table(covered).items()
+        for cell, hit in cells.items() if not hit
+    ]
