@@ -107,13 +107,18 @@ def compare(report: Report, file: Path) -> int:
 def confirm(report: Report, console: Console) -> list[Outcome]:
     """Run each failure's script by itself; the outcomes whose scripts show no failure."""
     failed = [o for o in report.outcomes if o.script]
-    silent = [o for o in track(failed, "confirming", console=console, transient=True)
-              if subprocess.run([sys.executable, "-c", o.script], capture_output=True).returncode == 0]
+    shown = track(failed, "confirming", console=console, transient=True)
+    silent = [outcome for outcome in shown if run_alone(outcome.script) == 0]
     for outcome in silent:
         console.print(f"not confirmed by its script: {outcome.rule} {outcome.check} "
                       f"{outcome.point}", markup=False)
     console.print(f"{len(failed) - len(silent)} of {len(failed)} scripts show their failure")
     return silent
+
+
+def run_alone(script: str) -> int:
+    """The exit status of a script in an interpreter of its own."""
+    return subprocess.run([sys.executable, "-c", script], capture_output=True).returncode
 
 
 def choose(rules: str) -> list[Check]:

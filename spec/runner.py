@@ -204,8 +204,8 @@ def _search(judge: Callable[[Any], None], strategy: Any, profile: Profile, seed:
         print_blob=False,
         verbosity=hypothesis.Verbosity.quiet,
     )
-    search: Any = hypothesis.seed(seed)(settings(hypothesis.given(strategy)(judge)))
-    search()
+    search: Any = settings(hypothesis.given(strategy)(judge))
+    hypothesis.seed(seed)(search)()
 
 
 def _harness_error(error: Exception) -> str:

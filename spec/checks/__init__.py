@@ -84,7 +84,7 @@ class Check:
 
     rule: str
     name: str
-    function: Callable[..., None]
+    function: Callable[..., Any]
     cases: Mapping[str, Any]
     strategy: Callable[[Any], SearchStrategy[Any]] | None = None
     needs: Callable[[Any], tuple[str, ...]] = field(default=lambda point: ())
@@ -106,7 +106,7 @@ def _register(check: Check) -> None:
 
 def snippet(
     rule: str, cases: Mapping[str, Mapping[str, str]] | None = None, needs: tuple[str, ...] = ()
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function ``(lib, jnp, ...)`` whose assertions hold where the rule is kept.
 
     Its parameters are among ``lib`` (the implementation), ``jnp`` (the array namespace), ``np``
@@ -114,7 +114,7 @@ def snippet(
     that each case gives as source text.  For a rule of level OPEN the function returns which
     outcome it saw.
     """
-    def register(function: Callable[..., None]) -> Callable[..., None]:
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
         uses_jax = ("jax",) if "jax" in inspect.signature(function).parameters else ()
         points = dict(cases) if cases is not None else {"": {}}
         _register(Check(rule, function.__name__, function, points,
@@ -167,7 +167,7 @@ def snippet_source(check: Check, subject: Subject, point: Mapping[str, str]) -> 
     return [*header, *parameters, *_body(check.function)]
 
 
-def _body(function: Callable[..., None]) -> list[str]:
+def _body(function: Callable[..., Any]) -> list[str]:
     text = textwrap.dedent(inspect.getsource(function))
     definition = ast.parse(text).body[0]
     assert isinstance(definition, ast.FunctionDef)
