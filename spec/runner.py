@@ -193,7 +193,7 @@ def _decide_generated(
 
 def _search(judge: Callable[[Any], None], strategy: Any, profile: Profile, seed: int) -> None:
     """Judge drawn cases; raises the violation of the smallest failing case."""
-    settings = hypothesis.settings(
+    settings: Any = hypothesis.settings(
         max_examples=profile.examples,
         deadline=None,
         database=None,
@@ -204,7 +204,7 @@ def _search(judge: Callable[[Any], None], strategy: Any, profile: Profile, seed:
         print_blob=False,
         verbosity=hypothesis.Verbosity.quiet,
     )
-    search: Any = settings(hypothesis.given(strategy)(judge))
+    search = settings(hypothesis.given(strategy)(judge))
     hypothesis.seed(seed)(search)()
 
 
