@@ -204,8 +204,8 @@ def _search(judge: Callable[[Any], None], strategy: Any, profile: Profile, seed:
         print_blob=False,
         verbosity=hypothesis.Verbosity.quiet,
     )
-    search = settings(hypothesis.given(strategy)(judge))
-    hypothesis.seed(seed)(search)()
+    given: Any = hypothesis.given(strategy)
+    hypothesis.seed(seed)(settings(given(judge)))()
 
 
 def _harness_error(error: Exception) -> str:
