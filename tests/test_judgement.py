@@ -190,6 +190,13 @@ def test_only_inexact_leaves_move_and_dictionaries_keep_their_order() -> None:
     assert moved["a"][0] == 2 and moved["c"][0] is True
 
 
+def test_a_tree_shares_no_memory_with_the_vector_it_is_made_of() -> None:
+    flat = flatten([np.ones(2)])
+    vector = np.zeros(2)
+    flat.unflatten(vector)[0][:] = 7.0
+    np.testing.assert_array_equal(vector, [0.0, 0.0])
+
+
 def test_a_complex_leaf_makes_the_vector_complex() -> None:
     flat = flatten([1.0, np.array([1j])])
     np.testing.assert_array_equal(flat.vector, np.array([1.0, 1j]))

@@ -221,6 +221,24 @@ def test_steps_follow_the_magnitude_of_the_point(magnitude: float) -> None:
     assert np.all(np.abs(exact.value - truth) <= exact.tol)
 
 
+def test_the_embedded_difference_bounds_the_truncation() -> None:
+    first = central(lambda x: 6e7 * x**7, [0.0])
+    assert 1e-10 < abs(first.value[0, 0]) <= first.tol[0, 0] < 1e-7
+    curved = second_values(lambda x: 1e4 * x**8, [0.0], [1.0], [1.0])
+    assert 1e-9 < abs(curved.value[0]) <= curved.tol[0] < 1e-6
+
+
+def test_rounding_of_the_arguments_is_within_the_tolerance() -> None:
+    point = np.array([0.0, 2 / 3])
+
+    def steep(x: Array) -> Array:
+        return np.asarray(1e5 * (x[1:] - point[1]))
+
+    for v in np.random.default_rng(0).uniform(0.1, 0.9, 200):
+        along = directional(steep, point, [1.0, v])
+        assert abs(along.value[0] - 1e5 * v) <= along.tol[0]
+
+
 def test_directions_are_columns_and_give_the_product() -> None:
     x, directions = np.array([0.4, -1.1]), np.array([[1.0, 2.0, 0.0], [0.0, -3.0, 0.0]])
     some = central(closed, x, directions)
