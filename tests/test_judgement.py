@@ -91,12 +91,16 @@ def test_a_failure_names_the_worst_entry_and_what_was_expected_there() -> None:
     assert "at (1, 0) got 3.5, expected 3.0 within 1e-12" in str(judged)
 
 
-def test_the_allowance_for_a_short_dtype_is_relative_to_the_largest_entry() -> None:
-    small, large = known([1e-3]), known([1e3])
-    assert judge([1.0009e-3], small, dtype=np.float32).verdict is Verdict.PASS
-    assert judge([1.0011e-3], small, dtype=np.float32).verdict is Verdict.FAIL
-    assert judge([1.0009e3], large, dtype=np.complex64).verdict is Verdict.PASS
-    assert judge([0.0], known([1e-14]), dtype=np.float32).verdict is Verdict.INCONCLUSIVE
+@pytest.mark.parametrize("dtype", [np.float32, np.complex64])
+def test_a_short_dtype_passes_relative_to_the_largest_entry_only(dtype: Any) -> None:
+    for size in (1e-3, 1.0, 1e3):
+        oracle = known([size, 0.0])
+        assert judge([1.0009 * size, 0.0], oracle, dtype=dtype).verdict is Verdict.PASS
+        assert judge([size, 0.0009 * size], oracle, dtype=dtype).verdict is Verdict.PASS
+        assert judge([1.0011 * size, 0.0], oracle, dtype=dtype).verdict is not Verdict.PASS
+        assert judge([size + 0.001 * (1 + size), 0.0], oracle, dtype=dtype).verdict is Verdict.FAIL
+    excused = judge([1.1e-3], known([1e-3]), dtype=dtype)
+    assert excused.verdict is Verdict.INCONCLUSIVE
 
 
 def test_judge_refuses_to_judge_by_nothing_or_by_unequal_shapes() -> None:

@@ -47,28 +47,28 @@ def verdicts(judgements: Iterator[Judgement]) -> dict[Verdict, int]:
 
 
 def test_no_true_jacobian_is_rejected_and_hardly_any_is_undecided() -> None:
-    seen = verdicts(judge(truth, exact, fd) for _, truth, exact, fd in corpus(1500))
+    seen = verdicts(judge(truth, exact, fd) for _, truth, exact, fd in corpus(1000))
     assert seen[Verdict.FAIL] == 0
-    assert seen[Verdict.INCONCLUSIVE] < 0.01 * 1500
+    assert seen[Verdict.INCONCLUSIVE] < 0.01 * 1000
 
 
 def test_each_oracle_alone_raises_no_alarm() -> None:
-    programs = corpus(1500)
+    programs = corpus(1000)
     for seen in (
         verdicts(judge(truth, exact) for _, truth, exact, _ in programs),
         verdicts(judge(truth, fd) for _, truth, _, fd in programs),
     ):
         assert seen[Verdict.FAIL] == 0
-        assert seen[Verdict.INCONCLUSIVE] < 0.01 * 1500
+        assert seen[Verdict.INCONCLUSIVE] < 0.01 * 1000
 
 
 def test_no_true_hessian_is_rejected_and_hardly_any_is_undecided() -> None:
-    programs = [tame(seed) for seed in range(600)]
+    programs = [tame(seed) for seed in range(500)]
     seen = verdicts(
         judge(p.hessian(), second(p, p.point), hessian_values(p, p.point)) for p in programs
     )
     assert seen[Verdict.FAIL] == 0
-    assert seen[Verdict.INCONCLUSIVE] < 0.01 * 600
+    assert seen[Verdict.INCONCLUSIVE] < 0.01 * 500
 
 
 def test_no_true_directional_derivative_is_rejected_whatever_the_length_of_the_direction() -> None:
@@ -89,17 +89,22 @@ def test_no_true_directional_derivative_is_rejected_whatever_the_length_of_the_d
 
 
 def test_float32_derivatives_pass_as_float32_and_fail_as_float64() -> None:
-    as_single, as_double = [], []
-    for seed in range(600):
+    right, as_double, wrong = [], [], []
+    for seed in range(800):
         program = tame(seed)
         single = Program(program.point.astype(np.float32), program.steps, program.outputs)
         got = single.jacobian()
         oracle = complex_step(program, single.point)
-        as_single.append(judge(got, oracle, dtype=np.float32).verdict)
+        right.append(judge(got, oracle, dtype=np.float32).verdict)
         as_double.append(judge(got, oracle).verdict)
-    assert as_single.count(Verdict.FAIL) == 0
-    assert as_single.count(Verdict.PASS) > 0.99 * 600
-    assert as_double.count(Verdict.FAIL) > 0.8 * 600
+        if np.any(got):
+            wrong.append(judge(zeroed(got), oracle, dtype=np.float32).verdict)
+            assert judge(replaced(got, 1.01), oracle, dtype=np.float32).verdict is not Verdict.PASS
+    assert right.count(Verdict.FAIL) == 0
+    assert right.count(Verdict.PASS) > 0.99 * len(right)
+    assert as_double.count(Verdict.FAIL) > 0.8 * len(as_double)
+    assert Verdict.PASS not in wrong
+    assert wrong.count(Verdict.FAIL) > 0.97 * len(wrong)
 
 
 # -- negative controls -----------------------------------------------------------------------
@@ -135,7 +140,7 @@ def transposed(a: Array) -> Array:
 @pytest.mark.parametrize("corrupt", [zeroed, flipped, stretched, swapped, transposed])
 def test_a_corrupted_jacobian_never_passes(corrupt: Callable[[Array], Array]) -> None:
     judged = []
-    for _, truth, exact, fd in corpus(1500):
+    for _, truth, exact, fd in corpus(1000):
         wrong = corrupt(truth)
         if np.max(np.abs(wrong - truth)) > 0.9e-4 * np.max(np.abs(truth)):
             judged.append(judge(wrong, exact, fd).verdict)
@@ -149,7 +154,7 @@ def test_a_corrupted_jacobian_never_passes_central_alone(
     corrupt: Callable[[Array], Array],
 ) -> None:
     judged = [
-        judge(corrupt(truth), fd).verdict for _, truth, _, fd in corpus(1500) if np.any(truth)
+        judge(corrupt(truth), fd).verdict for _, truth, _, fd in corpus(1000) if np.any(truth)
     ]
     assert Verdict.PASS not in judged
     assert judged.count(Verdict.FAIL) > 0.99 * len(judged)
