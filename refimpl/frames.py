@@ -1,0 +1,259 @@
+"""Frames: where the values of states live while a transform is running.
+
+Every running transform owns a frame on a stack of its thread. A frame maps states to values:
+
+- a *read* looks through the frames from the innermost outward, and last at the state itself;
+- a *write* goes to the innermost frame and nowhere else;
+- leaving a frame by success settles its writes one level down, leaving it by an exception
+  drops them.
+
+So a failed call needs no restoring, because nothing was changed (ERR, WRB); no tracer is ever
+stored in a state that other threads can see (STA); and what a function read and wrote is known
+from one ordinary run of it (FND).
+"""
+
+import gc
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+import jax
+from jax.extend.core import get_opaque_trace_state
+
+from .tree import copy_containers, same_leaves
+
+if TYPE_CHECKING:
+    from .state import State
+
+__all__ = [
+    "EAGER",
+    "UNSET",
+    "Effects",
+    "Frame",
+    "StateError",
+    "assign",
+    "create",
+    "lookup",
+    "settle",
+    "stack",
+    "trace_now",
+    "transaction",
+]
+
+trace_now: Callable[[], object] = get_opaque_trace_state
+
+
+class StateError(RuntimeError):
+    """A state is used where its value cannot be kept honest."""
+
+
+class _Unset:
+    def __repr__(self) -> str:
+        return "<no value>"
+
+
+UNSET: Final = _Unset()
+"""Fills the slot of a state that was created in a frame and is not committed yet."""
+
+EAGER: Final = trace_now()
+"""The trace state outside of every JAX transform."""
+
+
+class _Stack(threading.local):
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+
+
+stack = _Stack()
+
+
+@dataclass
+class Effects:
+    """What one run of a function did to states, in the order of first access."""
+
+    touched: dict["State", bool]
+    """Every state that was read or written; True for a written one."""
+    fetched: dict["State", None]
+    """Every state whose value from outside of the run was used."""
+    writes: dict["State", Any]
+    """The value that each written state has at the end of the run."""
+    born: dict["State", Any]
+    """The value of each state that was created during the run and is still alive."""
+
+
+class Frame:
+    """The values of states during one run of a function.
+
+    Parameters
+    ----------
+    bound : iterable of (State, value)
+        Values that stand in for those outside of the frame, such as tracers.
+    """
+
+    def __init__(self, bound: "Iterable[tuple[State, Any]]" = ()) -> None:
+        self.trace = EAGER
+        self.bound: dict[State, Any] = dict(bound)
+        self.values: dict[State, Any] = {}
+        self.originals: dict[State, Any] = {}
+        self.touched: dict[State, bool] = {}
+        self.fetched: dict[State, None] = {}
+        # Weak, so that a state that only lived inside of the function is not kept or committed.
+        self.born: WeakKeyDictionary[State, Any] = WeakKeyDictionary()
+
+    def __enter__(self) -> "Frame":
+        self.trace = trace_now()
+        stack.frames.append(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        stack.frames.pop()
+
+    def owns(self, state: "State") -> bool:
+        """Whether the state was created in this frame."""
+        return state._value is UNSET and state in self.born
+
+    def read(self, state: "State") -> Any:
+        """Value of the state as code running in this (innermost) frame sees it."""
+        value = self.values.get(state, UNSET)
+        if value is UNSET:
+            if self.owns(state):
+                return self.born[state]
+            value = self.peek(state)
+            if not isinstance(value, jax.Array):
+                value = self._private_copy(state, value)
+        self.touched.setdefault(state, False)
+        return value
+
+    def peek(self, state: "State") -> Any:
+        """Value of the state, noted as used but not as read by the function."""
+        value = lookup(state)
+        if state not in self.values and not self.owns(state):
+            self.fetched.setdefault(state)
+        return value
+
+    def _private_copy(self, state: "State", value: Any) -> Any:
+        # The function may change a container in place; what lies outside must not notice.
+        copy = copy_containers(value)
+        if copy is not value:
+            self.originals[state] = value
+            self.values[state] = copy
+        return copy
+
+    def write(self, state: "State", value: Any) -> None:
+        """Set the state in this (innermost) frame; refuse under a foreign JAX trace."""
+        now = trace_now()
+        if self.owns(state):
+            if now != self.trace and now != state._home:
+                raise _dishonest(state)
+            self.born[state] = value
+            state._home = now
+            return
+        if now != self.trace:
+            raise _dishonest(state)
+        self.values[state] = value
+        self.touched[state] = True
+
+    def close(self) -> Effects:
+        """Sum up what happened, once the function has returned."""
+        writes = {}
+        for state, written in self.touched.items():
+            if not written and state in self.originals:
+                written = not same_leaves(self.originals[state], self.values[state])
+                self.touched[state] = written
+            if written:
+                writes[state] = self.values[state]
+        if any(state._home != self.trace for state in self.born):
+            gc.collect()  # it may be alive only as part of a reference cycle
+        for state in self.born:
+            if state._home != self.trace:
+                raise _dishonest(state)
+        return Effects(self.touched, self.fetched, writes, dict(self.born))
+
+
+def lookup(state: "State") -> Any:
+    """Value of the state as seen from here, noted nowhere."""
+    for frame in reversed(stack.frames):
+        if state in frame.values:
+            return frame.values[state]
+        if state in frame.bound:
+            return frame.bound[state]
+    if state._value is not UNSET:
+        return state._value
+    for frame in reversed(stack.frames):
+        if state in frame.born:
+            return frame.born[state]
+    raise StateError(
+        f"{state.label()} has no value: it was created during a call that failed or is not "
+        "finished, or in another thread's running transform"
+    )
+
+
+def create(state: "State", value: Any) -> None:
+    """Give a new state its first value, in the innermost frame if there is one."""
+    state._home = trace_now()
+    if stack.frames:
+        state._value = UNSET
+        stack.frames[-1].born[state] = value
+    else:
+        state._value = value
+
+
+def assign(state: "State", value: Any) -> None:
+    """Write a state: into the innermost frame, or for good where there is none."""
+    if stack.frames:
+        stack.frames[-1].write(state, value)
+    elif trace_now() != state._home:
+        raise _dishonest(state)
+    else:
+        state._value = value
+
+
+def settle(effects: Effects) -> None:
+    """Commit what a finished run did, one level down."""
+    now = trace_now()
+    top = stack.frames[-1] if stack.frames else None
+    for state in effects.writes:
+        if now != (state._home if top is None or top.owns(state) else top.trace):
+            raise _dishonest(state)
+    if top is None:
+        for state, value in effects.writes.items():
+            state._value = value
+        for state, value in effects.born.items():
+            state._value, state._home = value, now
+        return
+    for state in effects.fetched:
+        if state not in top.values and not top.owns(state):
+            top.fetched.setdefault(state)
+    for state, written in effects.touched.items():
+        if written:
+            top.write(state, effects.writes[state])
+        elif not top.owns(state):
+            top.touched.setdefault(state, False)
+    for state, value in effects.born.items():
+        top.born[state], state._home = value, now
+
+
+@contextmanager
+def transaction() -> Iterator[Frame]:
+    """A frame around a whole call: all of its effects are committed at the end, or none."""
+    with Frame() as frame:
+        yield frame
+    settle(frame.close())
+
+
+def _dishonest(state: "State") -> StateError:
+    return StateError(
+        f"{state.label()} is written inside a JAX transform (jax.jit, jax.vmap, jax.grad, "
+        "jax.checkpoint, jax.lax control flow, ...) that knows nothing about states, so the "
+        "write could not take effect outside of it. Return the value and write it there, or "
+        "use the state-aware transforms of refimpl.transform."
+    )

@@ -1,0 +1,195 @@
+"""The members of the family that return gradients, Jacobians and Hessians.
+
+Each is a transform of pure functions, handed to `GradientTransform`. Signatures are uniform;
+without a function every member is a decorator (RET, DER).
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypedDict, Unpack
+
+import jax
+import jax.numpy as jnp
+
+from .gradient import GradientTransform
+from .selection import Argnums
+
+__all__ = ["Options", "grad", "hessian", "jacfwd", "jacobian", "jacrev", "vector_grad"]
+
+Function = Callable[..., Any]
+
+
+class Options(TypedDict, total=False):
+    """Options that every member has; see `GradientTransform`."""
+
+    has_aux: bool | None
+    return_value: bool
+    check_states: bool
+
+
+def grad(
+    fun: Function | None = None,
+    grad_states: Any = None,
+    argnums: Argnums = None,
+    *,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+    **options: Unpack[Options],
+) -> Any:
+    """Gradient of a scalar function with respect to states and arguments.
+
+    Parameters
+    ----------
+    fun : callable, optional
+        The function; left out, the result is a decorator.
+    grad_states : State or container of State, optional
+        The states to differentiate with respect to. Their gradients come in a like container.
+    argnums : int or sequence of int, optional
+        The positional arguments to differentiate with respect to; 0 if neither is given.
+    holomorphic, allow_int : bool
+        As in `jax.grad`.
+    **options
+        `has_aux`, `return_value` and `check_states` of `GradientTransform`.
+
+    Returns
+    -------
+    GradientTransform
+        Its result is ``grads``, ``(grads, aux)``, ``(grads, value)`` or ``(grads, value, aux)``,
+        where ``grads`` is ``var_grads``, ``arg_grads`` or ``(var_grads, arg_grads)``.
+    """
+    params = {"holomorphic": holomorphic, "allow_int": allow_int}
+    return member(jax.grad, fun, grad_states, argnums, params, options)
+
+
+def vector_grad(
+    fun: Function | None = None,
+    grad_states: Any = None,
+    argnums: Argnums = None,
+    *,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+    **options: Unpack[Options],
+) -> Any:
+    """Gradient of the sum of all entries of all outputs. Parameters as in `grad`."""
+    params = {"holomorphic": holomorphic, "allow_int": allow_int}
+    return member(_vector_grad, fun, grad_states, argnums, params, options)
+
+
+def jacrev(
+    fun: Function | None = None,
+    grad_states: Any = None,
+    argnums: Argnums = None,
+    *,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+    **options: Unpack[Options],
+) -> Any:
+    """Jacobian in reverse mode, in JAX's layout: output structure outermost.
+
+    Parameters as in `grad`.
+    """
+    params = {"holomorphic": holomorphic, "allow_int": allow_int}
+    return member(_jacrev, fun, grad_states, argnums, params, options)
+
+
+jacobian = jacrev
+
+
+def jacfwd(
+    fun: Function | None = None,
+    grad_states: Any = None,
+    argnums: Argnums = None,
+    *,
+    holomorphic: bool = False,
+    **options: Unpack[Options],
+) -> Any:
+    """Jacobian in forward mode, in JAX's layout. Parameters as in `grad`."""
+    return member(_jacfwd, fun, grad_states, argnums, {"holomorphic": holomorphic}, options)
+
+
+def hessian(
+    fun: Function | None = None,
+    grad_states: Any = None,
+    argnums: Argnums = None,
+    *,
+    holomorphic: bool = False,
+    **options: Unpack[Options],
+) -> Any:
+    """Second derivatives, in JAX's layout: output, then row, then column.
+
+    With states and arguments the result is ``(var_rows, arg_rows)``, and each entry of a row is
+    ``(var_columns, arg_columns)``. Parameters as in `grad`.
+    """
+    return member(_hessian, fun, grad_states, argnums, {"holomorphic": holomorphic}, options)
+
+
+def member(
+    transform: Function,
+    fun: Function | None,
+    grad_states: Any,
+    argnums: Argnums,
+    params: dict[str, Any],
+    options: Options,
+) -> Any:
+    """The transform of a function, or the decorator if there is none yet."""
+    made = functools.partial(
+        GradientTransform,
+        transform=transform,
+        grad_states=grad_states,
+        argnums=argnums,
+        transform_params=params,
+        **options,
+    )
+    return made if fun is None else made(fun)
+
+
+def _vector_grad(fun: Function, *, argnums: int, has_aux: bool, **params: Any) -> Function:
+    def total(selected: Any) -> Any:
+        output, carried = fun(selected)
+        sums = [jnp.sum(leaf) for leaf in jax.tree.leaves(output)]
+        return functools.reduce(jnp.add, sums) if sums else jnp.zeros(()), carried
+
+    return jax.grad(total, argnums=argnums, has_aux=has_aux, **params)
+
+
+def _jacrev(fun: Function, *, argnums: int, has_aux: bool, **params: Any) -> Function:
+    def padded(selected: Any) -> Any:
+        output, carried = fun(selected)
+        # JAX needs at least one row; this one depends on nothing, and is dropped below.
+        return (output, None if _size(output) else jnp.zeros(())), carried
+
+    base = jax.jacrev(padded, argnums=argnums, has_aux=has_aux, **params)
+
+    def run(selected: Any) -> Any:
+        if not _size(selected):
+            return _no_columns(fun, selected)
+        (rows, _), carried = base(selected)
+        return rows, carried
+
+    return run
+
+
+def _jacfwd(fun: Function, *, argnums: int, has_aux: bool, **params: Any) -> Function:
+    base = jax.jacfwd(fun, argnums=argnums, has_aux=has_aux, **params)
+    return lambda selected: base(selected) if _size(selected) else _no_columns(fun, selected)
+
+
+def _hessian(fun: Function, **options: Any) -> Function:
+    return _jacfwd(_jacrev(fun, **options), **options)
+
+
+def _no_columns(fun: Function, selected: Any) -> Any:
+    """The Jacobian with respect to nothing, which JAX cannot always make: empty blocks."""
+    output, carried = fun(selected)
+
+    def blocks(row: Any) -> Any:
+        return jax.tree.map(
+            lambda column: jnp.zeros(jnp.shape(row) + jnp.shape(column), jnp.result_type(row)),
+            selected,
+        )
+
+    return jax.tree.map(blocks, output), carried
+
+
+def _size(tree: Any) -> int:
+    return sum(jnp.size(leaf) for leaf in jax.tree.leaves(tree))

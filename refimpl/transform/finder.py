@@ -1,0 +1,113 @@
+"""StateFinder: which states does a function read and write? (FND)"""
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..frames import Effects, Frame
+from ..state import State
+from ..util.filter import to_predicate
+from .gradient import Deferred
+
+__all__ = ["StateFinder"]
+
+NEEDS_VALUES = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
+
+
+class StateFinder(Deferred):
+    """Observe a function and return the states it uses, leaving all of them as they are.
+
+    Parameters
+    ----------
+    fn : callable
+        The function; call the finder with its arguments.
+    filter : filter, optional
+        Which of the states to return; all of them by default.
+    usage : {'all', 'read', 'write', 'both'}
+        'write': those written; 'read': the others; 'both': a dict of the two.
+    return_type : {'dict', 'list', 'tuple'}
+        The container. Keys of a dict are 0, 1, 2, ... in the order of first access.
+    key_fn : callable, optional
+        ``key_fn(index, state)`` gives another key. Keys that collide get a number appended.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        filter: Any = None,
+        *,
+        usage: str = "all",
+        return_type: str = "dict",
+        key_fn: Callable[[int, State], Hashable] | None = None,
+    ) -> None:
+        if not callable(fn):
+            raise TypeError(f"fn must be callable, got {fn!r}")
+        if usage not in ("all", "read", "write", "both"):
+            raise ValueError(f"usage must be 'all', 'read', 'write' or 'both', got {usage!r}")
+        if return_type not in ("dict", "list", "tuple"):
+            raise ValueError(f"return_type must be 'dict', 'list' or 'tuple', got {return_type!r}")
+        self.fn = fn
+        self.usage = usage
+        self.return_type = return_type
+        self.key_fn = key_fn
+        self.predicate = to_predicate(... if filter is None else filter)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """The states that a call with these arguments uses."""
+        try:
+            effects = self._observe(args, kwargs)
+        except NEEDS_VALUES:
+            # Python control flow on values: only a real run shows which way it goes.
+            effects = self._run(args, kwargs)
+        used = {
+            state: written
+            for state, written in effects.touched.items()
+            if self.predicate((state.name,) if state.name else (), state)
+        }
+        if self.usage == "both":
+            return {"read": self._pick(used, [False]), "write": self._pick(used, [True])}
+        roles = {"all": [True, False], "read": [False], "write": [True]}
+        return self._pick(used, roles[self.usage])
+
+    find = __call__
+
+    def _run(self, args: Any, kwargs: Any) -> Effects:
+        with Frame() as frame:
+            self.fn(*args, **kwargs)
+        return frame.close()  # and never settled
+
+    def _observe(self, args: Any, kwargs: Any) -> Effects:
+        """Run the function on abstract arrays, so that nothing is computed."""
+        leaves, treedef = jax.tree.flatten((args, kwargs))
+        arrays = [i for i, leaf in enumerate(leaves) if isinstance(leaf, (jax.Array, np.ndarray))]
+        seen: list[Effects] = []
+
+        def abstract(values: list[Any]) -> None:
+            for i, value in zip(arrays, values, strict=True):
+                leaves[i] = value
+            seen.append(self._run(*jax.tree.unflatten(treedef, leaves)))
+
+        jax.eval_shape(abstract, [leaves[i] for i in arrays])
+        return seen[-1]
+
+    def _pick(self, used: dict[State, bool], roles: Iterable[bool]) -> Any:
+        states = [state for state, written in used.items() if written in roles]
+        if self.return_type != "dict":
+            return states if self.return_type == "list" else tuple(states)
+        result: dict[Hashable, State] = {}
+        for index, state in enumerate(states):
+            wanted = index if self.key_fn is None else self.key_fn(index, state)
+            key = base = wanted if isinstance(wanted, Hashable) else str(wanted)
+            suffix = 0
+            while key in result:
+                suffix += 1
+                key = f"{base}_{suffix}"
+            result[key] = state
+        return result

@@ -1,0 +1,182 @@
+"""GradientTransform: the one mechanism behind every member of the family (CUS).
+
+A call goes through five steps:
+
+1. select: take the values that the selected states have now, and the selected arguments (DER);
+2. lift: make a pure function of these, which runs the user's function once, in a frame that
+   binds the states to what the JAX transform hands in;
+3. transform: differentiate the pure function; aux, loss and written values leave through
+   `has_aux`;
+4. commit: settle the effects, once, after everything has succeeded (WRB, ERR);
+5. shape: arrange the derivatives by the table (RET).
+"""
+
+import functools
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ..frames import Effects, Frame, settle, transaction
+from ..tree import Build, pack
+from .selection import Argnums, Selected, Selection
+
+__all__ = ["Deferred", "GradientTransform"]
+
+
+@jax.tree_util.register_pytree_node_class
+class Carried:
+    """What leaves a lifted function beside its output.
+
+    Only tracers are leaves, so that JAX meets nothing but arrays. Everything else, of whatever
+    type, stays in the Python objects that `effects` and `build` hold. As these travel with the
+    leaves, a transform may run the function several times: the run whose aux it returns counts.
+    """
+
+    def __init__(self, leaves: Sequence[Any], run: tuple[Effects, Build]) -> None:
+        self.leaves = leaves
+        self.run = run
+
+    def tree_flatten(self) -> tuple[Sequence[Any], tuple[Effects, Build]]:
+        return self.leaves, self.run
+
+    @classmethod
+    def tree_unflatten(cls, run: tuple[Effects, Build], leaves: Sequence[Any]) -> "Carried":
+        return cls(leaves, run)
+
+
+class Deferred:
+    """Makes a class usable as a decorator with options: without a function it waits for one."""
+
+    def __new__(cls, fun: Any = None, /, *_: Any, **options: Any) -> Any:
+        if fun is None and options.keys().isdisjoint(("target", "fn", "fun")):
+            return functools.partial(cls, **options)
+        return super().__new__(cls)
+
+
+class GradientTransform(Deferred):
+    """A state-aware derivative of a function, made from a transform of pure functions.
+
+    Parameters
+    ----------
+    target : callable
+        The function to differentiate; any signature.
+    transform : callable
+        Called as ``transform(fun, argnums=0, has_aux=True, **transform_params)`` with a pure
+        function of one argument. What it returns is called with that argument and must return
+        ``(grads, aux)``, with the aux that ``fun`` gave.
+    grad_states : State or container of State, optional
+        The states to differentiate with respect to.
+    argnums : int or sequence of int, optional
+        The positional arguments to differentiate with respect to; 0 if neither is given.
+    return_value : bool
+        Return the value of the function too.
+    has_aux : bool
+        The function returns ``(output, aux)``.
+    transform_params : dict, optional
+        Further keyword arguments for `transform`.
+    check_states : bool
+        Raise ValueError if the function does not touch one of `grad_states`.
+    """
+
+    def __init__(
+        self,
+        target: Callable[..., Any],
+        transform: Callable[..., Any],
+        grad_states: Any = None,
+        argnums: Argnums = None,
+        return_value: bool = False,
+        has_aux: bool | None = False,
+        transform_params: dict[str, Any] | None = None,
+        check_states: bool = True,
+    ) -> None:
+        if not callable(target):
+            raise TypeError(f"target must be callable, got {target!r}")
+        if not callable(transform):
+            raise TypeError(f"transform must be callable, got {transform!r}")
+        functools.update_wrapper(self, target, updated=())
+        self.target = target
+        self.transform = transform
+        self.selection = Selection(grad_states, argnums)
+        self.return_value = bool(return_value)
+        self.has_aux = bool(has_aux)
+        self.transform_params = dict(transform_params or {})
+        self.check_states = check_states
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Differentiate at these arguments and the present values of the states."""
+        grads, loss, aux = self.differentiate(args, kwargs)
+        result = self.selection.shape(grads)
+        extra = ((loss,) if self.return_value else ()) + ((aux,) if self.has_aux else ())
+        return (result, *extra) if extra else result
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def differentiate(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """Derivatives as the transform returned them, full primal output, and aux."""
+        positions = self.selection.positions(len(args))
+        with transaction() as frame:
+            states = [frame.peek(state) for state in self.selection.states]
+            selected = Selected(states, [args[position] for position in positions])
+            allow_int = bool(self.transform_params.get("allow_int", False))
+            self.selection.check_leaves(selected, allow_int)
+            lifted = self._lift(args, kwargs, positions)
+            run = self.transform(lifted, argnums=0, has_aux=True, **self.transform_params)
+            grads, carried = self._expect_pair(run(selected))
+            effects, build = carried.run
+            loss, aux, effects.writes, effects.born = build(carried.leaves)
+            self._check_touched(effects)
+            settle(effects)
+        return grads, jax.tree.map(jnp.asarray, loss), aux
+
+    def _lift(
+        self, args: Sequence[Any], kwargs: dict[str, Any], positions: Sequence[int]
+    ) -> Callable[[Selected], tuple[Any, Carried]]:
+        def lifted(selected: Selected) -> tuple[Any, Carried]:
+            everything = list(args)
+            for position, arg in zip(positions, selected.args, strict=True):
+                everything[position] = arg
+            bound = zip(self.selection.states, selected.states, strict=True)
+            with Frame(bound) as frame:
+                result = self.target(*everything, **kwargs)
+                output, aux = self._split_aux(result) if self.has_aux else (result, None)
+            effects = frame.close()
+            tracers: list[Any] = []
+            build = pack((output, aux, effects.writes, effects.born), tracers)
+            effects.writes, effects.born = {}, {}
+            return output, Carried(tracers, (effects, build))
+
+        return lifted
+
+    def _split_aux(self, result: Any) -> tuple[Any, Any]:
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
+            raise TypeError(
+                "with has_aux=True the function must return a pair (output, aux), "
+                f"got {type(result).__name__}: {result!r}"
+            )
+        return result[0], result[1]
+
+    def _expect_pair(self, result: Any) -> tuple[Any, Carried]:
+        if isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Carried):
+            return result[0], result[1]
+        raise TypeError(
+            f"what the transform {self.transform!r} returns must return (grads, aux), with the "
+            f"aux of the function it was given, got {type(result).__name__}: {result!r}"
+        )
+
+    def _check_touched(self, effects: Effects) -> None:
+        if not self.check_states:
+            return
+        missed = [
+            f"{path} ({state.label()})"
+            for state, path in self.selection.paths.items()
+            if state not in effects.touched
+        ]
+        if missed:
+            raise ValueError(
+                f"the function neither reads nor writes {', '.join(missed)}; "
+                "check_states=False gives zeros instead"
+            )

@@ -1,0 +1,213 @@
+"""Products with a vector: vjp, jvp and the forward gradient (RET, DER)."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Unpack
+
+import jax
+import jax.numpy as jnp
+
+from .. import random
+from ..state import State
+from ..tree import split
+from .family import Options, member
+from .gradient import GradientTransform
+from .selection import Argnums, Selected, Selection
+
+__all__ = ["fwd_grad", "jvp", "vjp"]
+
+Function = Callable[..., Any]
+
+
+def vjp(
+    fun: Function | None = None,
+    /,
+    *primals: Any,
+    grad_states: Any = None,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+) -> Any:
+    """Value of a function, and the function that pulls cotangents of its output back.
+
+    Parameters
+    ----------
+    fun : callable, optional
+        The function; left out, the result is a decorator, and what it makes takes the primals.
+    *primals
+        Positional arguments of the function.
+    grad_states, argnums, has_aux
+        As in `grad`; argument 0 is left alone if there are states but no arguments.
+
+    Returns
+    -------
+    tuple
+        ``(output, vjp_fn)`` or ``(output, vjp_fn, aux)``. ``vjp_fn(cotangent)`` has the structure
+        of ``grads`` and no effects. It is a pytree, and may leave and enter compiled functions.
+    """
+    if fun is None:
+        return _later(vjp, grad_states=grad_states, argnums=argnums, has_aux=has_aux)
+    if not primals and grad_states is not None:
+        argnums = None
+    call = GradientTransform(fun, _vjp, grad_states, argnums, has_aux=has_aux)
+    pull, output, aux = call.differentiate(primals, {})
+    pulled = jax.tree_util.Partial(_PullBack(call.selection), pull)
+    return (output, pulled, aux) if has_aux else (output, pulled)
+
+
+def _vjp(fun: Function, *, argnums: int, has_aux: Literal[True]) -> Function:
+    def run(selected: Selected) -> Any:
+        _, pull, carried = jax.vjp(fun, selected, has_aux=True)
+        return pull, carried
+
+    return run
+
+
+class _PullBack:
+    """The static part of a vjp function: how results are shaped."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.selection = selection
+
+    def __call__(self, pull: Function, cotangent: Any) -> Any:
+        (grads,) = pull(cotangent)
+        return self.selection.shape(grads)
+
+
+def jvp(
+    fun: Function | None = None,
+    primals: Sequence[Any] | None = None,
+    tangents: Sequence[Any] | None = None,
+    *,
+    grad_states: Any = None,
+    state_tangents: Any = None,
+    has_aux: bool = False,
+) -> Any:
+    """Value of a function and its derivative along tangents of arguments and states.
+
+    Parameters
+    ----------
+    fun : callable, optional
+        The function; left out, the result is a decorator, and what it makes takes the primals,
+        the tangents and `state_tangents`.
+    primals, tangents : sequence
+        Positional arguments of the function, and a tangent for each.
+    grad_states, state_tangents
+        Container of states, and a like container of tangents.
+    has_aux : bool
+        The function returns ``(output, aux)``.
+
+    Returns
+    -------
+    tuple
+        ``(output, tangent)`` or ``(output, tangent, aux)``.
+    """
+    if fun is None:
+        return _later(jvp, grad_states=grad_states, has_aux=has_aux)
+    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
+        raise TypeError(
+            "primals and tangents must be tuples or lists, "
+            f"got {type(primals).__name__} and {type(tangents).__name__}"
+        )
+    if len(primals) != len(tangents):
+        raise TypeError(f"{len(primals)} primals need as many tangents, got {len(tangents)}")
+    if (grad_states is None) != (state_tangents is None):
+        raise TypeError("grad_states and state_tangents must be given together")
+    found: dict[State, Any] = {}
+    _match(grad_states, state_tangents, "state_tangents", found)
+    argnums = tuple(range(len(primals)))
+    params = {"tangents": Selected(list(found.values()), tangents)}
+    call = GradientTransform(
+        fun, _jvp, grad_states, argnums, has_aux=has_aux, transform_params=params
+    )
+    tangent, output, aux = call.differentiate(primals, {})
+    return (output, tangent, aux) if has_aux else (output, tangent)
+
+
+def _jvp(fun: Function, *, argnums: int, has_aux: bool, tangents: Selected) -> Function:
+    def run(selected: Selected) -> Any:
+        _, tangent, carried = jax.jvp(fun, (selected,), (tangents,), has_aux=has_aux)
+        return tangent, carried
+
+    return run
+
+
+def _match(states: Any, tangents: Any, path: str, found: dict[State, Any]) -> None:
+    """Collect the tangent of each state from a container like that of the states."""
+    if isinstance(states, State):
+        if found.setdefault(states, tangents) is not tangents:
+            raise ValueError(f"{path}: {states.label()} has two places, but not one tangent")
+        return
+    children, _ = split(states)
+    others, _ = split(tangents)
+    keys = list(states) if isinstance(states, dict) else list(range(len(children)))
+    if (
+        not isinstance(tangents, type(states))
+        or len(others) != len(children)
+        or (isinstance(states, dict) and set(states) != set(tangents))
+    ):
+        raise TypeError(f"{path} must be a container like that of the states, got {tangents!r}")
+    for key, child in zip(keys, children, strict=True):
+        _match(child, tangents[key], f"{path}[{key!r}]", found)
+
+
+def _later(function: Function, **options: Any) -> Any:
+    def decorate(fun: Function) -> Function:
+        return functools.update_wrapper(functools.partial(function, fun, **options), fun)
+
+    return decorate
+
+
+def fwd_grad(
+    fun: Function | None = None,
+    grad_states: Any = None,
+    argnums: Argnums = None,
+    *,
+    tangent_size: int | None = None,
+    key: Any = None,
+    **options: Unpack[Options],
+) -> Any:
+    """Unbiased estimate of the gradient of a scalar function in forward mode: (g . v) v.
+
+    Parameters
+    ----------
+    fun, grad_states, argnums, **options
+        As in `grad`.
+    tangent_size : int, optional
+        How many standard normal tangents v to average over; 1 by default.
+    key : int or key, optional
+        Where the tangents come from. Without it they come from a stream of their own, which
+        `random.seed` resets, and never from the one that the function draws from (WRB).
+    """
+    if tangent_size is not None and (isinstance(tangent_size, bool) or tangent_size < 1):
+        raise ValueError(f"tangent_size must be a positive int, got {tangent_size!r}")
+    params = {"tangent_size": tangent_size, "key": key}
+    return member(_fwd_grad, fun, grad_states, argnums, params, options)
+
+
+def _fwd_grad(
+    fun: Function, *, argnums: int, has_aux: bool, tangent_size: int | None, key: Any
+) -> Function:
+    def push(selected: Selected, tangent: Selected) -> Any:
+        output, slope, carried = jax.jvp(fun, (selected,), (tangent,), has_aux=has_aux)
+        shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(output)]
+        if shapes != [()] or jnp.iscomplexobj(jax.tree.leaves(output)[0]):
+            raise TypeError(f"fwd_grad needs a real scalar output, got {output!r}")
+        (along,) = jax.tree.leaves(slope)
+        return jax.tree.map(lambda leaf: along.astype(leaf.dtype) * leaf, tangent), carried
+
+    def run(selected: Selected) -> Any:
+        draw = random.TANGENTS.split_key() if key is None else random.as_key(key)
+        leaves, treedef = jax.tree.flatten(selected)
+        count = 1 if tangent_size is None else tangent_size
+        keys = jax.random.split(draw, max(len(leaves), 1))
+        normals = [
+            jax.random.normal(k, (count, *jnp.shape(leaf)), jnp.result_type(leaf))
+            for k, leaf in zip(keys, leaves, strict=False)
+        ]
+        tangents = jax.tree.unflatten(treedef, normals)
+        if not leaves:
+            return push(selected, tangents)
+        grads, carried = jax.vmap(push, (None, 0), (0, None))(selected, tangents)
+        return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), grads), carried
+
+    return run

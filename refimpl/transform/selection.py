@@ -1,0 +1,178 @@
+"""What is differentiated: the selected states and arguments, as one pytree node.
+
+A JAX transform sees a single argument, a `Selected`. JAX puts nodes of that type wherever its
+own layout of the result has the structure of the argument, so the result is shaped by looking
+for them (RET, GST, ARG).
+"""
+
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ..state import State
+from ..tree import Build, split
+
+__all__ = ["ArgnumsError", "Selected", "Selection", "parse_argnums"]
+
+Argnums = int | Sequence[int] | None
+
+
+class ArgnumsError(TypeError, ValueError):
+    """Argnums that do not fit the call: JAX raises either of the two bases, depending on how."""
+
+
+@jax.tree_util.register_pytree_with_keys_class
+class Selected:
+    """Values of the selected states and arguments, or derivatives with respect to them."""
+
+    def __init__(self, states: Sequence[Any], args: Sequence[Any]) -> None:
+        self.states = states
+        self.args = args
+
+    def tree_flatten_with_keys(self) -> tuple[tuple[tuple[Any, Any], ...], None]:
+        key = jax.tree_util.GetAttrKey
+        return ((key("states"), list(self.states)), (key("args"), list(self.args))), None
+
+    @classmethod
+    def tree_unflatten(cls, _: None, children: Iterable[Any]) -> "Selected":
+        return cls(*children)
+
+
+def _is_selected(node: Any) -> bool:
+    return isinstance(node, Selected)
+
+
+def parse_argnums(argnums: Any) -> int | tuple[int, ...] | None:
+    """Check the form of argnums: None, an index, or a sequence of distinct indices."""
+    if argnums is None:
+        return None
+    if isinstance(argnums, Iterable) and not isinstance(argnums, (str, bytes, dict, set)):
+        indices = tuple(_index(entry, argnums) for entry in argnums)
+        if len(set(indices)) < len(indices):
+            raise ValueError(f"argnums must not repeat an index, got {argnums!r}")
+        return indices
+    return _index(argnums, argnums)
+
+
+def _index(entry: Any, argnums: Any) -> int:
+    try:
+        if not isinstance(entry, bool):
+            return operator.index(entry)
+    except TypeError:
+        pass
+    raise TypeError(f"argnums must be an int, a sequence of ints or None, got {argnums!r}")
+
+
+class Selection:
+    """The declaration of what to differentiate, and the shape of results.
+
+    Parameters
+    ----------
+    grad_states : container of State, or None
+        States in lists, tuples, named tuples and dicts, to any depth.
+    argnums : int, sequence of int, or None
+        Positional arguments; None means argument 0 if there are no states.
+    """
+
+    def __init__(self, grad_states: Any, argnums: Argnums) -> None:
+        self.paths: dict[State, str] = {}
+        self.argnums = parse_argnums(argnums)
+        self.fill_states: Build | None = None
+        if grad_states is not None:
+            self.fill_states = self._scan(grad_states, "grad_states")
+        elif self.argnums is None:
+            self.argnums = 0
+        self.states = list(self.paths)
+
+    def _scan(self, node: Any, path: str) -> Build:
+        """Collect the states below a node; the result builds a like node from their gradients."""
+        if isinstance(node, State):
+            self.paths.setdefault(node, path)
+            return itemgetter(list(self.paths).index(node))
+        if node is None:
+            return lambda _: None
+        if isinstance(node, (list, tuple, dict)):
+            children, join = split(node)
+            assert join is not None
+            keys = list(node) if isinstance(node, dict) else range(len(children))
+            builds = [
+                self._scan(child, f"{path}[{key!r}]")
+                for key, child in zip(keys, children, strict=True)
+            ]
+            return lambda grads: join([build(grads) for build in builds])
+        raise TypeError(
+            f"{path} must be a State, or a list, tuple, named tuple or dict of these, "
+            f"got {node!r} of type {type(node).__name__}"
+        )
+
+    def positions(self, count: int) -> tuple[int, ...]:
+        """The selected positions among `count` positional arguments."""
+        if self.argnums is None:
+            return ()
+        wanted = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
+        for index in wanted:
+            if not -count <= index < count:
+                raise ArgnumsError(
+                    f"argnums={index} asks for a positional argument that is not there: "
+                    f"the call has {count}"
+                )
+        found = tuple(index % count for index in wanted)
+        if len(set(found)) < len(found):
+            raise ArgnumsError(f"argnums={self.argnums} names one of {count} arguments twice")
+        return found
+
+    def check_leaves(self, selected: Selected, allow_int: bool) -> None:
+        """Refuse leaves that have no derivative, by name."""
+        if all(_differentiable(leaf, allow_int) for leaf in jax.tree.leaves(selected)):
+            return
+        positions = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
+        names = [f"{path} ({state.label()})" for state, path in self.paths.items()]
+        names += [f"argument {position}" for position in positions]
+        for name, value in zip(names, [*selected.states, *selected.args], strict=False):
+            for path, leaf in jax.tree_util.tree_leaves_with_path(value):
+                if not _differentiable(leaf, allow_int):
+                    kind = getattr(leaf, "dtype", type(leaf).__name__)
+                    raise TypeError(
+                        f"cannot differentiate with respect to {name}"
+                        f"{' at ' + jax.tree_util.keystr(path) if path else ''}: it holds {kind}, "
+                        "where floating point (or complex) numbers are needed"
+                    )
+
+    def shape(self, grads: Any, outermost: bool = True) -> Any:
+        """Give derivatives the shape of the table's result, at every level of nesting."""
+        leaves = jax.tree.leaves(grads, is_leaf=_is_selected)
+        if not any(map(_is_selected, leaves)) and (leaves or not outermost):
+            return grads
+        if self.fill_states is None:
+            return self._part(self._arg_part, grads)
+        if self.argnums is None:
+            return self._part(self._state_part, grads)
+        return self._part(self._state_part, grads), self._part(self._arg_part, grads)
+
+    def _part(self, pick: Callable[[Selected], Any], grads: Any) -> Any:
+        return jax.tree.map(
+            lambda leaf: pick(leaf) if _is_selected(leaf) else leaf, grads, is_leaf=_is_selected
+        )
+
+    def _state_part(self, found: Selected) -> Any:
+        assert self.fill_states is not None
+        return self.fill_states([self.shape(grad, False) for grad in found.states])
+
+    def _arg_part(self, found: Selected) -> Any:
+        grads = tuple(self.shape(grad, False) for grad in found.args)
+        return grads if isinstance(self.argnums, tuple) else grads[0]
+
+
+def _differentiable(leaf: Any, allow_int: bool) -> bool:
+    if isinstance(leaf, (bool, int)):
+        return allow_int
+    dtype = getattr(leaf, "dtype", None)
+    if dtype is None:
+        return isinstance(leaf, (float, complex))
+    if allow_int and (jnp.issubdtype(dtype, jnp.integer) or jnp.issubdtype(dtype, jnp.bool_)):
+        return True
+    return bool(jnp.issubdtype(dtype, jnp.inexact))

@@ -1,0 +1,5 @@
+"""Small things that are useful by themselves."""
+
+from . import filter
+
+__all__ = ["filter"]
