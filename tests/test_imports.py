@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 
 MAY_IMPORT = {
     "spec": {"spec", "numpy", "scipy", "hypothesis", "pytest", "_pytest", "rich", "jsonschema"},
-    "refimpl": {"refimpl", "jax"},
+    "refimpl": {"refimpl", "jax", "numpy"},  # NumPy's arrays and dtypes are what JAX takes
 }
 NEVER_LOADED = {
     "spec": {"jax", "jaxlib", "refimpl", "brainstate"},
