@@ -14,14 +14,14 @@ import inspect
 import pkgutil
 import re
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from hypothesis.strategies import SearchStrategy
 
-from spec.implementation import Subject
+from spec.implementation import NAMES, Subject
 
 
 class Violation(Exception):
@@ -118,10 +118,16 @@ def snippet(
         uses_jax = ("jax",) if "jax" in inspect.signature(function).parameters else ()
         points = dict(cases) if cases is not None else {"": {}}
         _register(Check(rule, function.__name__, function, points,
-                        needs=lambda point: (*needs, *uses_jax)))
+                        needs=lambda point: (*needs, *uses_jax, *named(point.values()))))
         return function
 
     return register
+
+
+def named(sources: Iterable[str]) -> tuple[str, ...]:
+    """The names of the interface that source text mentions."""
+    found = (name for text in sources for name in re.findall(r"\blib\.([\w.]+)", text))
+    return tuple(dict.fromkeys(name for name in found if name in NAMES))
 
 
 def generated(
