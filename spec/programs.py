@@ -72,7 +72,17 @@ class Fail:
         return f"raise ArithmeticError({self.message!r})"
 
 
-Statement = Assign | Write | Draw | Fail
+@dataclass(frozen=True)
+class Line:
+    """Any other line, such as a write under a condition."""
+
+    text: str
+
+    def source(self) -> str:
+        return self.text
+
+
+Statement = Assign | Write | Draw | Fail | Line
 
 
 @dataclass(frozen=True)
