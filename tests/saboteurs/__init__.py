@@ -1,0 +1,1 @@
+"""Deliberately wrong implementations: what the checks are worth is what they catch."""
