@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from spec import trees
 from spec.programs import Program, Ref, module_states
@@ -20,8 +21,8 @@ from spec.trees import Tree, literal
 class Selection:
     """A container of states: a tree with Ref leaves, or a mapping selected from the module.
 
-    ``text`` is the source where it is not the literal of the tree; ``mapping`` says that any
-    mapping type with the keys of the tree will do.
+    ``text`` is the source where it is not the literal of the tree; ``mapping`` says that where
+    the tree has dicts, any mapping type with the same keys in the same order will do.
     """
 
     tree: Tree
@@ -44,6 +45,18 @@ def selected_from_module(program: Program, filter_text: str, kinds: tuple[str, .
     kind = {var.id: var.kind for var in program.states}
     chosen = {p: Ref(s) for p, s in module_states(program.module) if kind[s] in kinds}
     return Selection(chosen, f"m.states({filter_text})", mapping=True)
+
+
+def treefied_from_module(program: Program, filter_text: str, kinds: tuple[str, ...]) -> Selection:
+    """The selection ``treefy_states(m, filter)``: the same states, nested by their paths."""
+    flat = selected_from_module(program, filter_text, kinds)
+    nested: dict[Any, Any] = {}
+    for path, ref in flat.tree.items():
+        node = nested
+        for key in path[:-1]:
+            node = node.setdefault(key, {})
+        node[path[-1]] = ref
+    return Selection(nested, f"lib.graph.treefy_states(m, {filter_text})", mapping=True)
 
 
 @dataclass(frozen=True)
@@ -87,7 +100,10 @@ class Case:
 
     def setup(self) -> list[str]:
         """The lines up to the call."""
-        return self.program.setup(self.row.has_aux)
+        used = (*self.args, *self.kwargs.values(), self.selection and self.selection.tree)
+        kinds = dict.fromkeys(kind for tree in used for kind in trees.namedtuples(tree))
+        imports = [f"from {kind.__module__} import {kind.__name__}" for kind in kinds]
+        return [*imports, *self.program.setup(self.row.has_aux)]
 
     def arguments(self) -> str:
         """The arguments of the call as source."""

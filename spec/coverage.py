@@ -10,9 +10,9 @@ import numpy as np
 
 from spec import trees
 from spec.cases import Case, Selection
-from spec.programs import Assign, Draw, Fail, Program, Ref, Write
+from spec.forms import ARGNUMS, AUXES, CONTAINERS
+from spec.programs import Assign, Draw, Fail, Line, Program, Ref, Write
 from spec.returns import ROWS
-from spec.strategies import ARGNUMS, AUXES, CONTAINERS
 from spec.transforms import FAMILY
 
 AXES: Mapping[str, tuple[str, ...]] = {
@@ -76,10 +76,12 @@ def container_form(selection: Selection) -> str:
     if isinstance(tree, Ref):
         return "one"
     refs = [leaf.state for _, leaf in trees.leaves(tree)]
-    kind = type(tree).__name__
+    kind = "namedtuple" if trees.is_namedtuple(tree) else type(tree).__name__
     if not refs:
         return f"empty {kind}"
-    if len(set(refs)) < len(refs):
+    if isinstance(tree, Mapping) and len({type(key) for key in tree}) > 1:
+        return "keys"
+    if len(set(refs)) < len(refs) and kind != "namedtuple":
         return "twice"
     children = [child for _, child in trees.items(tree) or ()]
     if any(child is None for child in children):
@@ -127,7 +129,7 @@ def access(program: Program, state: str) -> str:
                 events += "r" * (name in expr)
             case Write(target, expr):
                 events += "r" * (name in expr) + "w" * (target == state)
-            case Draw() | Fail():
+            case Draw() | Fail() | Line():
                 pass
     events += "r" * (name in program.out or name in (program.aux or ""))
     if "w" not in events:

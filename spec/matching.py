@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spec import trees
-from spec.truth import AnyMapping, Array, Slot
+from spec.truth import AnyMapping, AnyOrder, Array, Slot
 
 
 class Mismatch(Exception):
@@ -60,6 +60,10 @@ def match(expected: Any, got: Any, *, strict: bool = True, place: str = "") -> l
         return [_leaf(expected, got, place)]
     if isinstance(expected, AnyMapping):
         return _mapping(expected.items, got, strict, place)
+    if isinstance(expected, AnyOrder):
+        if strict and type(got) is not dict:
+            raise Mismatch(place, "a dict", describe(got))
+        return _mapping(expected.items, got, strict, place, ordered=False)
     if isinstance(expected, Mapping):
         if strict and type(got) is not type(expected):
             raise Mismatch(place, f"a {type(expected).__name__}", describe(got))
@@ -80,11 +84,13 @@ def _leaf(slot: Slot, got: Any, place: str) -> tuple[Slot, Array, str]:
     return slot, array, place
 
 
-def _mapping(expected: Mapping[Any, Any], got: Any, strict: bool, place: str) -> list[Any]:
+def _mapping(
+    expected: Mapping[Any, Any], got: Any, strict: bool, place: str, ordered: bool = True
+) -> list[Any]:
     if not isinstance(got, Mapping) and not hasattr(got, "keys"):
         raise Mismatch(place, f"a mapping with keys {list(expected)!r}", describe(got))
     keys = list(got.keys())
-    same = keys == list(expected) if strict else set(keys) == set(expected)
+    same = keys == list(expected) if strict and ordered else set(keys) == set(expected)
     if not same:
         raise Mismatch(place, f"keys {list(expected)!r}", f"keys {keys!r}")
     return [

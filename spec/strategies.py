@@ -16,7 +16,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from spec import trees
-from spec.cases import Case, Selection, selected_from_module
+from spec.cases import Case
+from spec.forms import AUXES, KEYWORDS, MODULAR, NOTHING, argnums_forms, selections
 from spec.programs import Assign, Draw, Node, Param, Program, Ref, Statement, Var, Write
 from spec.returns import ROWS, Row
 from spec.transforms import FAMILY
@@ -57,15 +58,19 @@ def arrays(shape: Shape, dtype: str = "float64") -> st.SearchStrategy[Any]:
     return numbers.map(lambda values: np.array(values, dtype).reshape(shape))
 
 
+KINDS: Final = ("array", "array", "dict", "tuple", "list", "number", "deep", "empty")
+"""The kinds of value in the proportions in which they are drawn; ``zero`` is a kind on request."""
+
+
 @st.composite
-def values(draw: DrawFn, *, nested: bool = True, dtype: str = "float64") -> Tree:
+def values(
+    draw: DrawFn, *, nested: bool = True, dtype: str = "float64", kinds: Sequence[str] = ()
+) -> Tree:
     """Floating values: arrays, Python numbers, and containers of arrays."""
     leaf = st.sampled_from(SHAPES).flatmap(lambda shape: arrays(shape, dtype))
-    if not nested:
+    if not kinds and not nested:
         return draw(leaf)
-    kind = draw(st.sampled_from(("array", "array", "dict", "tuple", "list", "number", "deep",
-                                 "empty")))
-    match kind:
+    match draw(st.sampled_from(tuple(kinds) or KINDS)):
         case "dict":
             return {"b": draw(leaf), "a": draw(leaf)}
         case "tuple":
@@ -78,13 +83,28 @@ def values(draw: DrawFn, *, nested: bool = True, dtype: str = "float64") -> Tree
             return {"u": [draw(leaf), None], "t": (draw(leaf),)}
         case "empty":
             return {"e": draw(arrays(EMPTY, dtype)), "a": draw(leaf)}
+        case "zero":
+            return draw(arrays(EMPTY, dtype))
     return draw(leaf)
 
 
+@st.composite
+def discrete(draw: DrawFn, dtype: str = "float64") -> Tree:
+    """A value that holds integers and booleans beside a floating array."""
+    leaf = draw(st.sampled_from(SHAPES).flatmap(lambda shape: arrays(shape, dtype)))
+    counts = np.array(draw(st.lists(st.integers(-3, 3), min_size=3, max_size=3)))
+    flag = draw(st.booleans())
+    return draw(st.sampled_from((
+        {"w": leaf, "n": counts}, [leaf, flag, np.array([flag, not flag])], (counts, leaf, 2),
+    )))
+
+
 def names_in(text: str, value: Tree) -> list[Name]:
-    """The leaves of a value that stands in a variable, as source."""
+    """The floating leaves of a value that stands in a variable, as source."""
     found = []
     for path, leaf in trees.leaves(value):
+        if not trees.is_inexact(leaf):
+            continue
         index = "".join(f"[{key!r}]" for key in path)
         found.append(Name(text + index, np.asarray(leaf).shape))
     return found
@@ -120,19 +140,26 @@ def expressions(draw: DrawFn, scope: Sequence[Name], shape: Shape, dtype: str = 
 
 
 @st.composite
-def rebuilt(draw: DrawFn, value: Tree, scope: Sequence[Name], dtype: str = "float64") -> str:
-    """Source of a value with the structure of ``value`` and new leaves."""
-    def source(tree: Tree) -> str:
+def rebuilt(
+    draw: DrawFn, text: str, value: Tree, scope: Sequence[Name], dtype: str = "float64"
+) -> str:
+    """Source of a value with the structure of ``value``, which stands in ``text``.
+
+    Floating leaves are new, all others are kept.
+    """
+    def source(tree: Tree, old: str) -> str:
         if trees.items(tree) is None:
-            return str(draw(expressions(scope, np.asarray(tree).shape, dtype)))
+            shape = np.asarray(tree).shape
+            return str(draw(expressions(scope, shape, dtype))) if trees.is_inexact(tree) else old
         if tree is None:
             return "None"
+        children = {key: source(child, f"{old}[{key!r}]") for key, child in trees.items(tree) or ()}
         if isinstance(tree, dict):
-            return "{" + ", ".join(f"{k!r}: {source(v)}" for k, v in tree.items()) + "}"
-        inner = ", ".join(source(child) for child in tree)
+            return "{" + ", ".join(f"{key!r}: {child}" for key, child in children.items()) + "}"
+        inner = ", ".join(children.values())
         return f"[{inner}]" if isinstance(tree, list) else f"({inner},)"
 
-    return source(value)
+    return source(value, text)
 
 
 @dataclass(frozen=True)
@@ -155,12 +182,19 @@ class Wish:
     dtype : str
         The dtype of states and arguments.
     containers : tuple of str
-        The containers of ``grad_states`` to choose from; see :data:`CONTAINERS`.
+        The containers of ``grad_states`` to choose from; see :data:`spec.forms.CONTAINERS`.
     argnums : tuple of str
-        The forms of ``argnums`` to choose from; see :data:`ARGNUMS`.
-
+        The forms of ``argnums`` to choose from; see :data:`spec.forms.ARGNUMS`.
     auxes : tuple of str
-        The forms of aux to choose from; see :data:`AUXES`.
+        The forms of aux to choose from; see :data:`spec.forms.AUXES`.
+    kinds : tuple of str
+        The kinds of value to choose from; see :data:`KINDS`.  Empty: as ``nested`` says.
+    most : int
+        At most so many states.
+    bystanders : bool
+        Whether there is one more state, never selected, with integers and booleans in it.
+    keywords : bool
+        Whether there are parameters with defaults, left out or given by keyword.
 
     The defaults keep to what every rule takes for granted; a rule asks for what it is about, so
     that a failure points at its cause.
@@ -176,15 +210,10 @@ class Wish:
     containers: tuple[str, ...] = ("list",)
     argnums: tuple[str, ...] = ("int",)
     auxes: tuple[str, ...] = ("array", "dict")
-
-
-CONTAINERS: Final = (
-    "one", "list", "tuple", "dict", "nested", "none", "twice", "module", "treefy", "empty list",
-    "empty dict", "empty tuple",
-)
-"""The forms of ``grad_states``."""
-
-NOTHING: Final[dict[str, Any]] = {"empty list": [], "empty dict": {}, "empty tuple": ()}
+    kinds: tuple[str, ...] = ()
+    most: int = 3
+    bystanders: bool = False
+    keywords: bool = False
 
 
 @st.composite
@@ -196,7 +225,8 @@ def statements(draw: DrawFn, wish: Wish, states: list[Var], scope: list[Name]) -
         kind = draw(st.sampled_from(kinds))
         if kind == "write":
             var = draw(st.sampled_from(states))
-            body.append(Write(var.id, draw(rebuilt(var.value, scope, wish.dtype))))
+            new = draw(rebuilt(f"{var.id}.value", var.value, scope, wish.dtype))
+            body.append(Write(var.id, new))
             continue
         shape = draw(st.sampled_from(SHAPES))
         target = f"t{index}"
@@ -224,31 +254,6 @@ def outputs(draw: DrawFn, wish: Wish, scope: list[Name], must: list[Name], scala
     return f"{{'p': {plus((3,))}, 'q': [{draw(expressions(scope, (), wish.dtype))}]}}"
 
 
-def selections(form: str, chosen: list[str], module: bool, program: Program) -> Selection:
-    """The container of a form over the chosen states; for a module, all its ParamStates."""
-    if form in NOTHING:
-        return Selection(NOTHING[form])
-    refs = [Ref(state) for state in chosen]
-    match form:
-        case "one":
-            return Selection(refs[0])
-        case "list":
-            return Selection(refs)
-        case "tuple":
-            return Selection(tuple(refs))
-        case "dict":
-            return Selection({f"k{9 - i}": ref for i, ref in enumerate(refs)})
-        case "nested":
-            return Selection({"z": [refs[0], ()], "a": {1: tuple(refs[1:])}})
-        case "none":
-            return Selection([None, *refs, None])
-        case "twice":
-            return Selection((refs[0], refs, refs[0]))
-        case "module":
-            return selected_from_module(program, "lib.ParamState", ("ParamState",))
-    raise ValueError(f"no container form {form!r}")
-
-
 @st.composite
 def modules(draw: DrawFn, states: Sequence[str]) -> Node:
     """A module that holds the states in attributes, lists and sub-modules."""
@@ -274,16 +279,16 @@ def cases(draw: DrawFn, wish: Wish) -> Case:
     member = draw(st.sampled_from(wish.members))
     row = draw(st.sampled_from(wish.rows))
     with_args = row.args if row.args is not None else draw(st.booleans())
-    value = values(nested=wish.nested, dtype=wish.dtype)
+    form = draw(st.sampled_from(wish.containers)) if row.states else ""
+    value = values(nested=wish.nested, dtype=wish.dtype, kinds=wish.kinds)
+    fewest = 1 if row.states and form not in NOTHING else 0
     states = [
         Var(f"s{i}", draw(value), draw(st.sampled_from(("State", "ParamState"))))
-        for i in range(draw(st.integers(1 if row.states else 0, 3)))
+        for i in range(draw(st.integers(fewest, wish.most)))
     ]
-    args = [draw(value) for _ in range(draw(st.integers(1 if with_args or not states else 0, 2)))]
-    if not row.states and not args:
-        args = [draw(value)]
-    form = draw(st.sampled_from(wish.containers)) if row.states else ""
-    if form in ("module", "treefy"):
+    need_args = with_args or not row.states or not states
+    args = [draw(value) for _ in range(draw(st.integers(1 if need_args else 0, 2)))]
+    if form in MODULAR:
         states[0] = Var("s0", states[0].value, "ParamState")
     case: Case = draw(_case(wish, member, row, bool(with_args), states, args, form))
     return case
@@ -294,40 +299,47 @@ def _case(
     draw: DrawFn, wish: Wish, member: str, row: Row, with_args: bool, states: list[Var],
     args: list[Tree], form: str,
 ) -> Case:
-    params = [Param(f"x{i}") for i in range(len(args))]
+    params, kwargs = [Param(f"x{i}") for i in range(len(args))], {}
     scope = [n for var in states for n in names_in(f"{var.id}.value", var.value)]
     scope += [n for p, arg in zip(params, args, strict=True) for n in names_in(p.id, arg)]
+    if wish.keywords:
+        optional, kwargs = draw(keywords(wish))
+        params += optional
+        scope += [n for p in optional for n in names_in(p.id, p.default)]
     ids = [var.id for var in states]
-    chosen = draw(st.lists(st.sampled_from(ids), min_size=1, unique=True)) if row.states else []
-    module = None
-    if form in ("module", "treefy"):
-        module = draw(modules(ids))
+    module = draw(modules(ids)) if form in MODULAR else None
+    if form in MODULAR:
         chosen = [var.id for var in states if var.kind == "ParamState"]
-    scalar = FAMILY[member].outputs == "scalar"
+    elif row.states and form not in NOTHING:
+        chosen = draw(st.lists(st.sampled_from(ids), min_size=1, unique=True))
+    else:
+        chosen = []
     must = [
         names_in(f"{var.id}.value", var.value)[0] for var in states if var.id in chosen
     ]
+    if wish.bystanders:
+        states = [*states, Var(f"s{len(states)}", draw(discrete(wish.dtype)))]
+        scope += names_in(f"{states[-1].id}.value", states[-1].value)
     body = draw(statements(wish, states, scope))
-    out = draw(outputs(wish, scope, must, scalar))
+    out = draw(outputs(wish, scope, must, FAMILY[member].outputs == "scalar"))
     aux = draw(auxes(wish, scope)) if row.has_aux else None
     seed = draw(st.integers(0, 9)) if any(isinstance(s, Draw) for s in body) else None
     program = Program(tuple(states), tuple(params), tuple(body), out, aux, module, seed)
-    selection = selections(form, chosen, module is not None, program) if row.states else None
+    selection = selections(form, chosen, program) if row.states else None
     argnums = None
     if with_args:
         argnums = draw(argnums_forms(draw(st.sampled_from(wish.argnums)), len(args)))
-    return Case(program, member, row, selection, argnums, tuple(args))
+    return Case(program, member, row, selection, argnums, tuple(args), kwargs)
 
 
-AUXES: Final = {
-    "array": "{0}",
-    "dict": "{{'m': {0}}}",
-    "number": "[2.5, 3]",
-    "text": "('text', [{0}])",
-    "none": "(None, {0})",
-    "mixed": "{{'n': 3, 'm': ({0}, True)}}",
-}
-"""The forms of aux, as source with a place for an array."""
+@st.composite
+def keywords(draw: DrawFn, wish: Wish) -> tuple[list[Param], dict[str, Tree]]:
+    """Parameters with defaults, and the keyword arguments that replace some of the defaults."""
+    names = draw(st.lists(st.sampled_from(KEYWORDS), min_size=1, max_size=2, unique=True))
+    leaf = st.sampled_from(SHAPES).flatmap(lambda shape: arrays(shape, wish.dtype))
+    params = [Param(name, draw(leaf), has_default=True) for name in names]
+    given = draw(st.lists(st.sampled_from(params), unique_by=lambda param: param.id))
+    return params, {p.id: draw(arrays(np.asarray(p.default).shape, wish.dtype)) for p in given}
 
 
 @st.composite
@@ -335,26 +347,3 @@ def auxes(draw: DrawFn, wish: Wish, scope: Sequence[Name]) -> str:
     """The source of an aux."""
     array = draw(expressions(scope, draw(st.sampled_from(SHAPES)), wish.dtype))
     return AUXES[draw(st.sampled_from(wish.auxes))].format(array)
-
-
-ARGNUMS: Final = ("int", "negative", "list", "tuple", "negatives", "empty")
-"""The forms of ``argnums``."""
-
-
-def argnums_forms(form: str, count: int) -> st.SearchStrategy[Any]:
-    """Values of ``argnums`` of a form, for a call with ``count`` positional arguments."""
-    several = st.lists(st.integers(0, count - 1), min_size=1, unique=True)
-    match form:
-        case "int":
-            return st.integers(0, count - 1)
-        case "negative":
-            return st.integers(-count, -1)
-        case "list":
-            return several
-        case "tuple":
-            return several.map(tuple)
-        case "negatives":
-            return several.map(lambda indices: [i - count * (i % 2) for i in indices])
-        case "empty":
-            return st.sampled_from(([], ()))
-    raise ValueError(f"no argnums form {form!r}")

@@ -63,6 +63,14 @@ def leaves(tree: Tree, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield from leaves(child, (*path, key))
 
 
+def namedtuples(tree: Tree) -> Iterator[type]:
+    """The classes of the named tuples in a tree."""
+    if is_namedtuple(tree):
+        yield type(tree)
+    for _, child in items(tree) or ():
+        yield from namedtuples(child)
+
+
 def is_inexact(leaf: Any) -> bool:
     """Whether a leaf holds floating or complex numbers, so that it can be differentiated."""
     return np.asarray(leaf).dtype.kind in "fc"
