@@ -46,14 +46,25 @@ SEVERITY = (
 
 @dataclass(frozen=True)
 class Profile:
-    """How much is drawn: examples for every point of a generated check."""
+    """How much is drawn.
+
+    Attributes
+    ----------
+    name : str
+        The name on the command line.
+    examples : int
+        Cases for every point of a generated check.
+    shrinks : int
+        After a failure, how many cases may be run in search of a smaller one.
+    """
 
     name: str
     examples: int
+    shrinks: int = 60
 
 
 PROFILES = {p.name: p for p in (
-    Profile("quick", 5), Profile("standard", 40), Profile("thorough", 1000)
+    Profile("quick", 5), Profile("standard", 40, 300), Profile("thorough", 1000, 3000)
 )}
 
 
@@ -99,6 +110,7 @@ class _Tally:
 
     examples: int = 0
     undecided: int = 0
+    shrinks: int = 0
     last: tuple[Any, Violation] | None = None
     reasons: Counter[str] = field(default_factory=Counter)
     features: set[str] = field(default_factory=set)
@@ -158,6 +170,12 @@ def _decide_generated(
     tally = _Tally()
 
     def judge(case: Any) -> None:
+        if tally.last is not None:
+            tally.shrinks += 1
+            if repr(case) == repr(tally.last[0]):
+                raise tally.last[1]
+            if tally.shrinks > profile.shrinks:
+                return
         tally.examples += 1
         tally.features |= features(case)
         try:
