@@ -1,0 +1,198 @@
+"""Rules as Sphinx objects.
+
+- ``{rule}`RET-05` `` links to a rule; an id that does not exist is a warning, so fails the build.
+- ``{rules} RET`` renders a family: every rule with its anchor, level, source, reason, checks,
+  saboteurs and the verdicts of known implementations.
+- A rule that no page renders is a warning too.
+
+In ``objects.inv`` a rule is ``std:rule`` and ``std:label`` (``ret-05``), so any other project can
+link to it by a plain ``:ref:``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+import spec_results as results
+from spec.__main__ import main
+from spec.checks import Check, all_checks
+from spec.rules import ORDER, Rule, families, registry
+from spec_nodes import badge, details, link, listed, table, term
+
+logger = logging.getLogger(__name__)
+ROOT = Path(__file__).parents[2]
+MENTION = re.compile(rf"(?<![`\w-])((?:{'|'.join(ORDER)})-\d\d)(?![\w`-])")
+
+
+def with_links(text: str) -> str:
+    """The text of a data file, with every mention of a rule made a link."""
+    return MENTION.sub(r"{rule}`\1`", text)
+
+
+def note_rule(directive: SphinxDirective, rule: str, anchor: str) -> None:
+    """Enter a rule into Sphinx's tables, as an object and as a label."""
+    env = directive.env
+    std: Any = env.get_domain("std")
+    std.note_object("rule", rule, anchor, location=directive.get_source_info())
+    std.anonlabels[anchor] = env.docname, anchor
+    std.labels[anchor] = env.docname, anchor, rule
+
+
+class Rules(SphinxDirective):
+    """``{rules} FAMILY``: what the family is about, then each of its rules as a section."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        name = self.arguments[0]
+        if name not in families():
+            raise self.error(f"no family {name!r}; there are {', '.join(families())}")
+        results.depend(self.env)
+        sections = [self.section(rule) for rule in families()[name].rules]
+        return [summary(self), *sections]
+
+    def section(self, rule: Rule) -> nodes.section:
+        anchor = rule.id.lower()
+        title = nodes.title("", rule.id)
+        section = nodes.section("", title, ids=[anchor], names=[anchor], classes=["rule"])
+        section += nodes.paragraph("", "", badge(f"level-{rule.level}", rule.level))
+        note_rule(self, rule.id, anchor)
+        section += statement(self, rule.statement)
+        if rule.reason:
+            why = nodes.container(classes=["rule-reason"])
+            why += self.parse_text_to_nodes("**Why.** " + with_links(rule.reason))
+            section += why
+        section += self.facts(rule)
+        section += checks_of(rule)
+        return section
+
+    def facts(self, rule: Rule) -> nodes.definition_list:
+        facts = nodes.definition_list(classes=["rule-facts"])
+        facts += term("Source", join(source(entry) for entry in rule.source))
+        facts += term("Since", [nodes.Text(rule.since)])
+        if rule.needs:
+            facts += term("Needs", join([nodes.literal("", name)] for name in rule.needs))
+        if rule.outcomes:
+            facts += term("Permitted", join(self.parse_inline(o)[0] for o in rule.outcomes))
+        if saboteurs := results.saboteurs(self.env).get(rule.id):
+            facts += term("Broken by", join([results.saboteur(name)] for name in saboteurs))
+        if verdicts := results.verdicts(self.env, rule.id):
+            facts += term("Kept by", verdicts)
+        return facts
+
+
+def statement(directive: SphinxDirective, text: str) -> nodes.container:
+    """The normative sentence."""
+    box = nodes.container(classes=["rule-statement"])
+    box += directive.parse_text_to_nodes(with_links(text))
+    return box
+
+
+def summary(directive: SphinxDirective) -> nodes.container:
+    """What a family is about, in the words of its data file."""
+    box = nodes.container(classes=["family-about"])
+    box += directive.parse_text_to_nodes(with_links(families()[directive.arguments[0]].about))
+    return box
+
+
+def join(parts: Iterable[list[nodes.Node]]) -> list[nodes.Node]:
+    """Several inline texts, separated by commas."""
+    return listed(list(parts))
+
+
+def source(entry: str) -> list[nodes.Node]:
+    """A source, linked to the page of sources where it is a tutorial section or a ruling."""
+    kind, _, number = entry.partition(" ")
+    if kind in ("tutorial", "ruling"):
+        return [link(entry, f"{kind}-{number.replace('.', '-')}")]
+    return [nodes.Text(entry)]
+
+
+def checks_of(rule: Rule) -> list[nodes.Node]:
+    """The checks of a rule, each with its code folded away."""
+    return [node for check in all_checks() if check.rule == rule.id for node in folded(check)]
+
+
+def folded(check: Check) -> list[nodes.Node]:
+    """One check: its name and where it stands; unfolded, the points of its axis and its code."""
+    lines, number = inspect.getsourcelines(check.function)
+    file = Path(inspect.getfile(check.function)).resolve().relative_to(ROOT)
+    cases = [case for case in check.cases if case]
+    content: list[nodes.Node] = []
+    if cases:
+        shown = [[nodes.literal("", case)] for case in cases[:40]]
+        more = [nodes.Text(f" and {len(cases) - 40} more")] if len(cases) > 40 else []
+        content.append(nodes.paragraph("", f"{len(cases)} cases: ", *listed(shown), *more))
+    content.append(nodes.literal_block("", "".join(lines), language="python"))
+    return details(f"{check.name.replace('_', ' ')}", f"{file}:{number}", content)
+
+
+class Families(SphinxDirective):
+    """``{families}``: a table of the families with links to their chapters."""
+
+    def run(self) -> list[nodes.Node]:
+        rows = []
+        for family in families().values():
+            levels = [rule.level for rule in family.rules]
+            counts = ", ".join(f"{levels.count(x)} {x}" for x in dict.fromkeys(levels))
+            rows.append([[nodes.literal("", family.id)],
+                         [link(family.title, f"chapter-{family.id.lower()}")],
+                         [nodes.Text(counts)]])
+        return [table(["", "chapter", "rules"], rows)]
+
+
+class RulesJson(SphinxDirective):
+    """``{rules-json}``: links to the rules as JSON and to the schema of that file."""
+
+    def run(self) -> list[nodes.Node]:
+        up = "../" * self.env.docname.count("/")
+        items = [nodes.list_item("", nodes.paragraph("", "", nodes.reference(
+            "", "", nodes.literal("", name), refuri=up + name))) for name in DOWNLOADS]
+        return [nodes.bullet_list("", *items)]
+
+
+DOWNLOADS = ("rules.json", "rules.schema.json", "report.schema.json")
+
+
+def write_downloads(app: Sphinx, error: Exception | None) -> None:
+    """Put what `python -m spec export` prints, and the schemas, beside the pages."""
+    if error or app.builder.format != "html":
+        return
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        main(["export"])
+    target = Path(app.outdir)
+    (target / DOWNLOADS[0]).write_text(printed.getvalue(), encoding="utf-8")
+    for name in DOWNLOADS[1:]:
+        text = (ROOT / "spec" / "data" / name).read_text(encoding="utf-8")
+        (target / name).write_text(text, encoding="utf-8")
+
+
+def check_complete(app: Sphinx, env: Any) -> None:
+    """Warn of every rule that no page renders."""
+    rendered = {name for kind, name in env.get_domain("std").objects if kind == "rule"}
+    for rule in registry():
+        if rule not in rendered:
+            logger.warning("rule %s is rendered by no page", rule, type="spec")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the object type, the directives and the completeness check."""
+    app.add_object_type("rule", "rule", objname="rule")
+    app.add_directive("rules", Rules)
+    app.add_directive("families", Families)
+    app.add_directive("rules-json", RulesJson)
+    app.connect("env-check-consistency", check_complete)
+    app.connect("build-finished", write_downloads)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

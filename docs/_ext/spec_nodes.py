@@ -1,0 +1,80 @@
+"""The few shapes that every rendered table, list and label is made of."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from docutils import nodes
+from sphinx import addnodes
+
+Cell = list[nodes.Node]
+
+
+def badge(kind: str, text: str) -> nodes.inline:
+    """A short label, coloured by its class."""
+    return nodes.inline("", text, classes=["badge", kind.replace(" ", "-")])
+
+
+def link(text: str | nodes.Node, label: str) -> addnodes.pending_xref:
+    """A link to a label; an unknown label fails the build."""
+    inner = nodes.inline("", text) if isinstance(text, str) else text
+    return addnodes.pending_xref(
+        "", inner, refdomain="std", reftype="ref", reftarget=label, refexplicit=True,
+        refwarn=True,
+    )
+
+
+def rule_link(rule: str) -> addnodes.pending_xref:
+    """A link to a rule."""
+    return addnodes.pending_xref(
+        "", nodes.literal("", rule), refdomain="std", reftype="rule", reftarget=rule,
+        refexplicit=False, refwarn=True,
+    )
+
+
+def listed(parts: Sequence[Cell]) -> Cell:
+    """Inline texts separated by commas."""
+    found: Cell = []
+    for part in parts:
+        found += ([nodes.Text(", ")] if found else []) + part
+    return found
+
+
+def term(name: str, content: Cell) -> nodes.definition_list_item:
+    """A name and what stands for it, in a definition list."""
+    body = nodes.definition("", nodes.paragraph("", "", *content))
+    return nodes.definition_list_item("", nodes.term("", name), body)
+
+
+def details(title: str, note: str, content: Cell) -> Cell:
+    """A block that is folded away until it is asked for."""
+    head = (f"<details><summary>{html.escape(title)} "
+            f"<small>{html.escape(note)}</small></summary>")
+    return [nodes.raw("", head, format="html"), *content,
+            nodes.raw("", "</details>", format="html")]
+
+
+def table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    classes: Sequence[str] = (),
+    row_classes: Sequence[Sequence[str]] | None = None,
+) -> nodes.container:
+    """A table in a box that scrolls sideways by itself."""
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in head), cols=len(head))
+    made = nodes.table("", group, classes=[*classes])
+    titles = nodes.row("", *(entry([nodes.Text(text)]) for text in head))
+    group += nodes.thead("", titles)
+    body = nodes.tbody()
+    for index, row in enumerate(rows):
+        line = nodes.row("", *(entry(cell) for cell in row))
+        line["classes"] += row_classes[index] if row_classes else []
+        body += line
+    group += body
+    return nodes.container("", made, classes=["scrolled"])
+
+
+def entry(content: Cell) -> nodes.entry:
+    """A cell of a table."""
+    return nodes.entry("", nodes.paragraph("", "", *content))

@@ -1,0 +1,256 @@
+"""Committed results: verdicts beside the rules, the matrices, the findings.
+
+All of it is read from ``results/*.json``: one report for each implementation and version,
+``kill-matrix.json`` (which saboteurs break which rule) and ``coverage.json`` (which cells of which
+axis a run covered). What is not there is said not to be there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from spec.results import read
+from spec.rules import registry
+from spec_nodes import Cell, badge, details, link, listed, rule_link, table, term
+
+KILLS, COVERAGE = "kill-matrix.json", "coverage.json"
+OWN = "refimpl"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One committed report."""
+
+    name: str
+    data: Mapping[str, Any]
+
+    def verdict(self, rule: str) -> str:
+        """The verdict of a rule, or that it did not exist when the report was made."""
+        return str(self.data["rules"].get(rule, "not run"))
+
+    def failures(self, rule: str) -> list[Mapping[str, Any]]:
+        """Where the rule is broken."""
+        return [f for f in self.data["failures"]
+                if f["rule"] == rule and f["verdict"] in ("fail", "known")]
+
+
+def folder(env: Any) -> Path:
+    """Where results are committed."""
+    return Path(env.srcdir, env.config.spec_results)
+
+
+def files(env: Any) -> list[Path]:
+    """All committed files."""
+    return sorted(folder(env).glob("*.json"))
+
+
+def depend(env: Any) -> None:
+    """Let the page be rendered again when a result changes."""
+    for file in files(env):
+        env.note_dependency(str(file))
+
+
+def reports(env: Any) -> list[Result]:
+    """Every committed report, by implementation and version."""
+    found = []
+    for file in files(env):
+        if file.name in (KILLS, COVERAGE):
+            continue
+        data = read(file)
+        meta = data["meta"]
+        device = "" if meta["device"] == "cpu" else f" ({meta['device']})"
+        found.append(Result(f"{meta['implementation']} {meta['version']}{device}", data))
+    return sorted(found, key=lambda r: (r.name.startswith(OWN), r.name))
+
+
+def optional(env: Any, name: str) -> dict[str, Any]:
+    """A committed file that may be absent."""
+    file = folder(env) / name
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def saboteurs(env: Any) -> dict[str, list[str]]:
+    """For every rule, the saboteurs that break it."""
+    return {rule: list(names) for rule, names in optional(env, KILLS).get("rules", {}).items()}
+
+
+def saboteur(name: str) -> nodes.Node:
+    """A saboteur, linked to its row of the matrix."""
+    return link(nodes.literal("", name), "rules-and-saboteurs")
+
+
+def broken_by(rule: str, found: list[Result]) -> list[Result]:
+    """The reports that show the rule broken."""
+    return [result for result in found if result.failures(rule)]
+
+
+def verdict(result: Result, rule: str) -> nodes.Node:
+    """A verdict, linked to its finding where the rule is broken."""
+    words = result.verdict(rule)
+    shown = badge(f"verdict-{words}", words)
+    return link(shown, f"finding-{rule.lower()}") if result.failures(rule) else shown
+
+
+def verdicts(env: Any, rule: str) -> Cell:
+    """How each known implementation fares with a rule."""
+    cells = []
+    for result in reports(env):
+        seen = result.data.get("observed", {}).get(rule)
+        extra = [nodes.Text(f" ({seen})")] if seen else []
+        cells.append([nodes.Text(f"{result.name} "), verdict(result, rule), *extra])
+    return listed(cells)
+
+
+def missing(what: str) -> list[nodes.Node]:
+    """The words for a result that is not committed."""
+    return [nodes.paragraph("", f"No {what} is committed yet.")]
+
+
+class Matrix(SphinxDirective):
+    """``{matrix}``: rule by implementation; a little JavaScript adds the filters."""
+
+    def run(self) -> list[nodes.Node]:
+        depend(self.env)
+        found = reports(self.env)
+        if not found:
+            return missing("report")
+        rows, classes = [], []
+        for id_, rule in registry().items():
+            cells = [[verdict(result, id_)] for result in found]
+            rows.append([[rule_link(id_)], [badge(f"level-{rule.level}", rule.level)], *cells])
+            mine = sorted({result.verdict(id_).replace(" ", "-") for result in found})
+            classes.append([f"level-{rule.level}", f"family-{rule.family}",
+                            *(f"verdict-{words}" for words in mine)])
+        head = ["rule", "level", *(result.name for result in found)]
+        return [table(head, rows, ["matrix", "filtered"], classes)]
+
+
+class Totals(SphinxDirective):
+    """``{totals}``: how many rules have which verdict, and what each run was made with."""
+
+    def run(self) -> list[nodes.Node]:
+        depend(self.env)
+        found = reports(self.env)
+        if not found:
+            return missing("report")
+        words = ("pass", "fail", "known", "inconclusive", "not implemented")
+        rows = []
+        for result in found:
+            meta, given = result.data["meta"], list(result.data["rules"].values())
+            packages = ", ".join(f"{k} {v}" for k, v in meta["packages"].items()
+                                 if k in ("jax", "numpy"))
+            how = f"Python {meta['python']}, {packages}, {meta['profile']}, seed {meta['seed']}"
+            rows.append([[nodes.Text(result.name)],
+                         *([nodes.Text(str(given.count(word)))] for word in words),
+                         [nodes.Text(str(result.data["examples"]))], [nodes.Text(how)]])
+        return [table(["implementation", *words, "cases", "run with"], rows)]
+
+
+class Kills(SphinxDirective):
+    """``{kills}``: which deliberately wrong implementations break which rule."""
+
+    def run(self) -> list[nodes.Node]:
+        depend(self.env)
+        kills = saboteurs(self.env)
+        if not kills:
+            return missing("kill matrix")
+        names = sorted({name for mine in kills.values() for name in mine})
+        about = optional(self.env, KILLS).get("saboteurs", {})
+        rows = []
+        for name in names:
+            broken = [[rule_link(rule)] for rule in registry() if name in kills.get(rule, ())]
+            words = about.get(name, "") if isinstance(about, dict) else ""
+            rows.append([[nodes.literal("", name)], self.parse_inline(str(words))[0],
+                         listed(broken)])
+        return [table(["saboteur", "what is wrong with it", "rules that catch it"], rows)]
+
+
+class Coverage(SphinxDirective):
+    """``{coverage}``: for every axis that is counted, which cells a run covered."""
+
+    def run(self) -> list[nodes.Node]:
+        depend(self.env)
+        axes = optional(self.env, COVERAGE).get("axes", {})
+        if not axes:
+            return missing("coverage")
+        rows = []
+        for axis, cells in axes.items():
+            empty = [[nodes.literal("", cell)] for cell, hit in cells.items() if not hit]
+            count = f"{len(cells) - len(empty)} of {len(cells)}"
+            rows.append([[nodes.Text(axis)], [nodes.Text(count)], listed(empty)])
+        return [table(["axis", "covered", "not covered"], rows)]
+
+
+class Findings(SphinxDirective):
+    """``{findings}``: one section for every rule that a released implementation breaks."""
+
+    def run(self) -> list[nodes.Node]:
+        depend(self.env)
+        found = reports(self.env)
+        broken = [rule for rule in registry() if broken_by(rule, found)]
+        if not broken:
+            return missing("report of a broken rule")
+        return [self.section(rule, broken_by(rule, found)) for rule in broken]
+
+    def section(self, rule: str, found: list[Result]) -> nodes.section:
+        anchor = f"finding-{rule.lower()}"
+        std: Any = self.env.get_domain("std")
+        std.anonlabels[anchor] = self.env.docname, anchor
+        std.labels[anchor] = self.env.docname, anchor, rule
+        section = nodes.section("", nodes.title("", rule), ids=[anchor], names=[anchor],
+                                classes=["finding"])
+        facts = nodes.definition_list(classes=["rule-facts"])
+        entry = registry()[rule]
+        facts += term("Rule", [rule_link(rule), nodes.Text(" "),
+                               badge(f"level-{entry.level}", entry.level)])
+        facts += term("Expected", self.parse_inline(entry.statement)[0])
+        facts += term("Because", self.parse_inline(entry.reason)[0] if entry.reason
+                      else [nodes.Text(f"It is so in: {', '.join(entry.source)}.")])
+        for result in found:
+            facts += term(result.name, self.observed(result.failures(rule)))
+        section += facts
+        section += self.script(rule, found)
+        return section
+
+    def observed(self, failures: list[Mapping[str, Any]]) -> Cell:
+        cases: dict[str, list[str]] = {}
+        for failure in failures:
+            cases.setdefault(failure["message"], []).append(failure["case"])
+        cells: list[Cell] = []
+        for message, where in list(cases.items())[:5]:
+            named = [[nodes.literal("", case)] for case in where[:8] if case]
+            more = [nodes.Text(f" and {len(where) - 8} more")] if len(where) > 8 else []
+            cells += [[*listed(named), *more, nodes.Text(": " if named else ""),
+                       nodes.inline("", message, classes=["observed"])]]
+        rest = len(cases) - 5
+        cells += [[nodes.Text(f"{rest} further messages")]] if rest > 0 else []
+        lines: Cell = []
+        for cell in cells:
+            lines.append(nodes.inline("", "", *cell, classes=["observation"]))
+        return lines
+
+    def script(self, rule: str, found: list[Result]) -> list[nodes.Node]:
+        newest = found[-1]
+        scripts = [(f["script"], f["case"]) for f in newest.failures(rule) if f["script"]]
+        if not scripts:
+            return []
+        text, _ = min(scripts, key=lambda script: (len(script[0]), script))
+        block = nodes.literal_block("", text, language="python")
+        return details("A script that shows it", newest.name, [block])
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directives and where results lie."""
+    app.add_config_value("spec_results", "results", "env", str)
+    for name, directive in (("matrix", Matrix), ("totals", Totals), ("kills", Kills),
+                            ("coverage", Coverage), ("findings", Findings)):
+        app.add_directive(name, directive)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

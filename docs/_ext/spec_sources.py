@@ -1,0 +1,59 @@
+"""``{sources} KIND``: the tutorial's sections or the rulings, each with the rules that cite it.
+
+The texts stand in ``sources.toml``. A source that a rule cites and that does not stand there is an
+unknown label, so it fails the build.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from spec.rules import registry
+from spec_nodes import Cell, listed, rule_link
+
+
+def label(kind: str, number: str) -> str:
+    """The anchor of a source."""
+    return f"{kind}-{number.replace('.', '-')}"
+
+
+class Sources(SphinxDirective):
+    """All sources of a kind."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        kind = self.arguments[0]
+        file = Path(self.env.srcdir, "sources.toml")
+        self.env.note_dependency(str(file))
+        entries = tomllib.loads(file.read_text(encoding="utf-8"))[kind]
+        return [self.one(kind, number, text) for number, text in entries.items()]
+
+    def one(self, kind: str, number: str, text: str) -> nodes.container:
+        anchor = label(kind, number)
+        std: Any = self.env.get_domain("std")
+        std.anonlabels[anchor] = self.env.docname, anchor
+        std.labels[anchor] = self.env.docname, anchor, f"{kind} {number}"
+        box = nodes.container(ids=[anchor], names=[anchor], classes=["source"])
+        box += nodes.paragraph("", f"{kind} {number}", classes=["source-number"])
+        box += self.parse_text_to_nodes(text)
+        if rules := citing(f"{kind} {number}"):
+            box += nodes.paragraph("", "", *rules, classes=["source-rules"])
+        return box
+
+
+def citing(source: str) -> Cell:
+    """Links to the rules that name a source."""
+    return listed([[rule_link(r.id)] for r in registry().values() if source in r.source])
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directive."""
+    app.add_directive("sources", Sources)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,160 @@
+"""The tables of the specification, rendered from the data that the checks use.
+
+``{return-table}``, ``{filter-table}``, ``{writeback-table}``, ``{family-table}``, ``{names}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from spec import implementation, returns, transforms
+from spec_nodes import Cell, badge, listed, rule_link, table
+
+
+def code(text: str) -> Cell:
+    """A cell of code."""
+    return [nodes.literal("", text)] if text else []
+
+
+def words(text: str) -> Cell:
+    """A cell of plain words."""
+    return [nodes.Text(text)]
+
+
+def yes(flag: bool) -> Cell:
+    """A cell that says yes or stays empty."""
+    return words("yes" if flag else "")
+
+
+def return_table() -> nodes.Node:
+    """The twelve rows."""
+    given = {True: "given", False: "None", None: "any"}
+    rows = [
+        [[rule_link(row.id)], words(given[row.states]), words(given[row.args]),
+         words(str(row.has_aux)), words(str(row.return_value)), code(returns.show(row.result))]
+        for row in returns.ROWS
+    ]
+    return table(["rule", "grad_states", "argnums", "has_aux", "return_value", "result"], rows)
+
+
+def family_table() -> nodes.Node:
+    """What each member of the family computes, on which outputs, with which options."""
+    outputs = {"scalar": "one scalar", "any": "any"}
+    rows = [
+        [code(m.name), words(f"same as {m.alias}" if m.alias else m.layout),
+         words(outputs[m.outputs]), words(m.mode), yes(m.holomorphic), yes(m.allow_int)]
+        for m in transforms.FAMILY.values()
+    ]
+    head = ["transform", "result", "output of f", "mode", "holomorphic", "allow_int"]
+    return table(head, rows)
+
+
+def filter_table() -> nodes.Node:
+    """Every form of a filter and when it matches a state."""
+    from spec import filters
+
+    operands = {"class": "C", "tag": "'t'", "key": "key", "function": "f", "filters": "p, q",
+                "filter": "p", "nothing": ""}
+    rows = []
+    for form in filters.FORMS.values():
+        written = form.pattern.format(operands[form.meaning.operand]).removeprefix("lib.")
+        rows.append([code(written), words(form.meaning.says), words(form.meaning.operand)])
+    return table(["filter", "matches a state when", "operand"], rows)
+
+
+def writeback_table() -> nodes.Node:
+    """Access pattern by role: what a state holds after success, and after failure."""
+    from spec import writeback
+
+    cells = {(c.role, c.pattern.id, c.outcome): c for c in writeback.TABLE}
+    rows = []
+    for pattern in writeback.PATTERNS:
+        body = [s.source() for s in (pattern.state or ())]
+        line: list[Cell] = [[nodes.Text(pattern.id), *(
+            piece for text in [*body, f"return {pattern.out}"]
+            for piece in (nodes.raw("", "<br>", format="html"), nodes.literal("", text)))]]
+        for role in writeback.ROLES:
+            mine = [cells[role, pattern.id, outcome] for outcome in writeback.OUTCOMES]
+            line.append(outcome_cell(mine))
+        rows.append(line)
+    head = ["f does to the state s0", *writeback.ROLES]
+    return table(head, rows, ["writeback"])
+
+
+def outcome_cell(cells: list[Any]) -> Cell:
+    """What a state holds after each outcome; outcomes that agree are said once."""
+    first = cells[0]
+    if first.after is None:
+        return [nodes.emphasis("", f"cannot be: {first.reason}")]
+    failures = listed([[after(text)] for text in dict.fromkeys(c.after for c in cells[1:])])
+    return [nodes.Text("success: "), after(first.after), nodes.raw("", "<br>", format="html"),
+            nodes.Text("failure: "), *failures]
+
+
+def after(text: str) -> nodes.Node:
+    """The badge of what a state holds."""
+    return badge(f"after-{text}", text)
+
+
+def writeback_terms() -> nodes.Node:
+    """What the words of the write-back table mean."""
+    from spec import writeback
+
+    sections = (writeback.ROLES, writeback.OUTCOMES, writeback.AFTER)
+    kinds = ("role", "outcome", "after")
+    rows = [[words(kind), words(name), words(meaning)]
+            for kind, section in zip(kinds, sections, strict=True)
+            for name, meaning in section.items()]
+    return table(["", "word", "meaning"], rows)
+
+
+def names() -> nodes.Node:
+    """The names of the adapter interface, by the namespace they stand in."""
+    groups: dict[str, list[str]] = {}
+    for name in implementation.NAMES:
+        groups.setdefault(name.rpartition(".")[0], []).append(name.rpartition(".")[2])
+    rows = [[code(group or "(top level)"), listed([code(name) for name in mine])]
+            for group, mine in groups.items()]
+    return table(["namespace", "names"], rows)
+
+
+def literals() -> nodes.Node:
+    """The axes of generated cases and the cells that each has."""
+    from spec import coverage
+
+    rows = [[words(axis), words(str(len(cells))), listed([code(cell) for cell in cells[:16]])
+             + (words(f" and {len(cells) - 16} more") if len(cells) > 16 else [])]
+            for axis, cells in coverage.AXES.items()]
+    return table(["axis", "cells", ""], rows)
+
+
+TABLES: dict[str, Callable[[], nodes.Node]] = {
+    "return-table": return_table,
+    "family-table": family_table,
+    "filter-table": filter_table,
+    "writeback-table": writeback_table,
+    "writeback-terms": writeback_terms,
+    "names": names,
+    "axes": literals,
+}
+
+
+def directive(make: Callable[[], nodes.Node]) -> type[SphinxDirective]:
+    """The directive that places a table."""
+    class Table(SphinxDirective):
+        def run(self) -> list[nodes.Node]:
+            return [make()]
+
+    return Table
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register a directive for every table."""
+    for name, make in TABLES.items():
+        app.add_directive(name, directive(make))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

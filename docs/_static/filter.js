@@ -1,0 +1,33 @@
+// Filters for tables of class "filtered": each row carries classes such as family-RET, level-MUST,
+// verdict-fail, and a choice keeps the rows that have all the chosen ones. Without JavaScript the
+// table is simply whole.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const table of document.querySelectorAll("table.filtered")) {
+    const rows = [...table.querySelectorAll("tbody tr")];
+    const bar = document.createElement("div");
+    const count = document.createElement("span");
+    count.setAttribute("role", "status");
+    bar.className = "filters";
+    const selects = ["family", "level", "verdict"].map((kind) => {
+      const select = document.createElement("select");
+      const found = rows.flatMap((row) => [...row.classList].filter((c) => c.startsWith(kind + "-")));
+      select.append(new Option("all", ""));
+      for (const name of new Set(found)) {
+        select.append(new Option(name.slice(kind.length + 1).replace("-", " "), name));
+      }
+      const label = document.createElement("label");
+      label.append(kind + " ", select);
+      bar.append(label);
+      select.addEventListener("change", update);
+      return select;
+    });
+    function update() {
+      const wanted = selects.map((select) => select.value).filter(Boolean);
+      for (const row of rows) row.hidden = !wanted.every((name) => row.classList.contains(name));
+      count.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} rules`;
+    }
+    bar.append(count);
+    table.parentElement.before(bar);
+    update();
+  }
+});
