@@ -133,18 +133,25 @@ def show(report: Report, console: Console, *, passes: bool = True) -> None:
         table.add_column(column, no_wrap=True)
     table.add_column("statement", ratio=1)
     table.add_column("verdict", no_wrap=True)
-    verdicts, observed = report.verdicts(), report.observed()
+    verdicts, observed, rules = report.verdicts(), report.observed(), report.by_rule()
     for id_, verdict in verdicts.items():
         rule = registry()[id_]
         if passes or verdict is not Verdict.PASS:
             words = f"[{STYLE[verdict]}]{verdict}[/]"
             words += f"\n{escape(observed[id_])}" if id_ in observed else ""
+            words += absences(rules[id_])
             table.add_row(id_, str(rule.level), escape(rule.statement), words)
     console.print(table)
     for id_, mine in report.by_rule().items():
         if verdicts[id_] is not Verdict.PASS:
             show_failure(id_, mine, console)
     console.print(totals(report))
+
+
+def absences(outcomes: list[Outcome]) -> str:
+    """How many points of a rule that was judged could not be, for want of names."""
+    absent = [outcome.verdict for outcome in outcomes].count(Verdict.NOT_IMPLEMENTED)
+    return f"\n[dim]{absent} absent[/]" if 0 < absent < len(outcomes) else ""
 
 
 def show_failure(rule: str, outcomes: list[Outcome], console: Console) -> None:

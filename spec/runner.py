@@ -39,9 +39,13 @@ class Verdict(StrEnum):
 
 
 SEVERITY = (
-    Verdict.FAIL, Verdict.KNOWN, Verdict.INCONCLUSIVE, Verdict.NOT_IMPLEMENTED, Verdict.PASS
+    Verdict.FAIL, Verdict.KNOWN, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.NOT_IMPLEMENTED
 )
-"""From the verdict that decides for a rule first to the one that decides last."""
+"""From the verdict that decides for a rule first to the one that decides last.
+
+A rule is not implemented where nothing of it could be judged; otherwise what could be judged
+decides, and the report counts the rest.
+"""
 
 
 @dataclass(frozen=True)
