@@ -1,0 +1,223 @@
+"""GradientTransform: the one mechanism, and transforms that users make with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis.strategies import SearchStrategy
+
+from spec.cases import Case
+from spec.checks import generated, snippet
+from spec.implementation import Subject
+from spec.observe import judge_effects, judge_row, judge_sides, judge_values, observe
+from spec.returns import ROWS, Row
+from spec.strategies import Wish, cases
+from spec.transforms import FAMILY
+
+MEMBERS = {name: {"T": f"lib.transform.{name}"} for name in FAMILY}
+G = ("State", "transform.GradientTransform")
+
+
+@snippet("CUS-01", MEMBERS, needs=("transform.GradientTransform",))
+def a_member_is_a_gradient_transform(lib: Any, jnp: Any, T: Any) -> None:
+    made = T(lambda x: x ** 2)
+    assert isinstance(made, lib.transform.GradientTransform), f"got {type(made).__name__}"
+
+
+CALLS = {
+    f"{side}, has_aux={aux}": {"words": f"dict({words}has_aux={aux})"}
+    for side, words in {
+        "arguments": "argnums=0, ", "states": "grad_states=lib.State(jnp.array(2.0)), ",
+        "both": "grad_states=lib.State(jnp.array(2.0)), argnums=(0,), ",
+    }.items() for aux in (False, True)
+}
+
+
+@snippet("CUS-02", CALLS, needs=G)
+def the_transform_is_called_with_keywords(lib: Any, jnp: Any, jax: Any, words: Any) -> None:
+    seen = []
+    def transform(fun: Any, *args: Any, **params: Any) -> Any:
+        seen.append((callable(fun), args, params))
+        return jax.grad(fun, argnums=params["argnums"], has_aux=True)
+
+    f, check = (lambda x: (x, x) if words["has_aux"] else x), {"check_states": False}
+    lib.transform.GradientTransform(
+        f, transform, transform_params={"scale": 3.0}, **words, **check)(jnp.array(1.0))
+    for called, args, params in seen:
+        assert called and args == (), f"expected a function and keywords, got {args}"
+        assert params["has_aux"] is True and params["scale"] == 3.0, f"got {params}"
+        assert set(params) == {"argnums", "has_aux", "scale"}, f"got {set(params)}"
+    assert seen, "the transform was not called"
+
+
+@dataclass(frozen=True)
+class Custom(Case):
+    """A case whose transform a user made, one that does what the member does."""
+
+    def setup(self) -> list[str]:
+        """The lines up to the call, with the user's transform."""
+        return [
+            *super().setup(),
+            "import jax",
+            "def mine(fun, *, argnums, has_aux, scale):",
+            f"    base = jax.{self.member}(fun, argnums=argnums, has_aux=True)",
+            "    def run(*args, **kwargs):",
+            "        grads, aux = base(*args, **kwargs)",
+            "        return jax.tree.map(lambda g: scale * g, grads), aux",
+            "    return run",
+        ]
+
+    def transformed(self) -> str:
+        """The source of the transformed function."""
+        text = super().transformed().replace(f"transform.{self.member}(f",
+                                             "transform.GradientTransform(f, mine", 1)
+        return text[:-1] + ", transform_params={'scale': 1.0})"
+
+
+def of_row(row: Row) -> SearchStrategy[Case]:
+    """Calls of a user's gradient that fall under the row."""
+    drawn = cases(Wish(("grad",), (row,), writes=True, containers=("dict",)))
+    return drawn.map(lambda case: Custom(**vars(case)))
+
+
+def user(point: Any) -> tuple[str, ...]:
+    """The names that a user's transform needs."""
+    return ("transform.GradientTransform", "jax")
+
+
+@generated("CUS-03", of_row, {row.id: row for row in ROWS}, user)
+def the_table_holds_for_a_users_transform(subject: Subject, case: Case) -> None:
+    """The row, and the containers of both sides."""
+    seen = observe(case, subject)
+    judge_row(seen)
+    judge_sides(seen, strict=False)
+
+
+@generated("CUS-04", of_row, {row.id: row for row in (ROWS[0], ROWS[4], ROWS[11])},
+           user)
+def effects_are_those_of_one_call(subject: Subject, case: Case) -> None:
+    """States after the call, and derivatives at the values on entry."""
+    seen = observe(case, subject)
+    judge_effects(seen)
+    judge_values(seen)
+
+
+def jacobians(member: str) -> SearchStrategy[Case]:
+    """Calls of a user's Jacobian of states, and of arguments."""
+    drawn = cases(Wish((member,), (ROWS[0], ROWS[4]), outputs=("array",)))
+    return drawn.map(lambda case: Custom(**vars(case)))
+
+
+@generated("CUS-05", jacobians, {name: name for name in ("jacrev", "jacfwd", "hessian")}, user)
+def any_base_of_jax_serves(subject: Subject, case: Case) -> None:
+    """The layout of the base, and its values."""
+    seen = observe(case, subject)
+    judge_sides(seen, strict=False)
+    judge_values(seen)
+
+
+@snippet("CUS-06", needs=G)
+def what_the_transform_returns_is_returned(lib: Any, jnp: Any, jax: Any) -> None:
+    def scaled(fun: Any, *, argnums: Any, has_aux: Any, scale: Any) -> Any:
+        base = jax.grad(fun, argnums=argnums, has_aux=True)
+        def run(*args: Any) -> Any:
+            grads, aux = base(*args)
+            return jax.tree.map(lambda g: scale * g, grads), aux
+        return run
+
+    s, params = lib.State(jnp.array(2.0)), {"scale": 0.5}
+    got = lib.transform.GradientTransform(lambda x: s.value ** 2 * x, scaled, grad_states=[s],
+                                          argnums=0, transform_params=params)(jnp.array(3.0))
+    assert jnp.allclose(got[0][0], 6.0) and jnp.allclose(got[1], 2.0), f"expected 6, 2, got {got}"
+
+
+@snippet("CUS-07", needs=G)
+def the_transform_sees_all_gradients_at_once(lib: Any, jnp: Any, jax: Any) -> None:
+    def unit(fun: Any, *, argnums: Any, has_aux: Any) -> Any:
+        def run(*args: Any) -> Any:
+            grads, aux = jax.grad(fun, argnums=argnums, has_aux=True)(*args)
+            norm = jnp.sqrt(sum(jnp.sum(g ** 2) for g in jax.tree.leaves(grads)))
+            return jax.tree.map(lambda g: g / norm, grads), aux
+        return run
+
+    s, t = lib.State(jnp.array(2.0)), lib.State(jnp.array(1.0))
+    var, arg = lib.transform.GradientTransform(
+        lambda x: 2.0 * s.value + 3.0 * t.value + 6.0 * x, unit, [s, t], 0)(jnp.array(1.0))
+    got = jnp.array([*var, arg])
+    assert jnp.allclose(got, jnp.array([2.0, 3.0, 6.0]) / 7.0), f"expected (2, 3, 6) / 7, got {got}"
+
+
+@snippet("CUS-08", needs=G)
+def several_runs_have_the_effects_of_one(lib: Any, jnp: Any, jax: Any) -> None:
+    def twice(fun: Any, *, argnums: Any, has_aux: Any) -> Any:
+        def run(*args: Any) -> Any:
+            fun(*args)
+            return jax.grad(fun, argnums=argnums, has_aux=True)(*args)
+        return run
+
+    n, x = lib.State(jnp.array(0.0)), jnp.array(3.0)
+    def f(x: Any) -> Any:
+        n.value = n.value + 1.0
+        return n.value * x ** 2
+
+    got = lib.transform.GradientTransform(f, twice)(x)
+    assert n.value == 1.0 and jnp.allclose(got, 6.0), f"expected 1.0, 6.0, got {n.value}, {got}"
+
+
+@snippet("CUS-09", needs=G)
+def a_failing_transform_changes_nothing(lib: Any, jnp: Any, jax: Any) -> None:
+    n, error = lib.State(jnp.array(0.0)), ArithmeticError("mine")
+    def failing(fun: Any, *, argnums: Any, has_aux: Any) -> Any:
+        def run(*args: Any) -> Any:
+            jax.grad(fun, argnums=argnums, has_aux=True)(*args)
+            raise error
+        return run
+
+    def f(x: Any) -> Any:
+        n.value = n.value + x
+        return x
+
+    try:
+        lib.transform.GradientTransform(f, failing)(jnp.array(1.0))
+    except ArithmeticError as got:
+        assert got is error, f"expected the transform's own exception, got {got!r}"
+    assert n.value == 0.0, f"expected 0.0 after the failure, got {n.value}"
+
+
+@snippet("CUS-10", MEMBERS, needs=("State",))
+def with_options_alone_it_is_a_decorator(lib: Any, jnp: Any, T: Any) -> None:
+    s = lib.State(jnp.array(2.0))
+    @T(grad_states=[s], return_value=True)
+    def f(x: Any) -> Any:
+        return s.value ** 3 * x
+
+    got = f(jnp.array(1.0))
+    assert type(got) is tuple and type(got[0]) is list, f"expected ([grad], value), got {got}"
+    assert jnp.allclose(got[1], 8.0), f"expected the value 8.0, got {got[1]}"
+
+
+@snippet("CUS-11", {
+    name: {"T": f"lib.transform.{name}", "power": "1" if member.layout != "hessian" else "0"}
+    for name, member in FAMILY.items() if member.layout != "sample"
+}, needs=("State",))
+def every_call_sees_the_present(lib: Any, jnp: Any, T: Any, power: Any) -> None:
+    s, x = lib.State(jnp.array(2.0)), jnp.array(5.0)
+    made = T(lambda x: jnp.sum(s.value ** 2 * x), grad_states=s)
+    for value in (2.0, 3.0, [1.0, 2.0], 3.0):
+        s.value = jnp.array(value)
+        got, v = made(x), jnp.array(value)
+        want = 2.0 * v * x if power else 2.0 * x * (jnp.eye(2) if v.shape else jnp.array(1.0))
+        assert jnp.shape(got) == want.shape, f"{value}: shape {jnp.shape(got)}"
+        assert jnp.allclose(got, want), f"{value}: expected {want}, got {got}"
+
+
+@snippet("CUS-11", needs=("State", "transform.grad"))
+def every_call_sees_the_dtype_of_today(lib: Any, jnp: Any) -> None:
+    s = lib.State(jnp.array([2.0], jnp.float32))
+    made = lib.transform.grad(lambda: jnp.sum(s.value ** 2) * s.value.shape[0], grad_states=s)
+    made()
+    s.value = jnp.array([1.0, 2.0, 3.0], jnp.float64)
+    got = made()
+    assert got.dtype == jnp.float64, f"expected float64, got {got.dtype}"
+    assert jnp.allclose(got, 6.0 * s.value), f"expected {6.0 * s.value}, got {got}"
