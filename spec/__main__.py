@@ -16,7 +16,7 @@ from rich.progress import track
 
 from spec import results, smoke
 from spec.checks import Check, all_checks
-from spec.implementation import Unusable, load
+from spec.implementation import DEVICES, NoDevice, Unusable, load
 from spec.parallel import decisions
 from spec.report import Report, metadata, show, show_coverage
 from spec.rules import families
@@ -37,7 +37,8 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--rules", default="", help="only these, e.g. RET,DER-01")
     check.add_argument("--workers", type=int, default=os.cpu_count() or 1,
                        help="processes to share the work (default: one a core)")
-    check.add_argument("--device", choices=("cpu", "gpu"), help="where JAX's arrays live")
+    check.add_argument("--device", choices=DEVICES,
+                       help="where JAX's arrays live; a run without that device is skipped")
     check.add_argument("--expect", type=Path,
                        help="succeed if the verdicts are those of this committed report")
     check.add_argument("--coverage", action="store_true", help="show what the run covered")
@@ -64,10 +65,11 @@ def check(arguments: argparse.Namespace) -> int:
     profile = PROFILES[arguments.profile]
     if arguments.max_examples:
         profile = replace(profile, examples=arguments.max_examples)
-    if arguments.device:
-        os.environ["JAX_PLATFORMS"] = {"cpu": "cpu", "gpu": "cuda"}[arguments.device]
     try:
-        subject = load(arguments.module)
+        subject = load(arguments.module, arguments.device)
+    except NoDevice as error:
+        errors.print(f"spec: skipped, nothing was checked: {error}", markup=False, soft_wrap=True)
+        return 0
     except Unusable as error:
         errors.print(f"spec: {error}", markup=False, soft_wrap=True)
         return UNUSABLE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,10 @@ NAMES: Final = (
 
 class Unusable(Exception):
     """The module named on the command line cannot be checked; the message says why."""
+
+
+class NoDevice(Exception):
+    """The device that was asked for is not there; the message says what is."""
 
 
 def lookup(namespace: Any, dotted: str) -> Any:
@@ -102,14 +107,29 @@ class Subject:
         return [*lines, f"import {self.arrays} as jnp"]
 
 
-def load(name: str) -> Subject:
+DEVICES: Final = ("cpu", "gpu")
+"""The devices that can be asked for."""
+
+
+def load(name: str, device: str | None = None) -> Subject:
     """Import an implementation by module name and switch its arrays to double precision.
+
+    Parameters
+    ----------
+    name : str
+        The module.
+    device : {'cpu', 'gpu'}, optional
+        Where JAX's arrays are to live; JAX's own choice if left out.
 
     Raises
     ------
     Unusable
         If the module cannot be imported, or offers none of the interface.
+    NoDevice
+        If JAX finds no such device here.
     """
+    if device == "cpu":
+        os.environ["JAX_PLATFORMS"] = "cpu"  # otherwise JAX prefers a GPU where it finds one
     try:
         module = importlib.import_module(name)
     except ImportError as error:
@@ -122,7 +142,17 @@ def load(name: str) -> Subject:
         # An implementation may switch double precision off when it is imported, so only now.
         jax = importlib.import_module("jax")
         jax.config.update("jax_enable_x64", True)
+        # Some GPUs multiply float32 matrices with ten bits; a comparison needs all of them.
+        jax.config.update("jax_default_matmul_precision", "highest")
+        if device is not None:
+            _require(jax, device)
     return subject
+
+
+def _require(jax: Any, device: str) -> None:
+    found = jax.default_backend()
+    if device != found:
+        raise NoDevice(f"JAX finds no {device} here, only a {found}")
 
 
 def loaded_versions() -> dict[str, str]:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import jax
 import jsonschema
 import pytest
 
@@ -66,6 +67,12 @@ def test_a_module_that_lacks_names_is_judged_on_the_rest(
     assert check("stranger") == 0
     shown = capsys.readouterr().out
     assert "6 absent" in shown and "2 rules: 2 pass" in shown
+
+
+@pytest.mark.skipif(jax.default_backend() == "gpu", reason="there is a GPU here")
+def test_an_absent_gpu_is_a_skip_that_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check("refimpl", "--device", "gpu") == 0
+    assert "skipped, nothing was checked: JAX finds no gpu" in capsys.readouterr().err
 
 
 def test_no_rule_by_that_name(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from spec import smoke
-from spec.implementation import Subject, Unusable, load
+from spec.implementation import DEVICES, NoDevice, Subject, Unusable, load
 from spec.runner import PROFILES, Profile
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--impl``, ``--rules-profile``, ``--rules-seed``."""
+    """Add ``--impl``, ``--rules-profile``, ``--rules-seed``, ``--device``."""
     group = parser.getgroup("spec", "the conformance suite of state-aware differentiation")
     group.addoption("--impl", default="refimpl", help="module to check (default: refimpl)")
     group.addoption("--rules-profile", choices=PROFILES, default="quick",
@@ -18,11 +18,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--rules-seed", type=int, default=0, help="same seed, same cases (default: 0)")
 
 
+    group.addoption("--device", choices=DEVICES, help="where JAX's arrays live")
+
+
 @pytest.fixture(scope="session")
 def subject(request: pytest.FixtureRequest) -> Subject:
     """The implementation under test; a wrong adapter stops the run at once."""
     try:
-        found = load(request.config.getoption("--impl"))
+        found = load(request.config.getoption("--impl"), request.config.getoption("--device"))
+    except NoDevice as error:
+        pytest.skip(str(error))
     except Unusable as error:
         pytest.exit(f"spec: {error}", returncode=4)
     if faults := smoke.faults(found):
