@@ -170,7 +170,7 @@ def callable_gets_path_and_state(lib: Any, jnp: Any) -> None:
         pass
     m, w = M(), lib.State(jnp.ones(1))
     m.a = {"b": [w]}
-    def is_w(path: object, state: object) -> bool:
+    def is_w(path: Any, state: Any) -> Any:
         return path == ("a", "b", 0) and type(path) is tuple and state is w
     got = list(m.states(is_w).keys())
     assert got == [("a", "b", 0)], f"expected a call with the path ('a', 'b', 0) and w, got {got}"

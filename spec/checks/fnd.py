@@ -16,7 +16,7 @@ USAGES = ("all", "read", "write", "both")
 def both_is_a_mapping_of_two_containers(lib: Any, jnp: Any, kind: Any) -> None:
     """One state that is read and one that is written, in each container."""
     r, w = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
-    def f(x: object) -> None:
+    def f(x: Any) -> Any:
         w.value = r.value * x
     found = lib.transform.StateFinder(f, usage="both", return_type=kind)(jnp.array(3.0))
     got = {key: (type(part).__name__, len(part)) for key, part in found.items()}
@@ -30,7 +30,7 @@ def both_is_a_mapping_of_two_containers(lib: Any, jnp: Any, kind: Any) -> None:
 def container_has_the_type_asked_for(lib: Any, jnp: Any, kind: Any, usage: Any) -> None:
     """The type of the container, for each usage."""
     r, w = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
-    def f() -> None:
+    def f() -> Any:
         w.value = r.value * 2.0
     found = lib.transform.StateFinder(f, usage=usage, return_type=kind)()
     got, want = (type(found).__name__, len(found)), (kind, 2 if usage == "all" else 1)
@@ -54,7 +54,7 @@ BY_STATE = [
 } for chosen in BY_STATE})
 def finder_takes_every_form(lib: Any, jnp: Any, pool: Any, filter: Any, want: Any) -> None:
     """A function that reads every state of the pool."""
-    def f() -> object:
+    def f() -> Any:
         return sum(state.value for state in pool.values())
     found = lib.transform.StateFinder(f, filter=filter, return_type="list")()
     got = [path for path, state in pool.items() if any(state is s for s in found)]
@@ -65,7 +65,7 @@ def finder_takes_every_form(lib: Any, jnp: Any, pool: Any, filter: Any, want: An
 def defaults_give_all_in_a_dict(lib: Any, jnp: Any) -> None:
     """One state that is read, one that is written, and no option."""
     r, w = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
-    def f() -> None:
+    def f() -> Any:
         w.value = r.value * 2.0
     found = lib.transform.StateFinder(f)()
     assert type(found) is dict, f"expected a dict, got a {type(found).__name__}"
@@ -77,7 +77,7 @@ def keys_count_the_states_returned(lib: Any, jnp: Any, usage: Any) -> None:
     """States that the filter drops come first and in between, and take no number."""
     p = [lib.ParamState(jnp.array(1.0)) for _ in range(2)]
     q = [lib.State(jnp.array(1.0)) for _ in range(2)]
-    def f() -> None:
+    def f() -> Any:
         for state in (q[0], p[0], q[1], p[1]):
             value = state.value
             if usage != "read":
@@ -116,7 +116,7 @@ def no_state_is_lost_to_a_key(lib: Any, jnp: Any, key: Any) -> None:
 def states_keep_their_values(lib: Any, jnp: Any, usage: Any) -> None:
     """A state that is written from the argument, one from itself, and one that is read."""
     states = [lib.State(jnp.array(float(i))) for i in range(3)]
-    def f(x: object) -> None:
+    def f(x: Any) -> Any:
         states[0].value = x
         states[1].value = states[1].value * 3.0 + states[2].value
     find = lib.transform.StateFinder(f, usage=usage)
@@ -142,7 +142,7 @@ def random_stream_stays(lib: Any, jnp: Any, np: Any) -> None:
 def failure_leaves_all_as_it_was(lib: Any, jnp: Any) -> None:
     """A function that raises after a write."""
     s, planned, got = lib.State(jnp.array(1.0)), ArithmeticError("planned"), "no exception"
-    def f(x: object) -> None:
+    def f(x: Any) -> Any:
         s.value = x
         raise planned
     try:
@@ -287,7 +287,7 @@ def nothing_found_is_an_empty_container(
 def found_states_are_accepted_by_a_transform(lib: Any, jnp: Any, usage: Any, kind: Any) -> None:
     """The gradient with respect to the one state that a function reads."""
     s = lib.State(jnp.array(3.0))
-    def f() -> object:
+    def f() -> Any:
         return s.value ** 2
     found = lib.transform.StateFinder(f, usage=usage, return_type=kind)()
     got = float(lib.transform.grad(f, grad_states=found)()[0])
