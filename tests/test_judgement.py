@@ -1,19 +1,14 @@
-"""Verdicts on derivatives, and the flat vectors that stand for trees."""
+"""Verdicts on derivatives."""
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from spec.oracles import Estimate, Verdict, flatten, judge
-
-# -- judging ---------------------------------------------------------------------------------
+from spec.oracles import Estimate, Verdict, judge
 
 
 def known(value: Any, tol: float = 1e-12) -> Estimate:
@@ -112,113 +107,3 @@ def test_judge_refuses_to_judge_by_nothing_or_by_unequal_shapes() -> None:
         judge([1.0], known([1.0]), dtype=np.int64)
     with pytest.raises(ValueError, match="tol has shape"):
         Estimate(np.zeros(2), np.zeros(3))
-
-
-# -- flattening ------------------------------------------------------------------------------
-
-
-class Pair(NamedTuple):
-    left: Any
-    right: Any
-
-
-leaf = st.one_of(
-    st.floats(-3, 3),
-    st.integers(-5, 5),
-    st.booleans(),
-    st.none(),
-    st.just("name"),
-    st.builds(np.full, st.sampled_from([(), (3,), (2, 2), (0, 2)]), st.floats(-3, 3)),
-    st.builds(np.arange, st.integers(0, 3)),
-    st.builds(np.float32, st.integers(-3, 3)),
-)
-trees = st.recursive(
-    leaf,
-    lambda children: st.one_of(
-        st.lists(children, max_size=3),
-        st.lists(children, max_size=3).map(tuple),
-        st.builds(Pair, children, children),
-        st.dictionaries(st.sampled_from("zyxa"), children, max_size=3),
-    ),
-    max_leaves=8,
-)
-
-
-def assert_same(left: Any, right: Any) -> None:
-    """Equal containers, keys in the same order, and equal leaves."""
-    if isinstance(left, (np.ndarray, np.generic)):
-        np.testing.assert_array_equal(left, right)
-        return
-    if isinstance(right, complex):
-        left = complex(left)
-    assert type(left) is type(right)
-    if isinstance(left, dict):
-        assert list(left) == list(right)
-        left, right = list(left.values()), list(right.values())
-    if isinstance(left, (list, tuple)):
-        assert len(left) == len(right)
-        for a, b in zip(left, right, strict=True):
-            assert_same(a, b)
-    else:
-        assert left == right
-
-
-@given(trees)
-def test_flattening_and_back_gives_the_same_tree(tree: Any) -> None:
-    flat = flatten(tree)
-    assert flat.vector.dtype == np.float64
-    assert_same(tree, flat.unflatten(flat.vector))
-    assert_same(tree, flat.unflatten(flat.vector.astype(complex)))
-
-
-@given(trees)
-def test_every_entry_lies_where_locate_says(tree: Any) -> None:
-    flat = flatten(tree)
-    for index in range(flat.vector.size):
-        path, place = flat.locate(index)
-        found = flat.unflatten(np.arange(flat.vector.size, dtype=float))
-        for key in path:
-            found = found[key]
-        assert np.asarray(found)[place] == index
-
-
-def test_only_inexact_leaves_move_and_dictionaries_keep_their_order() -> None:
-    tree = {"b": 1.5, "a": [2, None, np.ones(2, np.float32)], "c": (True, Pair(3.0, np.arange(2)))}
-    flat = flatten(tree)
-    np.testing.assert_array_equal(flat.vector, [1.5, 1.0, 1.0, 3.0])
-    assert [leaf.path for leaf in flat.leaves] == [("b",), ("a", 2), ("c", 1, 0)]
-    assert flat.leaves[1].dtype == np.float32
-    moved = flat.unflatten(flat.vector + 1e-30j)
-    assert moved["b"] == 1.5 + 1e-30j
-    assert moved["a"][2].dtype == np.complex128
-    assert moved["a"][0] == 2 and moved["c"][0] is True
-
-
-def test_a_tree_shares_no_memory_with_the_vector_it_is_made_of() -> None:
-    flat = flatten([np.ones(2)])
-    vector = np.zeros(2)
-    flat.unflatten(vector)[0][:] = 7.0
-    np.testing.assert_array_equal(vector, [0.0, 0.0])
-
-
-def test_a_complex_leaf_makes_the_vector_complex() -> None:
-    flat = flatten([1.0, np.array([1j])])
-    np.testing.assert_array_equal(flat.vector, np.array([1.0, 1j]))
-
-
-def test_kinds_of_dictionaries_are_kept() -> None:
-    ordered = OrderedDict(b=1.0, a=2.0)
-    default = defaultdict(float, {"k": 1.0})
-    for tree in (ordered, default):
-        copied = flatten(tree).unflatten(np.zeros(len(tree)))
-        assert type(copied) is type(tree)
-        assert list(copied) == list(tree)
-    assert ordered["b"] == 1.0
-
-
-def test_wrong_vectors_and_indices_are_named() -> None:
-    flat = flatten([1.0, 2.0])
-    with pytest.raises(ValueError, match=r"vector has shape \(3,\); expected \(2,\)"):
-        flat.unflatten(np.zeros(3))
-    with pytest.raises(IndexError, match="index 2 is outside a vector of 2"):
-        flat.locate(2)

@@ -1,7 +1,7 @@
 """Derivatives that share no code with what they judge.
 
 The functions under differentiation are plain NumPy callables of one flat vector that return one
-flat vector; `flatten` leads there from trees of arrays, and back.
+flat vector; `spec.truth` leads there from the trees of a case, and back.
 
 ==================  =====================================================  ==================
 `complex_step`      Jacobian, exact to rounding, analytic programs only    n calls
@@ -29,21 +29,17 @@ from .differences import (
     wirtinger,
 )
 from .estimate import Array, Estimate, Function
-from .flat import Flat, Leaf, flatten
 from .judgement import Judgement, Verdict, judge
 
 __all__ = [
     "Array",
     "Estimate",
-    "Flat",
     "Function",
     "Judgement",
-    "Leaf",
     "Verdict",
     "central",
     "complex_step",
     "directional",
-    "flatten",
     "hessian_values",
     "holomorphic",
     "judge",
