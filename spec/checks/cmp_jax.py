@@ -1,0 +1,122 @@
+"""JAX's own transforms outside and inside of a state-aware one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spec.checks import snippet
+from spec.transforms import FAMILY
+
+EXACT = tuple(name for name, m in FAMILY.items() if m.layout != "sample" and not m.alias)
+MEMBERS = ("grad", "jacfwd", "hessian")
+
+
+def points(
+    members: tuple[str, ...], name: str, texts: dict[str, str]
+) -> dict[str, dict[str, str]]:
+    """One point for every member and source text."""
+    return {
+        f"{way}, {member}": {"T": f"lib.transform.{member}", name: text}
+        for way, text in texts.items() for member in members
+    }
+
+
+AROUND = {
+    "jax.jit": "jax.jit",
+    "jax.vmap": "lambda g: lambda x: jax.vmap(g)(x[None])[0]",
+    "jax.checkpoint": "jax.checkpoint",
+    "jax.lax.scan": "lambda g: lambda x: jax.lax.scan(lambda c, v: (c, g(v)), 0.0, x[None])[1][0]",
+    "jax.lax.cond": "lambda g: lambda x: jax.lax.cond(True, g, lambda v: 0.0 * g(v), x)",
+    "jax.lax.map": "lambda g: lambda x: jax.lax.map(g, x[None])[0]",
+}
+WITHIN = {
+    "jax.jit": "lambda g, x: jax.jit(g)(x)",
+    "jax.vmap": "lambda g, x: jnp.sum(jax.vmap(g)(jnp.stack([x, x]))) / 2.0",
+    "jax.checkpoint": "lambda g, x: jax.checkpoint(g)(x)",
+    "jax.lax.scan": "lambda g, x: jax.lax.scan(lambda c, v: (c + g(v), None), 0.0, x[None])[0]",
+    "jax.lax.cond": "lambda g, x: jax.lax.cond(jnp.sum(x) > 0.0, g, lambda v: 0.0, x)",
+    "jax.lax.fori_loop": "lambda g, x: jax.lax.fori_loop(0, 1, lambda i, c: c + g(x), 0.0)",
+}
+
+
+@snippet("CMP-07", points(("grad",), "around", AROUND) | points(EXACT, "around", {
+    "jax.vmap": AROUND["jax.vmap"]}), needs=("State",))
+def around_a_transform(lib: Any, jnp: Any, jax: Any, T: Any, around: Any) -> None:
+    s, x = lib.State(jnp.array([1.0, 2.0])), jnp.array([0.5, 3.0])
+    made = T(lambda x: jnp.sum(jnp.sin(s.value * x)), grad_states=s)
+    got, want = around(made)(x), made(x)
+    assert jnp.shape(got) == jnp.shape(want), f"expected shape {want.shape}, got {jnp.shape(got)}"
+    assert jnp.allclose(got, want), f"expected {want}, got {got}"
+
+
+@snippet("CMP-07", {name: {"T": f"lib.transform.{name}"} for name in ("grad", "jacrev", "jacfwd")},
+         needs=("State",))
+def jax_differentiates_a_transform(lib: Any, jnp: Any, jax: Any, T: Any) -> None:
+    s = lib.State(jnp.array(2.0))
+    got = jax.grad(T(lambda x: s.value ** 2 * x ** 3, grad_states=s))(jnp.array(3.0))
+    assert jnp.allclose(got, 108.0), f"expected 108.0, got {got}"
+    assert s.value == 2.0, f"state: {s.value}"
+
+
+@snippet("CMP-08", points(MEMBERS, "within", WITHIN), needs=("State",))
+def within_the_function(lib: Any, jnp: Any, jax: Any, T: Any, within: Any) -> None:
+    s, x = lib.State(jnp.array([1.0, 2.0])), jnp.array([0.5, 3.0])
+    def g(x: Any) -> Any:
+        return jnp.sum(jnp.sin(s.value * x))
+
+    got, want = T(lambda x: within(g, x), grad_states=s)(x), T(g, grad_states=s)(x)
+    assert jnp.allclose(got, want), f"expected {want}, got {got}"
+
+
+WRITES_AROUND = {
+    "jax.jit": "jax.jit",
+    "jax.vmap": "lambda g: lambda x: jax.vmap(g)(x[None])[0]",
+    "jax.checkpoint": "jax.checkpoint",
+    "jax.lax.map": "lambda g: lambda x: jax.lax.map(g, x[None])[0]",
+}
+
+
+@snippet("CMP-09", {way: {"around": text} for way, text in WRITES_AROUND.items()},
+         needs=("State", "transform.grad"))
+def a_write_under_jax_is_honest(lib: Any, jnp: Any, jax: Any, np: Any, around: Any) -> None:
+    n, calls = lib.State(jnp.array(0.0)), 0
+    def f(x: Any) -> Any:
+        n.value = n.value + 1.0
+        return jnp.sum(x ** 2)
+
+    made = around(lib.transform.grad(f))
+    for _ in range(2):
+        try:
+            made(jnp.array([1.0, 2.0]))
+            calls += 1
+        except Exception as error:
+            assert str(error), "the error says nothing"
+    got = np.asarray(n.value)
+    assert got == calls, f"{calls} calls succeeded, yet the state counts {got}"
+
+
+WRITES_WITHIN = {
+    "jax.jit": "lambda g, x: jax.jit(g)(x)",
+    "jax.vmap": "lambda g, x: jnp.sum(jax.vmap(g)(x[None]))",
+    "jax.checkpoint": "lambda g, x: jax.checkpoint(g)(x)",
+    "jax.lax.scan": "lambda g, x: jax.lax.scan(lambda c, v: (c + g(v), None), 0.0, x[None])[0]",
+    "jax.lax.cond": "lambda g, x: jax.lax.cond(jnp.sum(x) > 0.0, g, lambda v: 0.0, x)",
+}
+
+
+@snippet("CMP-10", {way: {"within": text} for way, text in WRITES_WITHIN.items()},
+         needs=("State", "transform.grad"))
+def a_write_within_jax_is_honest(lib: Any, jnp: Any, jax: Any, np: Any, within: Any) -> None:
+    n, x, want = lib.State(jnp.array(0.0)), jnp.array([1.0, 2.0]), 0.0
+    def g(x: Any) -> Any:
+        n.value = n.value + 1.0
+        return jnp.sum(x ** 2)
+
+    try:
+        result = lib.transform.grad(lambda x: within(g, x))(x)
+        assert np.allclose(result, 2.0 * x), f"expected {2.0 * x}, got {result}"
+        want = 1.0
+    except Exception as error:
+        assert str(error), "the error says nothing"
+    got = np.asarray(n.value)
+    assert got == want, f"expected {want} in the state, got {got}"
