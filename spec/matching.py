@@ -75,10 +75,24 @@ def match(expected: Any, got: Any, *, strict: bool = True, place: str = "") -> l
     return _sequence(expected, got, strict, place)
 
 
+def concrete(value: Any, place: str) -> Array:
+    """The value as a NumPy array, which what still depends on a trace cannot become.
+
+    Raises
+    ------
+    Mismatch
+        If it cannot.
+    """
+    try:
+        return np.asarray(value)
+    except Exception as error:
+        raise Mismatch(place, "a concrete value", f"a {type(value).__name__}") from error
+
+
 def _leaf(slot: Slot, got: Any, place: str) -> tuple[Slot, Array, str]:
     if isinstance(got, (Mapping, list, tuple)) or got is None:
         raise Mismatch(place, f"an array of shape {slot.shape}", describe(got))
-    array = np.asarray(got)
+    array = concrete(got, place)
     if array.dtype == object or array.shape != slot.shape:
         raise Mismatch(place, f"an array of shape {slot.shape}", describe(got))
     return slot, array, place
@@ -139,7 +153,7 @@ def _same_leaf(expected: Any, got: Any, place: str, rtol: float) -> None:
         return
     if isinstance(got, (Mapping, list, tuple, str)) or got is None:
         raise Mismatch(place, trees.literal(expected), describe(got))
-    want, have = np.asarray(expected), np.asarray(got)
+    want, have = np.asarray(expected), concrete(got, place)
     if want.dtype == object or have.dtype == object:
         if got is not expected:
             raise Mismatch(place, repr(expected), repr(got))

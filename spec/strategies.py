@@ -189,8 +189,8 @@ class Wish:
         The forms of aux to choose from; see :data:`spec.forms.AUXES`.
     kinds : tuple of str
         The kinds of value to choose from; see :data:`KINDS`.  Empty: as ``nested`` says.
-    most : int
-        At most so many states.
+    fewest, most : int
+        At least so many selected states, at most so many states.
     bystanders : bool
         Whether there is one more state, never selected, with integers and booleans in it.
     keywords : bool
@@ -211,6 +211,7 @@ class Wish:
     argnums: tuple[str, ...] = ("int",)
     auxes: tuple[str, ...] = ("array", "dict")
     kinds: tuple[str, ...] = ()
+    fewest: int = 1
     most: int = 3
     bystanders: bool = False
     keywords: bool = False
@@ -281,7 +282,7 @@ def cases(draw: DrawFn, wish: Wish) -> Case:
     with_args = row.args if row.args is not None else draw(st.booleans())
     form = draw(st.sampled_from(wish.containers)) if row.states else ""
     value = values(nested=wish.nested, dtype=wish.dtype, kinds=wish.kinds)
-    fewest = 1 if row.states and form not in NOTHING else 0
+    fewest = wish.fewest if row.states and form not in NOTHING else 0
     states = [
         Var(f"s{i}", draw(value), draw(st.sampled_from(("State", "ParamState"))))
         for i in range(draw(st.integers(fewest, wish.most)))
@@ -289,7 +290,7 @@ def cases(draw: DrawFn, wish: Wish) -> Case:
     need_args = with_args or not row.states or not states
     args = [draw(value) for _ in range(draw(st.integers(1 if need_args else 0, 2)))]
     if form in MODULAR:
-        states[0] = Var("s0", states[0].value, "ParamState")
+        states[:fewest] = [Var(var.id, var.value, "ParamState") for var in states[:fewest]]
     case: Case = draw(_case(wish, member, row, bool(with_args), states, args, form))
     return case
 
@@ -311,7 +312,7 @@ def _case(
     if form in MODULAR:
         chosen = [var.id for var in states if var.kind == "ParamState"]
     elif row.states and form not in NOTHING:
-        chosen = draw(st.lists(st.sampled_from(ids), min_size=1, unique=True))
+        chosen = draw(st.lists(st.sampled_from(ids), min_size=wish.fewest, unique=True))
     else:
         chosen = []
     must = [
