@@ -6,6 +6,7 @@ effects), so that a failure points at its cause.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -181,6 +182,11 @@ def judge_sides(seen: Observation, *, strict: bool = True) -> None:
 
 def judge_values(seen: Observation) -> None:
     """Each side holds the derivative that the oracles find."""
+    _judge_slots(seen.truth, _slots(seen))
+
+
+def _slots(seen: Observation) -> list[tuple[Slot, Array, str]]:
+    """The leaves of the returned derivative, with the blocks they hold and their places."""
     slots: list[tuple[Slot, Array, str]] = []
     for side in seen.case.sides:
         try:
@@ -189,7 +195,49 @@ def judge_values(seen: Observation) -> None:
             raise Inconclusive(f"{returns.PARTS[side]} cannot be read: {mismatch}") from mismatch
         name = f"result{place_of(seen.case.row, side)}"
         slots += [(slot, array, name + place) for slot, array, place in pairs]
-    _judge_slots(seen.truth, slots)
+    return slots
+
+
+def judge_along_own_values(seen: Observation) -> None:
+    """The derivative is the slope of the function's own values, on the device they live on."""
+    expected = seen.truth
+    flat = expected.estimates[0].value.copy()
+    for slot, array, _ in _slots(seen):
+        flat[slot.index] = array.reshape(flat[slot.index].shape)
+    direction = np.cos(1.0 + np.arange(expected.size))  # no entry is small, no two are equal
+    slope = oracles.directional(_own_function(seen), expected.point(), direction)
+    judgement = oracles.judge(flat @ direction, slope)
+    if judgement.verdict is oracles.Verdict.INCONCLUSIVE:
+        raise Inconclusive(f"the differences cannot decide: {judgement.reason}")
+    if judgement.verdict is oracles.Verdict.FAIL:
+        raise Violation(f"along a direction the derivative gives {judgement.got}, differences of "
+                        f"the function's own values give {judgement.expected}")
+
+
+def _own_function(seen: Observation) -> Callable[[Array], Array]:
+    """The function on the implementation's own arrays, as a function of one flat vector."""
+    case, subject, expected = seen.case, seen.subject, seen.truth
+    names = execute(case.setup(), subject.lib, subject.xp)
+    given = [eval(trees.literal(arg), names) for arg in case.args]
+    start = {var.id: names[var.id].value for var in case.program.states}
+
+    def function(vector: Array) -> Array:
+        states, args = expected.placed(vector)
+        if case.program.seed is not None:
+            subject.lib.random.seed(case.program.seed)
+        for name, value in start.items():
+            moved = states.get(name)
+            names[name].value = value if moved is None else trees.map_leaves(
+                subject.xp.asarray, moved)
+        moved_args = [
+            trees.map_leaves(subject.xp.asarray, args[i]) if i in args else arg
+            for i, arg in enumerate(given)
+        ]
+        result = names["f"](*moved_args, **case.kwargs)
+        out = result[0] if case.row.has_aux else result
+        return expected.flat(trees.map_leaves(np.asarray, out))
+
+    return function
 
 
 def _judge_slots(expected: Truth, slots: list[tuple[Slot, Array, str]]) -> None:

@@ -136,14 +136,21 @@ class Truth:
 
     def function(self, vector: Array) -> Array:
         """The flat output at a flat input; real or complex."""
-        states, args = dict(self.start), list(self.args)
-        for (side, key), blocks in self.blocks.items():
-            value = trees.map_leaves(lambda b: vector[b.where].reshape(b.shape), blocks)
-            if side == "var":
-                states[key] = value
-            else:
-                args[key] = value
-        out, _ = self._run(states, args)
+        states, args = self.placed(vector)
+        out, _ = self._run(self.start | states, [args.get(i, a) for i, a in enumerate(self.args)])
+        return self.flat(out)
+
+    def placed(self, vector: Array) -> tuple[dict[str, Tree], dict[int, Tree]]:
+        """The values of the selected states and arguments at a flat input."""
+        values = {
+            key: trees.map_leaves(lambda b: vector[b.where].reshape(b.shape), blocks)
+            for key, blocks in self.blocks.items()
+        }
+        states = {key: value for (side, key), value in values.items() if side == "var"}
+        return states, {key: value for (side, key), value in values.items() if side == "arg"}
+
+    def flat(self, out: Tree) -> Array:
+        """The flat vector of an output; its sum where the transform differentiates the sum."""
         leaves = [np.ravel(np.asarray(leaf)) for _, leaf in trees.leaves(out)]
         flat = np.concatenate(leaves) if leaves else np.zeros(0)
         return np.sum(flat, keepdims=True) if self.case.member == "vector_grad" else flat
