@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,7 +23,8 @@ from spec.report import Report, metadata, show, show_coverage
 from spec.rules import families
 from spec.runner import PROFILES, Outcome, plan
 
-BROKEN, UNUSABLE = 1, 2
+BROKEN, UNUSABLE, CRASHED = 1, 2, 3
+"""Exit statuses: a binding rule is broken; nothing could be checked; the checker itself failed."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,8 +53,20 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit status is 0 if every binding rule is kept."""
-    arguments = parser().parse_args(argv)
+    """Run the command line.
+
+    The exit status is 0 if every binding rule is kept, 1 if one is broken, 2 if nothing could be
+    checked, and 3 if the checker itself failed.
+    """
+    try:
+        return run(parser().parse_args(argv))
+    except Exception:  # a traceback alone would exit with 1, as broken rules do
+        traceback.print_exc()
+        return CRASHED
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command that was named."""
     if arguments.command == "export":
         print(json.dumps([asdict(family) for family in families().values()], indent=1))
         return 0
