@@ -34,6 +34,8 @@ class Saboteur:
         One sentence: the mistake, as a library would make it.
     breaks : tuple of str
         The rules that are meant to catch it.
+    also : tuple of str
+        Families, beside those of `breaks`, whose rules may notice it too.
     spoil : callable
         Changes a copy of the reference implementation's namespace in place.
     """
@@ -41,6 +43,7 @@ class Saboteur:
     name: str
     story: str
     breaks: tuple[str, ...]
+    also: tuple[str, ...]
     spoil: Callable[[Lib], None]
 
     def subject(self) -> Subject:
@@ -49,18 +52,39 @@ class Saboteur:
         self.spoil(lib)
         return Subject(f"saboteur_{self.name}", lib)
 
+    def changed(self) -> frozenset[str]:
+        """The names that are not those of the reference implementation."""
+        right, wrong = names_of(copy_of(refimpl)), names_of(self.subject().lib)
+        return frozenset(name for name in right | wrong
+                         if right.get(name) is not wrong.get(name))
+
+
+    def is_related(self, rule: str) -> bool:
+        """Whether a rule may notice the mistake without pointing away from its cause."""
+        return rule[:3] in {*self.also, *(broken[:3] for broken in self.breaks)}
+
 
 SABOTEURS: dict[str, Saboteur] = {}
 
 
-def saboteur(*breaks: str) -> Callable[[Callable[[Lib], None]], Callable[[Lib], None]]:
-    """Register a function that spoils a namespace; its docstring is the story."""
+def saboteur(
+    *breaks: str, also: str = ""
+) -> Callable[[Callable[[Lib], None]], Callable[[Lib], None]]:
+    """Register a function that spoils a namespace; its docstring is the story.
+
+    Parameters
+    ----------
+    *breaks : str
+        The rules that are meant to catch it.
+    also : str
+        Further families that may notice it, separated by spaces.
+    """
     def register(spoil: Callable[[Lib], None]) -> Callable[[Lib], None]:
         name = spoil.__name__
         if name in SABOTEURS:
             raise ValueError(f"two saboteurs are named {name}")
-        story = (spoil.__doc__ or "").strip()
-        SABOTEURS[name] = Saboteur(name, story, breaks, spoil)
+        story = " ".join((spoil.__doc__ or "").split())
+        SABOTEURS[name] = Saboteur(name, story, breaks, tuple(also.split()), spoil)
         return spoil
 
     return register
@@ -79,6 +103,15 @@ def copy_of(module: ModuleType) -> Lib:
         target.__dict__.update(public(source))
     lib.__dict__.update({k: v for k, v in public(module).items() if k not in lib.__dict__})
     return lib
+
+
+def names_of(lib: Lib, room: str = "") -> dict[str, Any]:
+    """Everything in a namespace, by dotted name."""
+    found: dict[str, Any] = {}
+    for name, value in vars(lib).items():
+        inside = isinstance(value, SimpleNamespace)
+        found |= names_of(value, f"{room}{name}.") if inside else {room + name: value}
+    return found
 
 
 def public(module: ModuleType) -> Mapping[str, Any]:
@@ -107,6 +140,30 @@ class Call:
         """The true call, with other arguments if any are given."""
         given = (args, kwargs) if args or kwargs else (self.args, self.kwargs)
         return refimpl.transform.GradientTransform.__call__(self.transform, *given[0], **given[1])
+
+    @property
+    def fun(self) -> Callable[..., Any]:
+        """The user's function."""
+        function: Callable[..., Any] = self.transform.target
+        return function
+
+    def again(self, fun: Callable[..., Any] | None = None, **changes: Any) -> Any:
+        """A true call of another function, or with other options."""
+        options, target = {**self.options, **changes}, fun or self.fun
+        if self.member == "GradientTransform":
+            made = refimpl.transform.GradientTransform(target, self.transform.transform, **options)
+        else:
+            made = getattr(refimpl.transform, self.member)(target, **options)
+        return made(*self.args, **self.kwargs)
+
+    def used(self, usage: str = "write") -> list[refimpl.State]:
+        """The states that a call of the function reads or writes; its failure is no matter."""
+        find = refimpl.transform.StateFinder(self.fun, usage=usage, return_type="list")
+        try:
+            found: list[refimpl.State] = find(*self.args, **self.kwargs)
+        except Exception:
+            return []
+        return found
 
     @property
     def states(self) -> bool:
@@ -160,11 +217,10 @@ def meddle(lib: Lib, hook: Hook, members: tuple[str, ...] = ()) -> None:
 
         def __init__(self, target: Any, transform: Any, *args: Any, **options: Any) -> None:
             super().__init__(target, transform, *args, **options)
-            self.options = options
+            self.options = {**dict(zip(POSITIONAL, args, strict=False)), **options}
 
         def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-            call = Call(self.member, self, self.options, args, kwargs)
-            return hook(call) if not members or self.member in members else call.proceed()
+            return hook(Call(self.member, self, self.options, args, kwargs))
 
     def spoiled(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def member(fun: Any = None, grad_states: Any = None, argnums: Any = None,
@@ -179,9 +235,105 @@ def meddle(lib: Lib, hook: Hook, members: tuple[str, ...] = ()) -> None:
 
         return member
 
-    for name in FAMILY:
+    for name in members or tuple(FAMILY):
         setattr(lib.transform, name, spoiled(name, getattr(lib.transform, name)))
-    lib.transform.GradientTransform = GradientTransform
+    if not members:
+        lib.transform.GradientTransform = GradientTransform
+
+
+POSITIONAL = ("grad_states", "argnums", "return_value", "has_aux", "transform_params")
+
+
+def meddle_states(lib: Lib, mixin: type) -> None:
+    """Let every class of states derive from a mixin first."""
+    class State(mixin, refimpl.State):  # type: ignore[misc, valid-type]
+        pass
+
+    class ParamState(State, refimpl.ParamState):
+        pass
+
+    lib.State, lib.ParamState = State, ParamState
+
+
+Select = Callable[..., Any]
+"""``(node, *filters) -> mapping or tuple of mappings``, as refimpl.graph.states."""
+
+
+def meddle_selection(lib: Lib, hook: Select, treefy: bool = True) -> None:
+    """Let modules, and treefy_states too, select states by a hook."""
+    class Module(refimpl.nn.Module):
+        def states(self, *filters: Any) -> Any:
+            return hook(self, *filters)
+
+    lib.nn.Module = Module
+    if treefy:
+        lib.graph.treefy_states = lambda node, *filters: on_each(nest, hook(node, *filters))
+
+
+def on_each(change: Callable[[Any], Any], selection: Any) -> Any:
+    """A selection, or each of several, changed."""
+    return tuple(map(change, selection)) if isinstance(selection, tuple) else change(selection)
+
+
+def nest(flat: Mapping[Any, Any]) -> Any:
+    """Mappings that are nested by the parts of the paths."""
+    root = refimpl.graph.NestedDict()
+    for path, leaf in flat.items():
+        node = root
+        for key in path[:-1]:
+            node = node.setdefault(key, refimpl.graph.NestedDict())
+        node[path[-1]] = leaf
+    return root
+
+
+Convert = Callable[[Any], Callable[[Any, Any], Any] | None]
+
+
+def meddle_filters(lib: Lib, convert: Convert) -> None:
+    """Read filters by another function wherever they are read; None leaves one as it is."""
+    room = refimpl.util.filter
+
+    def to_predicate(filter: Any) -> Any:
+        changed = convert(filter)
+        if changed is not None:
+            return changed
+        if isinstance(filter, (list, tuple)):
+            return room.Any(*map(to_predicate, filter))
+        return room.to_predicate(filter)
+
+    def select(node: Any, *filters: Any) -> Any:
+        return refimpl.graph.states(node, *(
+            f if f is ... or f is True else to_predicate(f) for f in filters
+        ))
+
+    meddle_selection(lib, select)
+    lib.util.filter.to_predicate = to_predicate
+    for name in ("Any", "All", "Not"):
+        lib.util.filter.__dict__[name] = _composed(getattr(room, name), to_predicate)
+
+
+def _composed(original: Callable[..., Any], to_predicate: Callable[[Any], Any]) -> Any:
+    return lambda *filters: original(*map(to_predicate, filters))
+
+
+def map_states(change: Callable[[refimpl.State], Any], node: Any) -> Any:
+    """A like container with every state replaced."""
+    if isinstance(node, refimpl.State):
+        return change(node)
+    if isinstance(node, Mapping):
+        return {key: map_states(change, child) for key, child in node.items()}
+    if isinstance(node, tuple) and hasattr(node, "_make"):
+        return node._make([map_states(change, child) for child in node])
+    if isinstance(node, (list, tuple)):
+        return type(node)([map_states(change, child) for child in node])
+    return node
+
+
+def selected(call: Call) -> list[refimpl.State]:
+    """The selected states, each once."""
+    found: dict[refimpl.State, None] = {}
+    map_states(found.setdefault, call.options.get("grad_states"))
+    return list(found)
 
 
 def change_transform(lib: Lib, change: Callable[[Any], Any], members: tuple[str, ...]) -> None:

@@ -1,0 +1,213 @@
+"""The kill matrix: which rules catch which saboteurs, and after how many examples.
+
+A rule is decided at its points in order until the first failure.  Rules that are meant to catch
+a saboteur are walked in full; of the others a few points are taken, which shows whether a report
+would point away from the cause.  A point that looks up none of the names that a saboteur changed
+cannot notice it, so it is left out: what a point looks up is recorded on the reference.
+
+    python -m tests.saboteurs.matrix --write | --check [--seeds N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+
+import refimpl
+from spec.checks import Check, all_checks
+from spec.implementation import Subject
+from spec.rules import Level, registry
+from spec.runner import PROFILES, Profile, Verdict, decide
+from tests.saboteurs.craft import Saboteur, all_saboteurs, copy_of
+
+HOME = Path(__file__).parents[2] / "docs" / "results" / "kill-matrix.json"
+QUICK = Profile("quick without shrinking", PROFILES["quick"].examples, 0)
+GLANCE = Profile("glance", 2, 0)
+POINTS = 3
+"""Points of a check that are taken where the rule is not meant to catch a saboteur."""
+
+
+@dataclass(frozen=True)
+class Catch:
+    """Where a rule caught a saboteur: the check, its point, and how many examples it took."""
+
+    check: str
+    point: str
+    examples: int
+    message: str
+
+
+class Recorder:
+    """A namespace that notes which names are looked up."""
+
+    def __init__(self, room: Any, prefix: str = "", seen: set[str] | None = None) -> None:
+        self._room, self._prefix = room, prefix
+        self._seen: set[str] = set() if seen is None else seen
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._room, name)
+        if isinstance(value, SimpleNamespace):
+            return Recorder(value, f"{self._prefix}{name}.", self._seen)
+        self._seen.add(self._prefix + name)
+        return value
+
+
+_LOOKED_UP: dict[tuple[str, str, Profile, int], frozenset[str]] = {}
+
+
+def looked_up(check: Check, point: str, profile: Profile, seed: int) -> frozenset[str]:
+    """The names that a check looks up at a point on the reference, which must not fail there.
+
+    The same seed draws the same examples, so that a saboteur that changes none of these names
+    does here what the reference does.
+    """
+    key = (check.id, point, profile, seed)
+    if key not in _LOOKED_UP:
+        seen: set[str] = set()
+        subject = Subject("refimpl", Recorder(copy_of(refimpl), seen=seen))
+        assert not subject.missing
+        seen.clear()
+        outcome = decide(check, subject, point, profile, seed)
+        if outcome.verdict is Verdict.FAIL:
+            raise RuntimeError(f"the reference fails {check.id} at {point!r}: {outcome.message}")
+        _LOOKED_UP[key] = frozenset(seen)
+    return _LOOKED_UP[key]
+
+
+def caught(
+    saboteur: Saboteur, rule: str, seed: int = 0, profile: Profile = QUICK, most: int | None = None
+) -> Catch | None:
+    """Where a rule catches a saboteur first, in at most so many points of each of its checks."""
+    subject, changed = saboteur.subject(), saboteur.changed()
+    for check in checks_of(rule):
+        points = [p for p in check.cases if concerns(check, p, changed)]
+        for point in points if most is None else spread(points, most):
+            if not changed & looked_up(check, point, profile, seed):
+                continue
+            outcome = decide(check, subject, point, profile, seed)
+            if outcome.verdict is Verdict.FAIL:
+                return Catch(check.name, point, outcome.examples, outcome.message)
+    return None
+
+
+def concerns(check: Check, point: str, changed: frozenset[str]) -> bool:
+    """Whether a point may be about what was changed, by the transforms it says it needs."""
+    needed = {name for name in check.needs(check.cases[point]) if name.startswith("transform.")}
+    return (not needed or bool(needed & changed)
+            or not all(name.startswith("transform.") for name in changed))
+
+
+def spread(points: Sequence[str], most: int) -> list[str]:
+    """At most so many of the points, from the first to the last."""
+    if len(points) <= most:
+        return list(points)
+    return [points[round(i * (len(points) - 1) / (most - 1))] for i in range(most)]
+
+
+@cache
+def checks_of(rule: str) -> tuple[Check, ...]:
+    """The checks of a rule, the cheap ones first."""
+    found = (check for check in all_checks() if check.rule == rule)
+    return tuple(sorted(found, key=lambda check: check.strategy is not None))
+
+
+def rules() -> list[str]:
+    """The rules that have checks."""
+    return sorted({check.rule for check in all_checks()})
+
+
+def binding() -> list[str]:
+    """The rules that every implementation must or should keep."""
+    levels = (Level.MUST, Level.SHOULD)
+    return [rule for rule in rules() if registry()[rule].level in levels]
+
+
+def column(rule: str, names: Sequence[str], seed: int = 0) -> dict[str, Catch]:
+    """The saboteurs that a rule catches."""
+    jax.config.update("jax_enable_x64", True)
+    found = {}
+    for saboteur in all_saboteurs():
+        if saboteur.name not in names:
+            continue
+        meant = rule in saboteur.breaks
+        hit = caught(saboteur, rule, seed, *(() if meant else (GLANCE, POINTS)))
+        if hit is not None:
+            found[saboteur.name] = hit
+    return found
+
+
+def matrix(names: Sequence[str], wanted: Sequence[str], workers: int = 2) -> Iterator[
+        tuple[str, dict[str, Catch]]]:
+    """What every rule catches, shared among processes."""
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        yield from zip(wanted, pool.map(column, wanted, [names] * len(wanted)), strict=True)
+
+
+def document(columns: dict[str, dict[str, Catch]]) -> dict[str, Any]:
+    """The matrix as it is committed."""
+    saboteurs = {
+        s.name: {
+            "story": s.story,
+            "breaks": sorted(s.breaks),
+            "caught_by": [rule for rule, found in columns.items() if s.name in found],
+        }
+        for s in all_saboteurs()
+    }
+    return {"saboteurs": saboteurs, "rules": {r: sorted(found) for r, found in columns.items()}}
+
+
+def complaints(columns: dict[str, dict[str, Catch]]) -> Iterator[str]:
+    """What is wrong with a matrix, a line each."""
+    for s in all_saboteurs():
+        for rule in s.breaks:
+            if s.name not in columns.get(rule, {}):
+                yield f"{s.name} is meant to break {rule} and does not"
+        for rule, found in columns.items():
+            if s.name in found and rule not in s.breaks and not s.is_related(rule):
+                yield f"{s.name} is caught by {rule}, which is unrelated: {found[s.name].message}"
+    for rule in binding():
+        if not any(rule in s.breaks for s in all_saboteurs()):
+            yield f"{rule} has no saboteur"
+
+
+def main(argv: Iterable[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write the committed matrix")
+    parser.add_argument("--check", action="store_true", help="compare with the committed matrix")
+    parser.add_argument("--only", nargs="*", default=None, help="families, rules or saboteurs")
+    given = parser.parse_args(None if argv is None else list(argv))
+    names = [s.name for s in all_saboteurs()]
+    wanted = rules()
+    if given.only is not None:
+        wanted = [r for r in wanted if r in given.only or r[:3] in given.only] or wanted
+        names = [n for n in names if n in given.only] or names
+    columns = dict(matrix(names, wanted))
+    if given.only is not None:
+        for rule, found in columns.items():
+            print(rule, {n: (c.point, c.examples) for n, c in found.items()})
+        return 0
+    faults = list(complaints(columns))
+    print("\n".join(faults))
+    text = json.dumps(document(columns), indent=1) + "\n"
+    if given.write:
+        HOME.write_text(text)
+    elif given.check and HOME.read_text() != text:
+        faults.append("the committed matrix differs")
+        print(f"{HOME.name} is out of date: python -m tests.saboteurs.matrix --write")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
