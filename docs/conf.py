@@ -28,6 +28,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
+    "spec_api",
     "spec_domain",
     "spec_tables",
     "spec_results",

@@ -24,14 +24,15 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+import spec
 import spec_results as results
 from spec.__main__ import main
 from spec.checks import Check, all_checks
 from spec.rules import ORDER, Rule, families, registry
-from spec_nodes import badge, details, link, listed, table, term
+from spec_nodes import badge, details, link, listed, note_label, source, table, term
 
 logger = logging.getLogger(__name__)
-ROOT = Path(__file__).parents[2]
+ROOT = Path(spec.__file__).parents[1]
 MENTION = re.compile(rf"(?<![`\w-])((?:{'|'.join(ORDER)})-\d\d)(?![\w`-])")
 
 
@@ -45,8 +46,7 @@ def note_rule(directive: SphinxDirective, rule: str, anchor: str) -> None:
     env = directive.env
     std: Any = env.get_domain("std")
     std.note_object("rule", rule, anchor, location=directive.get_source_info())
-    std.anonlabels[anchor] = env.docname, anchor
-    std.labels[anchor] = env.docname, anchor, rule
+    note_label(env, anchor, rule)
 
 
 class Rules(SphinxDirective):
@@ -85,8 +85,8 @@ class Rules(SphinxDirective):
             facts += term("Needs", join([nodes.literal("", name)] for name in rule.needs))
         if rule.outcomes:
             facts += term("Permitted", join(self.parse_inline(o)[0] for o in rule.outcomes))
-        if saboteurs := results.saboteurs(self.env).get(rule.id):
-            facts += term("Broken by", join([results.saboteur(name)] for name in saboteurs))
+        if catches := results.catches(self.env, rule.id):
+            facts += term("Saboteurs", listed(catches))
         if verdicts := results.verdicts(self.env, rule.id):
             facts += term("Kept by", verdicts)
         return facts
@@ -111,14 +111,6 @@ def join(parts: Iterable[list[nodes.Node]]) -> list[nodes.Node]:
     return listed(list(parts))
 
 
-def source(entry: str) -> list[nodes.Node]:
-    """A source, linked to the page of sources where it is a tutorial section or a ruling."""
-    kind, _, number = entry.partition(" ")
-    if kind in ("tutorial", "ruling"):
-        return [link(entry, f"{kind}-{number.replace('.', '-')}")]
-    return [nodes.Text(entry)]
-
-
 def checks_of(rule: Rule) -> list[nodes.Node]:
     """The checks of a rule, each with its code folded away."""
     return [node for check in all_checks() if check.rule == rule.id for node in folded(check)]
@@ -139,7 +131,7 @@ def folded(check: Check) -> list[nodes.Node]:
 
 
 class Families(SphinxDirective):
-    """``{families}``: a table of the families with links to their chapters."""
+    """``{families}``: a table of the families with links to their chapters, in their order."""
 
     def run(self) -> list[nodes.Node]:
         rows = []
@@ -149,7 +141,9 @@ class Families(SphinxDirective):
             rows.append([[nodes.literal("", family.id)],
                          [link(family.title, f"chapter-{family.id.lower()}")],
                          [nodes.Text(counts)]])
-        return [table(["", "chapter", "rules"], rows)]
+        pages = "\n".join(family.lower() for family in families())
+        toctree = self.parse_text_to_nodes(f"```{{toctree}}\n:hidden:\n\n{pages}\n```")
+        return [table(["", "chapter", "rules"], rows), *toctree]
 
 
 class RulesJson(SphinxDirective):

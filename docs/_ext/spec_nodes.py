@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from typing import Any
 
 from docutils import nodes
 from sphinx import addnodes
@@ -11,18 +12,25 @@ from sphinx import addnodes
 Cell = list[nodes.Node]
 
 
-def badge(kind: str, text: str) -> nodes.inline:
-    """A short label, coloured by its class."""
-    return nodes.inline("", text, classes=["badge", kind.replace(" ", "-")])
+def badge(kind: str, text: str, label: str = "") -> nodes.inline:
+    """A short text in a frame, coloured by its class; a link if a label is given."""
+    inner = link(text, label) if label else nodes.Text(text)
+    return nodes.inline("", "", inner, classes=["badge", kind.replace(" ", "-")])
 
 
-def link(text: str | nodes.Node, label: str) -> addnodes.pending_xref:
+def link(text: str, label: str) -> addnodes.pending_xref:
     """A link to a label; an unknown label fails the build."""
-    inner = nodes.inline("", text) if isinstance(text, str) else text
     return addnodes.pending_xref(
-        "", inner, refdomain="std", reftype="ref", reftarget=label, refexplicit=True,
+        "", nodes.inline("", text), refdomain="std", reftype="ref", reftarget=label, refexplicit=True,
         refwarn=True,
     )
+
+
+def note_label(env: Any, anchor: str, title: str) -> None:
+    """Make an anchor of the page that is being read a target of links."""
+    std = env.get_domain("std")
+    std.anonlabels[anchor] = env.docname, anchor
+    std.labels[anchor] = env.docname, anchor, title
 
 
 def rule_link(rule: str) -> addnodes.pending_xref:
@@ -39,6 +47,14 @@ def listed(parts: Sequence[Cell]) -> Cell:
     for part in parts:
         found += ([nodes.Text(", ")] if found else []) + part
     return found
+
+
+def source(entry: str) -> Cell:
+    """A source, linked to the page of sources where it is a tutorial section or a ruling."""
+    kind, _, number = entry.partition(" ")
+    if kind in ("tutorial", "ruling"):
+        return [link(entry, f"{kind}-{number.replace('.', '-')}")]
+    return [nodes.Text(entry)]
 
 
 def term(name: str, content: Cell) -> nodes.definition_list_item:

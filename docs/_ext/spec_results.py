@@ -19,7 +19,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from spec.results import read
 from spec.rules import registry
-from spec_nodes import Cell, badge, details, link, listed, rule_link, table, term
+from spec_nodes import Cell, badge, details, link, listed, note_label, rule_link, source, table, term
 
 KILLS, COVERAGE = "kill-matrix.json", "coverage.json"
 OWN = "refimpl"
@@ -77,14 +77,19 @@ def optional(env: Any, name: str) -> dict[str, Any]:
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
-def saboteurs(env: Any) -> dict[str, list[str]]:
-    """For every rule, the saboteurs that break it."""
-    return {rule: list(names) for rule, names in optional(env, KILLS).get("rules", {}).items()}
+def saboteurs(env: Any) -> dict[str, dict[str, Any]]:
+    """The saboteurs: what each gets wrong, and the rules that catch it."""
+    found: dict[str, dict[str, Any]] = optional(env, KILLS).get("saboteurs", {})
+    return found
 
 
-def saboteur(name: str) -> nodes.Node:
-    """A saboteur, linked to its row of the matrix."""
-    return link(nodes.literal("", name), "rules-and-saboteurs")
+def catches(env: Any, rule: str) -> list[Cell]:
+    """The saboteurs that are meant to break a rule, then how many others it catches."""
+    every = optional(env, KILLS).get("rules", {}).get(rule, [])
+    meant = [name for name in every if rule in saboteurs(env)[name]["breaks"]]
+    cells: list[Cell] = [[link(name, f"saboteur-{name}")] for name in meant]
+    rest = len(every) - len(meant)
+    return cells + ([[nodes.Text(f"and {rest} more" if meant else str(rest))]] if rest else [])
 
 
 def broken_by(rule: str, found: list[Result]) -> list[Result]:
@@ -95,8 +100,8 @@ def broken_by(rule: str, found: list[Result]) -> list[Result]:
 def verdict(result: Result, rule: str) -> nodes.Node:
     """A verdict, linked to its finding where the rule is broken."""
     words = result.verdict(rule)
-    shown = badge(f"verdict-{words}", words)
-    return link(shown, f"finding-{rule.lower()}") if result.failures(rule) else shown
+    finding = f"finding-{rule.lower()}" if result.failures(rule) else ""
+    return badge(f"verdict-{words}", words, finding)
 
 
 def verdicts(env: Any, rule: str) -> Cell:
@@ -125,11 +130,12 @@ class Matrix(SphinxDirective):
         rows, classes = [], []
         for id_, rule in registry().items():
             cells = [[verdict(result, id_)] for result in found]
-            rows.append([[rule_link(id_)], [badge(f"level-{rule.level}", rule.level)], *cells])
+            rows.append([[rule_link(id_)], [badge(f"level-{rule.level}", rule.level)],
+                         self.parse_inline(rule.statement)[0], *cells])
             mine = sorted({result.verdict(id_).replace(" ", "-") for result in found})
             classes.append([f"level-{rule.level}", f"family-{rule.family}",
                             *(f"verdict-{words}" for words in mine)])
-        head = ["rule", "level", *(result.name for result in found)]
+        head = ["rule", "level", "statement", *(result.name for result in found)]
         return [table(head, rows, ["matrix", "filtered"], classes)]
 
 
@@ -159,18 +165,19 @@ class Kills(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         depend(self.env)
-        kills = saboteurs(self.env)
-        if not kills:
+        rows = [self.row(name, about) for name, about in saboteurs(self.env).items()]
+        if not rows:
             return missing("kill matrix")
-        names = sorted({name for mine in kills.values() for name in mine})
-        about = optional(self.env, KILLS).get("saboteurs", {})
-        rows = []
-        for name in names:
-            broken = [[rule_link(rule)] for rule in registry() if name in kills.get(rule, ())]
-            words = about.get(name, "") if isinstance(about, dict) else ""
-            rows.append([[nodes.literal("", name)], self.parse_inline(str(words))[0],
-                         listed(broken)])
-        return [table(["saboteur", "what is wrong with it", "rules that catch it"], rows)]
+        return [table(["saboteur", "what it gets wrong", "meant to break", "also caught by"], rows)]
+
+    def row(self, name: str, about: Mapping[str, Any]) -> list[Cell]:
+        anchor = f"saboteur-{name}"
+        note_label(self.env, anchor, name)
+        meant = [rule for rule in about["breaks"] if rule in registry()]
+        others = [rule for rule in about["caught_by"] if rule in registry() and rule not in meant]
+        return [[nodes.literal("", name, ids=[anchor])], self.parse_inline(about["story"])[0],
+                listed([[rule_link(rule)] for rule in meant]),
+                listed([[rule_link(rule)] for rule in others])]
 
 
 class Coverage(SphinxDirective):
@@ -202,9 +209,7 @@ class Findings(SphinxDirective):
 
     def section(self, rule: str, found: list[Result]) -> nodes.section:
         anchor = f"finding-{rule.lower()}"
-        std: Any = self.env.get_domain("std")
-        std.anonlabels[anchor] = self.env.docname, anchor
-        std.labels[anchor] = self.env.docname, anchor, rule
+        note_label(self.env, anchor, rule)
         section = nodes.section("", nodes.title("", rule), ids=[anchor], names=[anchor],
                                 classes=["finding"])
         facts = nodes.definition_list(classes=["rule-facts"])
@@ -213,7 +218,7 @@ class Findings(SphinxDirective):
                                badge(f"level-{entry.level}", entry.level)])
         facts += term("Expected", self.parse_inline(entry.statement)[0])
         facts += term("Because", self.parse_inline(entry.reason)[0] if entry.reason
-                      else [nodes.Text(f"It is so in: {', '.join(entry.source)}.")])
+                      else listed([source(text) for text in entry.source]))
         for result in found:
             facts += term(result.name, self.observed(result.failures(rule)))
         section += facts

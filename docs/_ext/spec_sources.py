@@ -15,7 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from spec.rules import registry
-from spec_nodes import Cell, listed, rule_link
+from spec_nodes import Cell, listed, note_label, rule_link
 
 
 def label(kind: str, number: str) -> str:
@@ -37,9 +37,7 @@ class Sources(SphinxDirective):
 
     def one(self, kind: str, number: str, text: str) -> nodes.container:
         anchor = label(kind, number)
-        std: Any = self.env.get_domain("std")
-        std.anonlabels[anchor] = self.env.docname, anchor
-        std.labels[anchor] = self.env.docname, anchor, f"{kind} {number}"
+        note_label(self.env, anchor, f"{kind} {number}")
         box = nodes.container(ids=[anchor], names=[anchor], classes=["source"])
         box += nodes.paragraph("", f"{kind} {number}", classes=["source-number"])
         box += self.parse_text_to_nodes(text)

@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from spec import implementation, returns, transforms
-from spec_nodes import Cell, badge, listed, rule_link, table
+from spec_nodes import Cell, badge, details, listed, rule_link, table
 
 
 def code(text: str) -> Cell:
@@ -72,28 +72,40 @@ def writeback_table() -> nodes.Node:
     from spec import writeback
 
     cells = {(c.role, c.pattern.id, c.outcome): c for c in writeback.TABLE}
+    success, *failures = writeback.OUTCOMES
     rows = []
     for pattern in writeback.PATTERNS:
         body = [s.source() for s in (pattern.state or ())]
         line: list[Cell] = [[nodes.Text(pattern.id), *(
             piece for text in [*body, f"return {pattern.out}"]
             for piece in (nodes.raw("", "<br>", format="html"), nodes.literal("", text)))]]
-        for role in writeback.ROLES:
-            mine = [cells[role, pattern.id, outcome] for outcome in writeback.OUTCOMES]
-            line.append(outcome_cell(mine))
+        line += [held(cells[role, pattern.id, success].after) for role in writeback.ROLES]
         rows.append(line)
+    failed = {cells[r, p.id, o].after for r in writeback.ROLES for p in writeback.PATTERNS
+              for o in failures} - {None}
+    last = listed([held(text) for text in sorted(failed)])
+    rows.append([words("anything, and f raises"), *([*last] for _ in writeback.ROLES)])
+    rows[-1] = [[node.deepcopy() for node in cell] for cell in rows[-1]]
     head = ["f does to the state s0", *writeback.ROLES]
-    return table(head, rows, ["writeback"])
+    return nodes.container("", table(head, rows, ["writeback"]), *impossible())
 
 
-def outcome_cell(cells: list[Any]) -> Cell:
-    """What a state holds after each outcome; outcomes that agree are said once."""
-    first = cells[0]
-    if first.after is None:
-        return [nodes.emphasis("", f"cannot be: {first.reason}")]
-    failures = listed([[after(text)] for text in dict.fromkeys(c.after for c in cells[1:])])
-    return [nodes.Text("success: "), after(first.after), nodes.raw("", "<br>", format="html"),
-            nodes.Text("failure: "), *failures]
+def held(text: str | None) -> Cell:
+    """What a state holds, or a dash where the cell cannot occur."""
+    return [after(text)] if text else words("–")
+
+
+def impossible() -> Cell:
+    """Why some cells cannot occur, folded away."""
+    from spec import writeback
+
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for (role, pattern), reason in writeback.IMPOSSIBLE.items():
+        reasons.setdefault((role, reason), []).append(pattern)
+    rows = [[words(role), words(", ".join(patterns)), words(reason)]
+            for (role, reason), patterns in reasons.items()]
+    return details("Why some cells cannot occur", f"{len(writeback.IMPOSSIBLE)} cells",
+                   [table(["role", "f does", "why it cannot be"], rows)])
 
 
 def after(text: str) -> nodes.Node:

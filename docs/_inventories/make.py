@@ -31,7 +31,8 @@ def inventory(name: str, entry: dict[str, object]) -> bytes:
     lines = []
     for role, pages in entry["names"].items():  # type: ignore[attr-defined]
         for page, names in pages.items():
-            lines += [f"{n} py:{role} 1 {page.replace('NAME', n)}#{n} -\n" for n in names]
+            anchor = "" if "#" in page else "#NAME"
+            lines += [f"{n} py:{role} 1 {(page + anchor).replace('NAME', n)} -\n" for n in names]
     return head.encode() + zlib.compress("".join(sorted(lines)).encode(), 9)
 
 
