@@ -40,6 +40,8 @@ UNARY: Final = (
     "1.0 / (1.0 + ({0}) ** 2)",
 )
 NUMBERS: Final = tuple(k / 4 for k in (4, 2, 6, 3, 1, 5, 7, -4, -2, -6, -3, -1, -5, -7, 0))
+CALM: Final = UNARY[:2]
+"""The functions for rules that judge structures or effects: few, so that little is compiled."""
 COEFFICIENTS: Final = (1.0, 2.0, 0.5, -1.0, -0.5, 1.5)
 
 
@@ -64,10 +66,11 @@ KINDS: Final = ("array", "array", "dict", "tuple", "list", "number", "deep", "em
 
 @st.composite
 def values(
-    draw: DrawFn, *, nested: bool = True, dtype: str = "float64", kinds: Sequence[str] = ()
+    draw: DrawFn, *, nested: bool = True, dtype: str = "float64", kinds: Sequence[str] = (),
+    shapes: Sequence[Shape] = SHAPES,
 ) -> Tree:
     """Floating values: arrays, Python numbers, and containers of arrays."""
-    leaf = st.sampled_from(SHAPES).flatmap(lambda shape: arrays(shape, dtype))
+    leaf = st.sampled_from(shapes).flatmap(lambda shape: arrays(shape, dtype))
     if not kinds and not nested:
         return draw(leaf)
     match draw(st.sampled_from(tuple(kinds) or KINDS)):
@@ -89,9 +92,11 @@ def values(
 
 
 @st.composite
-def discrete(draw: DrawFn, dtype: str = "float64") -> Tree:
+def discrete(
+    draw: DrawFn, dtype: str = "float64", shapes: Sequence[Shape] = SHAPES
+) -> Tree:
     """A value that holds integers and booleans beside a floating array."""
-    leaf = draw(st.sampled_from(SHAPES).flatmap(lambda shape: arrays(shape, dtype)))
+    leaf = draw(st.sampled_from(shapes).flatmap(lambda shape: arrays(shape, dtype)))
     counts = np.array(draw(st.lists(st.integers(-3, 3), min_size=3, max_size=3)))
     flag = draw(st.booleans())
     return draw(st.sampled_from((
@@ -125,7 +130,10 @@ def fit(name: Name, shape: Shape, dtype: str = "float64") -> str:
 
 
 @st.composite
-def expressions(draw: DrawFn, scope: Sequence[Name], shape: Shape, dtype: str = "float64") -> str:
+def expressions(
+    draw: DrawFn, scope: Sequence[Name], shape: Shape, dtype: str = "float64",
+    functions: Sequence[str] = UNARY,
+) -> str:
     """Source of an array of the shape over the names in scope."""
     terms = []
     for _ in range(draw(st.integers(1, 2))):
@@ -133,7 +141,7 @@ def expressions(draw: DrawFn, scope: Sequence[Name], shape: Shape, dtype: str = 
         if draw(st.booleans()):
             other = fit(draw(st.sampled_from(list(scope))), shape, dtype)
             inner = f"{inner} * {other}"
-        term = draw(st.sampled_from(UNARY)).format(inner)
+        term = draw(st.sampled_from(functions)).format(inner)
         coefficient = draw(st.sampled_from(COEFFICIENTS))
         terms.append(term if coefficient == 1.0 else f"{coefficient} * {term}")
     return " + ".join(terms)
@@ -141,7 +149,8 @@ def expressions(draw: DrawFn, scope: Sequence[Name], shape: Shape, dtype: str = 
 
 @st.composite
 def rebuilt(
-    draw: DrawFn, text: str, value: Tree, scope: Sequence[Name], dtype: str = "float64"
+    draw: DrawFn, text: str, value: Tree, scope: Sequence[Name], dtype: str = "float64",
+    functions: Sequence[str] = UNARY,
 ) -> str:
     """Source of a value with the structure of ``value``, which stands in ``text``.
 
@@ -149,8 +158,9 @@ def rebuilt(
     """
     def source(tree: Tree, old: str) -> str:
         if trees.items(tree) is None:
-            shape = np.asarray(tree).shape
-            return str(draw(expressions(scope, shape, dtype))) if trees.is_inexact(tree) else old
+            if not trees.is_inexact(tree):
+                return old
+            return str(draw(expressions(scope, np.asarray(tree).shape, dtype, functions)))
         if tree is None:
             return "None"
         children = {key: source(child, f"{old}[{key!r}]") for key, child in trees.items(tree) or ()}
@@ -187,6 +197,8 @@ class Wish:
         The forms of ``argnums`` to choose from; see :data:`spec.forms.ARGNUMS`.
     auxes : tuple of str
         The forms of aux to choose from; see :data:`spec.forms.AUXES`.
+    functions, shapes : tuple
+        The functions of the vocabulary and the shapes to choose from.
     kinds : tuple of str
         The kinds of value to choose from; see :data:`KINDS`.  Empty: as ``nested`` says.
     fewest, most : int
@@ -210,6 +222,8 @@ class Wish:
     containers: tuple[str, ...] = ("list",)
     argnums: tuple[str, ...] = ("int",)
     auxes: tuple[str, ...] = ("array", "dict")
+    functions: tuple[str, ...] = UNARY
+    shapes: tuple[Shape, ...] = SHAPES
     kinds: tuple[str, ...] = ()
     fewest: int = 1
     most: int = 3
@@ -217,24 +231,30 @@ class Wish:
     keywords: bool = False
 
 
+def calm(**wishes: Any) -> Wish:
+    """A wish of a rule that judges structures: few functions and shapes, so little to compile."""
+    return Wish(functions=CALM, shapes=SHAPES[:2], **wishes)
+
+
 @st.composite
 def statements(draw: DrawFn, wish: Wish, states: list[Var], scope: list[Name]) -> list[Statement]:
     """A body: assignments, writes and draws in any order; extends the scope by the locals."""
     body: list[Statement] = []
+    how = wish.dtype, wish.functions
     kinds = ["assign"] + ["write"] * (wish.writes and bool(states)) + ["draw"] * wish.draws
     for index in range(draw(st.integers(0, 3))):
         kind = draw(st.sampled_from(kinds))
         if kind == "write":
             var = draw(st.sampled_from(states))
-            new = draw(rebuilt(f"{var.id}.value", var.value, scope, wish.dtype))
+            new = draw(rebuilt(f"{var.id}.value", var.value, scope, *how))
             body.append(Write(var.id, new))
             continue
-        shape = draw(st.sampled_from(SHAPES))
+        shape = draw(st.sampled_from(wish.shapes))
         target = f"t{index}"
         if kind == "draw":
             body.append(Draw(target, shape))
         else:
-            body.append(Assign(target, draw(expressions(scope, shape, wish.dtype))))
+            body.append(Assign(target, draw(expressions(scope, shape, *how))))
         scope.append(Name(target, shape))
     return body
 
@@ -243,8 +263,10 @@ def statements(draw: DrawFn, wish: Wish, states: list[Var], scope: list[Name]) -
 def outputs(draw: DrawFn, wish: Wish, scope: list[Name], must: list[Name], scalar: bool) -> str:
     """The source of an output that depends on every name in ``must``."""
     kind = "scalar" if scalar else draw(st.sampled_from(wish.outputs))
+    how = wish.dtype, wish.functions
+
     def plus(shape: Shape) -> str:
-        terms = [draw(expressions(scope, shape, wish.dtype))]
+        terms = [draw(expressions(scope, shape, *how))]
         terms += [f"jnp.sin({fit(name, shape, wish.dtype)})" for name in must]
         return " + ".join(terms)
 
@@ -252,7 +274,7 @@ def outputs(draw: DrawFn, wish: Wish, scope: list[Name], must: list[Name], scala
         return plus(())
     if kind == "array":
         return plus((3,))
-    return f"{{'p': {plus((3,))}, 'q': [{draw(expressions(scope, (), wish.dtype))}]}}"
+    return f"{{'p': {plus((3,))}, 'q': [{draw(expressions(scope, (), *how))}]}}"
 
 
 @st.composite
@@ -281,7 +303,8 @@ def cases(draw: DrawFn, wish: Wish) -> Case:
     row = draw(st.sampled_from(wish.rows))
     with_args = row.args if row.args is not None else draw(st.booleans())
     form = draw(st.sampled_from(wish.containers)) if row.states else ""
-    value = values(nested=wish.nested, dtype=wish.dtype, kinds=wish.kinds)
+    value = values(nested=wish.nested, dtype=wish.dtype, kinds=wish.kinds,
+                   shapes=wish.shapes)
     fewest = wish.fewest if row.states and form not in NOTHING else 0
     states = [
         Var(f"s{i}", draw(value), draw(st.sampled_from(("State", "ParamState"))))
@@ -319,7 +342,7 @@ def _case(
         names_in(f"{var.id}.value", var.value)[0] for var in states if var.id in chosen
     ]
     if wish.bystanders:
-        states = [*states, Var(f"s{len(states)}", draw(discrete(wish.dtype)))]
+        states = [*states, Var(f"s{len(states)}", draw(discrete(wish.dtype, wish.shapes)))]
         scope += names_in(f"{states[-1].id}.value", states[-1].value)
     body = draw(statements(wish, states, scope))
     out = draw(outputs(wish, scope, must, FAMILY[member].outputs == "scalar"))
@@ -337,7 +360,7 @@ def _case(
 def keywords(draw: DrawFn, wish: Wish) -> tuple[list[Param], dict[str, Tree]]:
     """Parameters with defaults, and the keyword arguments that replace some of the defaults."""
     names = draw(st.lists(st.sampled_from(KEYWORDS), min_size=1, max_size=2, unique=True))
-    leaf = st.sampled_from(SHAPES).flatmap(lambda shape: arrays(shape, wish.dtype))
+    leaf = st.sampled_from(wish.shapes).flatmap(lambda shape: arrays(shape, wish.dtype))
     params = [Param(name, draw(leaf), has_default=True) for name in names]
     given = draw(st.lists(st.sampled_from(params), unique_by=lambda param: param.id))
     return params, {p.id: draw(arrays(np.asarray(p.default).shape, wish.dtype)) for p in given}
@@ -346,5 +369,5 @@ def keywords(draw: DrawFn, wish: Wish) -> tuple[list[Param], dict[str, Tree]]:
 @st.composite
 def auxes(draw: DrawFn, wish: Wish, scope: Sequence[Name]) -> str:
     """The source of an aux."""
-    array = draw(expressions(scope, draw(st.sampled_from(SHAPES)), wish.dtype))
+    array = draw(expressions(scope, draw(st.sampled_from(wish.shapes)), wish.dtype, wish.functions))
     return AUXES[draw(st.sampled_from(wish.auxes))].format(array)
