@@ -24,7 +24,7 @@ from weakref import WeakKeyDictionary
 import jax
 from jax.extend.core import get_opaque_trace_state
 
-from .tree import copy_containers, same_leaves
+from .tree import copy_containers, pack, same_leaves
 
 if TYPE_CHECKING:
     from .state import State
@@ -71,7 +71,7 @@ class _Stack(threading.local):
 stack = _Stack()
 
 
-@dataclass
+@dataclass(eq=False)
 class Effects:
     """What one run of a function did to states, in the order of first access."""
 
@@ -225,6 +225,7 @@ def settle(effects: Effects) -> None:
         if now != (state._home if top is None or top.owns(state) else top.trace):
             raise _dishonest(state)
     if top is None:
+        _expect_no_tracers({**effects.writes, **effects.born}, now)
         for state, value in effects.writes.items():
             state._value = value
         for state, value in effects.born.items():
@@ -248,6 +249,15 @@ def transaction() -> Iterator[Frame]:
     with Frame() as frame:
         yield frame
     settle(frame.close())
+
+
+def _expect_no_tracers(values: "dict[State, Any]", now: object) -> None:
+    """Catch what got past `write`: tracers put into a container while it was held."""
+    for state, value in values.items():
+        tracers: list[Any] = []
+        pack(value, tracers)
+        if tracers and now == EAGER:
+            raise _dishonest(state)
 
 
 def _dishonest(state: "State") -> StateError:

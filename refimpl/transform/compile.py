@@ -18,10 +18,11 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
-from ..frames import EAGER, Effects, Frame, lookup, settle, stack, trace_now
+from ..frames import Effects, Frame, lookup, settle, stack
 from ..state import State
-from .gradient import Deferred
+from .deferred import Deferred
 
 __all__ = ["jit"]
 
@@ -36,11 +37,17 @@ class _UnknownStates(Exception):
 class _Trace:
     """What one trace did to states; its number is part of the structure of its results."""
 
-    def __init__(self, effects: Effects) -> None:
+    def __init__(self, effects: Effects, values: list[Any]) -> None:
         self.effects = replace(effects, writes={}, born={})
         self.written = list(effects.writes)
         self.born = list(effects.born)
-        self.targets = self.written + self.born
+        self.plain = all(isinstance(value, jax.Array) for value in values)
+
+    def settle(self, values: Sequence[Any]) -> None:
+        """Commit the values that a call gave, with every check."""
+        writes = dict(zip(self.written, values, strict=False))
+        born = dict(zip(self.born, values[len(writes) :], strict=True))
+        settle(replace(self.effects, writes=writes, born=born))
 
 
 class jit(Deferred):
@@ -68,41 +75,26 @@ class jit(Deferred):
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the compiled function."""
-        if stack.frames or trace_now() != EAGER:
-            return self._call_inside(args, kwargs)
+        gather = _values_inside if stack.frames else _slots
         while True:
             try:
-                values = list(map(_slot, self._inputs))
-                output, results = self._compiled(values, *args, **kwargs)
-                break
-            except _UnknownStates as unknown:
-                self._extend(unknown.states)
-        for number, values in results.items():
-            trace = self._traces[number]
-            for state, value in zip(trace.targets, values, strict=True):
-                state._value = value
-            for state in trace.born:
-                state._home = EAGER
-        return output
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else types.MethodType(self, instance)
-
-    def _call_inside(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """The same where a transform is running, of ours or of JAX."""
-        while True:
-            try:
-                values = [lookup(state) for state in self._inputs]
-                output, results = self._compiled(values, *args, **kwargs)
+                output, results = self._compiled(gather(self._inputs), *args, **kwargs)
                 break
             except _UnknownStates as unknown:
                 self._extend(unknown.states)
         ((number, values),) = results.items()
         trace = self._traces[number]
-        writes = dict(zip(trace.written, values, strict=False))
-        born = dict(zip(trace.born, values[len(writes) :], strict=True))
-        settle(replace(trace.effects, writes=writes, born=born))
+        # Under a JAX transform, what comes back may be tracers, which must not be committed.
+        kinds = set(map(type, values if trace.plain else jax.tree.leaves(values)))
+        if stack.frames or trace.born or any(issubclass(kind, Tracer) for kind in kinds):
+            trace.settle(values)
+        else:
+            for state, value in zip(trace.written, values, strict=True):
+                state._value = value
         return output
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
 
     def _pure(self) -> Callable[..., Any]:
         def pure(states: Sequence[Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -113,8 +105,9 @@ class jit(Deferred):
             if unknown:
                 raise _UnknownStates(unknown)
             number = next(self._numbers)
-            self._traces[number] = _Trace(effects)
-            return output, {number: [*effects.writes.values(), *effects.born.values()]}
+            values = [*effects.writes.values(), *effects.born.values()]
+            self._traces[number] = _Trace(effects, values)
+            return output, {number: values}
 
         functools.update_wrapper(pure, self.fun, updated=())
         del pure.__dict__["__wrapped__"]
@@ -140,6 +133,14 @@ class jit(Deferred):
 
 
 _slot = operator.attrgetter("_value")
+
+
+def _slots(states: Sequence[State]) -> list[Any]:
+    return list(map(_slot, states))
+
+
+def _values_inside(states: Sequence[State]) -> list[Any]:
+    return list(map(lookup, states))
 
 
 def _with_states(options: dict[str, Any]) -> dict[str, Any]:

@@ -5,18 +5,48 @@ without a function every member is a decorator (RET, DER).
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypedDict, Unpack
 
 import jax
 import jax.numpy as jnp
 
+from .compile import jit
 from .gradient import GradientTransform
 from .selection import Argnums
 
 __all__ = ["Options", "grad", "hessian", "jacfwd", "jacobian", "jacrev", "vector_grad"]
 
 Function = Callable[..., Any]
+
+
+class Member(GradientTransform):
+    """A transform that JAX can compile whole: T(jit(f)) runs as jit(T(f)).
+
+    The function is frozen by its jit already, so results and effects are the same (CMP).
+    """
+
+    def __init__(self, target: Function, *args: Any, **options: Any) -> None:
+        super().__init__(target, *args, **options)
+        self._whole: jit | None = None
+        if isinstance(target, jit) and target.options.keys() <= {
+            "static_argnums",
+            "static_argnames",
+        }:
+            inner = GradientTransform(target.fun, *args, **options)
+
+            @functools.wraps(target.fun)
+            def whole(*args: Any, **kwargs: Any) -> Any:
+                return inner.differentiate(args, kwargs)
+
+            self._whole = jit(whole, **target.options)
+
+    def differentiate(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """As in `GradientTransform`."""
+        if self._whole is None:
+            return super().differentiate(args, kwargs)
+        grads, loss, aux = self._whole(*args, **kwargs)
+        return grads, loss, aux
 
 
 class Options(TypedDict, total=False):
@@ -133,7 +163,7 @@ def member(
 ) -> Any:
     """The transform of a function, or the decorator if there is none yet."""
     made = functools.partial(
-        GradientTransform,
+        Member,
         transform=transform,
         grad_states=grad_states,
         argnums=argnums,

@@ -9,7 +9,7 @@ import numpy as np
 from ..frames import Effects, Frame
 from ..state import State
 from ..util.filter import to_predicate
-from .gradient import Deferred
+from .deferred import Deferred
 
 __all__ = ["StateFinder"]
 

@@ -21,9 +21,10 @@ import jax.numpy as jnp
 
 from ..frames import Effects, Frame, settle, transaction
 from ..tree import Build, pack
+from .deferred import Deferred
 from .selection import Argnums, Selected, Selection
 
-__all__ = ["Deferred", "GradientTransform"]
+__all__ = ["GradientTransform"]
 
 
 @jax.tree_util.register_pytree_node_class
@@ -45,15 +46,6 @@ class Carried:
     @classmethod
     def tree_unflatten(cls, run: tuple[Effects, Build], leaves: Sequence[Any]) -> "Carried":
         return cls(leaves, run)
-
-
-class Deferred:
-    """Makes a class usable as a decorator with options: without a function it waits for one."""
-
-    def __new__(cls, fun: Any = None, /, *_: Any, **options: Any) -> Any:
-        if fun is None and options.keys().isdisjoint(("target", "fn", "fun")):
-            return functools.partial(cls, **options)
-        return super().__new__(cls)
 
 
 class GradientTransform(Deferred):
@@ -130,7 +122,7 @@ class GradientTransform(Deferred):
             loss, aux, effects.writes, effects.born = build(carried.leaves)
             self._check_touched(effects)
             settle(effects)
-        return grads, jax.tree.map(jnp.asarray, loss), aux
+        return grads, jax.tree.map(_as_array, loss), aux
 
     def _lift(
         self, args: Sequence[Any], kwargs: dict[str, Any], positions: Sequence[int]
@@ -180,3 +172,7 @@ class GradientTransform(Deferred):
                 f"the function neither reads nor writes {', '.join(missed)}; "
                 "check_states=False gives zeros instead"
             )
+
+
+def _as_array(leaf: Any) -> Any:
+    return leaf if isinstance(leaf, jax.Array) else jnp.asarray(leaf)

@@ -190,8 +190,8 @@ def _fwd_grad(
     def push(selected: Selected, tangent: Selected) -> Any:
         output, slope, carried = jax.jvp(fun, (selected,), (tangent,), has_aux=has_aux)
         shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(output)]
-        if shapes != [()] or jnp.iscomplexobj(jax.tree.leaves(output)[0]):
-            raise TypeError(f"fwd_grad needs a real scalar output, got {output!r}")
+        if shapes != [()] or any(map(jnp.iscomplexobj, jax.tree.leaves((output, tangent)))):
+            raise TypeError(f"fwd_grad needs real numbers and a scalar output, got {output!r}")
         (along,) = jax.tree.leaves(slope)
         return jax.tree.map(lambda leaf: along.astype(leaf.dtype) * leaf, tangent), carried
 

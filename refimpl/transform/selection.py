@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..state import State
 from ..tree import Build, split
@@ -170,9 +171,8 @@ class Selection:
 def _differentiable(leaf: Any, allow_int: bool) -> bool:
     if isinstance(leaf, (bool, int)):
         return allow_int
-    dtype = getattr(leaf, "dtype", None)
-    if dtype is None:
-        return isinstance(leaf, (float, complex))
-    if allow_int and (jnp.issubdtype(dtype, jnp.integer) or jnp.issubdtype(dtype, jnp.bool_)):
+    if isinstance(leaf, (float, complex)):
         return True
-    return bool(jnp.issubdtype(dtype, jnp.inexact))
+    dtype = getattr(leaf, "dtype", np.dtype(object))
+    kinds = (jnp.inexact, jnp.integer, jnp.bool_) if allow_int else (jnp.inexact,)
+    return any(jnp.issubdtype(dtype, kind) for kind in kinds)
