@@ -1,0 +1,95 @@
+"""Misuse: every row of :mod:`spec.misuse`, asked one thing at a time; and what is not refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from spec import misuse
+from spec.checks import Violation, first_line, generated, named, snippet
+from spec.implementation import Subject
+from spec.misuse import Script
+from spec.transforms import FAMILY
+from spec.truth import execute
+
+REFUSALS = tuple(dict.fromkeys(row.rule for row in misuse.ROWS))
+EXACT = tuple(name for name, member in FAMILY.items() if member.layout != "sample")
+
+
+def points(scripts: Iterator[Script]) -> dict[str, Script]:
+    """Scripts by row and member."""
+    return {f"{script.row.id}, {script.member}": script for script in scripts}
+
+
+def only(script: Script) -> SearchStrategy[Script]:
+    """The one case of a point."""
+    return st.just(script)
+
+
+def needs(script: Script) -> tuple[str, ...]:
+    """The names that a script uses."""
+    return named(script.lines())
+
+
+def passes(subject: Subject, script: Script) -> None:
+    """The script runs to its end."""
+    try:
+        execute(script.lines(), subject.lib, subject.xp)
+    except Exception as error:
+        raise Violation(first_line(error)) from error
+
+
+def is_refused(subject: Subject, script: Script) -> None:
+    """The refusal comes, as a source demands it."""
+    passes(subject, script)
+
+
+for _rule in REFUSALS:
+    generated(_rule, only, points(misuse.scripts(_rule)), needs)(is_refused)
+
+
+@generated("ERR-20", only, points(misuse.unchanged()), needs)
+def states_are_as_they_were(subject: Subject, script: Script) -> None:
+    """After a refusal, every state holds its value."""
+    passes(subject, script)
+
+
+@generated("ERR-21", only, points(misuse.helpful()), needs)
+def the_message_says_what_was_given(subject: Subject, script: Script) -> None:
+    """The words of the row stand in the message."""
+    passes(subject, script)
+
+
+@generated("ERR-22", only, points(misuse.conventional()), needs)
+def the_class_is_the_conventional_one(subject: Subject, script: Script) -> None:
+    """TypeError for a wrong type, ValueError for a wrong value."""
+    passes(subject, script)
+
+
+@snippet("ERR-08", {name: {"T": f"lib.transform.{name}"} for name in ("grad", "jacrev")},
+         needs=("State",))
+def a_list_of_two_under_has_aux(lib: Any, jnp: Any, T: Any) -> Any:
+    s = lib.State(jnp.array(3.0))
+    try:
+        got = T(lambda: [s.value ** 2, 5.0], grad_states=s, has_aux=True)()
+    except TypeError:
+        return "TypeError"
+    assert jnp.allclose(got[0], 6.0) and got[1] == 5.0, f"expected (6.0, 5.0), got {got}"
+    return "taken as a pair"
+
+
+@snippet("ERR-23", {
+    name: {"T": f"lib.transform.{name}", "shape": "(2, 2)" if name == "hessian" else "(2,)"}
+    for name in EXACT
+}, needs=("State",))
+def an_untouched_state_has_zeros(lib: Any, jnp: Any, T: Any, shape: Any) -> None:
+    s, idle = lib.State(jnp.array(3.0)), lib.State(jnp.array([1.0, 2.0]))
+    got = T(lambda: s.value ** 2, grad_states=[s, idle], check_states=False)()
+    block = got[1][1] if len(shape) == 2 else got[1]
+    assert jnp.shape(block) == shape, f"expected shape {shape}, got {jnp.shape(block)}"
+    assert jnp.all(block == 0.0), f"expected zeros, got {block}"
+    used = got[0][0] if len(shape) == 2 else got[0]
+    assert jnp.allclose(used, 2.0 if len(shape) == 2 else 6.0), f"beside it, got {used}"
