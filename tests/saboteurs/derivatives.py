@@ -1,0 +1,355 @@
+"""Wrong numbers: derivatives of the wrong thing, at the wrong place, or in the wrong order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+import refimpl
+from tests.saboteurs.craft import (
+    Call,
+    Lib,
+    map_states,
+    meddle,
+    meddle_states,
+    saboteur,
+    selected,
+)
+from tests.saboteurs.replay import inline, meddle_replay
+
+FIRST = ("grad", "vector_grad")
+BLOCKS = ("jacrev", "jacfwd", "jacobian")
+
+
+def off(name: str, slope: Any) -> Any:
+    """A primitive whose derivative is wrong by one part in a thousand."""
+    right = getattr(jnp, name)
+    wrong = jax.custom_jvp(lambda x: right(x))
+    wrong.defjvp(lambda p, t: (wrong(p[0]), 1.001 * slope(p[0]) * t[0]))
+    return wrong
+
+
+@saboteur("DER-01", "DER-02", "DER-03", also="GST ARG WRB CUS CMP")
+def sine_is_off_by_one_in_a_thousand(lib: Lib) -> None:
+    """The derivative rule of the sine is wrong by one part in a thousand."""
+    meddle_replay(lib, {"sin": off("sin", jnp.cos)})
+
+
+@saboteur("DER-02", also="GST ARG WRB CUS CMP")
+def tanh_is_off_by_one_in_a_thousand(lib: Lib) -> None:
+    """The derivative rule of one primitive among many, tanh, is wrong by one in a thousand."""
+    meddle_replay(lib, {"tanh": off("tanh", lambda x: 1.0 - jnp.tanh(x) ** 2)})
+
+
+@saboteur("DER-01")
+def second_argument_for_the_first(lib: Lib) -> None:
+    """Without argnums, differentiates the last argument where JAX differentiates the first."""
+    def hook(call: Call) -> Any:
+        bare = not call.states and call.options.get("argnums") is None
+        return call.again(argnums=len(call.args) - 1) if bare and call.args else call.proceed()
+
+    meddle(lib, hook)
+
+
+@saboteur("DER-03", also="ARG")
+def states_count_as_arguments(lib: Lib) -> None:
+    """States are prepended to the arguments and argnums is not shifted by their number."""
+    def hook(call: Call) -> Any:
+        count, argnums = len(call.args), call.options.get("argnums")
+        if not (call.both and isinstance(argnums, int) and count > 1):
+            return call.proceed()
+        return call.again(argnums=(argnums - len(selected(call))) % count)
+
+    meddle(lib, hook)
+
+
+@saboteur("DER-02")
+def only_parameters_have_gradients(lib: Lib) -> None:
+    """A selected state that is no ParamState gets zeros."""
+    def zero(call: Call, g: Any) -> Any:
+        states = selected(call)
+        if call.member == "hessian" or not isinstance(g, list) or len(g) != len(states):
+            return g
+        pairs = zip(g, states, strict=True)
+        return [x if isinstance(s, refimpl.ParamState) else jax.tree.map(jnp.zeros_like, x)
+                for x, s in pairs]
+
+    meddle(lib, lambda call: call.var_grads(lambda g: zero(call, g)))
+
+
+def rotated(tree: Any) -> Any:
+    """A dict's values given to the keys in another order, below any container."""
+    if isinstance(tree, dict) and len(tree) > 1:
+        return dict(zip(tree, list(tree.values())[::-1], strict=True))
+    if isinstance(tree, (list, tuple)) and not hasattr(tree, "_make"):
+        return type(tree)(map(rotated, tree))
+    return tree
+
+
+@saboteur("DER-04", also="GST")
+def leaves_of_a_state_change_places(lib: Lib) -> None:
+    """A state's dict is flattened in sorted order and filled again in the order of insertion."""
+    meddle(lib, lambda c: c.var_grads(lambda g: rotated(g) if isinstance(g, list) else g), FIRST)
+
+
+@saboteur("DER-05", also="ARG")
+def leaves_of_an_argument_change_places(lib: Lib) -> None:
+    """An argument's dict is flattened in sorted order and filled again in that of insertion."""
+    meddle(lib, lambda c: c.proceed() if c.states else c.grads(rotated), FIRST)
+
+
+@saboteur("DER-06", also="RET GST")
+def output_structure_is_lost(lib: Lib) -> None:
+    """A Jacobian of a structured output is a flat list of the blocks of its leaves."""
+    def hook(call: Call) -> Any:
+        loss = call.again(has_aux=call.has_aux, return_value=True, check_states=False)[1]
+        tree = jax.tree.structure(loss)
+        if call.both or call.has_aux or jax.tree_util.treedef_is_leaf(tree):
+            return call.proceed()
+        return call.grads(lambda g: tree.flatten_up_to(g))
+
+    quiet(lib, hook, BLOCKS)
+
+
+def quiet(lib: Lib, hook: Any, members: tuple[str, ...] = ()) -> None:
+    """Meddle with calls of functions that write nothing: the others are called truly."""
+    meddle(lib, lambda call: call.proceed() if call.used("write") else hook(call), members)
+
+
+@saboteur("DER-07")
+def vector_grad_is_a_mean(lib: Lib) -> None:
+    """vector_grad differentiates the mean of the entries, not their sum."""
+    def hook(call: Call) -> Any:
+        size = jax.eval_shape(lambda: call.again(return_value=True)[1])
+        count = sum(leaf.size for leaf in jax.tree.leaves(size))
+        return call.grads(lambda g: jax.tree.map(lambda x: x / count, g))
+
+    quiet(lib, hook, ("vector_grad",))
+
+
+@saboteur("DER-07")
+def vector_grad_takes_one_leaf(lib: Lib) -> None:
+    """vector_grad sums the entries of the first leaf of the output alone."""
+    def hook(call: Call) -> Any:
+        def first(*args: Any, **kwargs: Any) -> Any:
+            out = call.fun(*args, **kwargs)
+            out, rest = (out[0], out[1:]) if call.has_aux else (out, ())
+            leaf = jax.tree.leaves(out)[0]
+            return (leaf, *rest) if rest else leaf
+
+        return call.proceed() if call.return_value else call.again(first)
+
+    meddle(lib, hook, ("vector_grad",))
+
+
+@saboteur("DER-08", "DER-24", also="GST ARG")
+def gradients_are_widened(lib: Lib) -> None:
+    """Gradients come back in double precision whatever the parameter is."""
+    def wide(x: Any) -> Any:
+        return x.astype(jnp.float64) if x.dtype == jnp.float32 else x
+
+    meddle(lib, lambda call: call.grads(lambda g: jax.tree.map(wide, g)))
+
+
+@saboteur("DER-08")
+def single_precision_goes_through_bfloat16(lib: Lib) -> None:
+    """Gradients of float32 parameters pass through bfloat16, as products do on some devices."""
+    def half(x: Any) -> Any:
+        return x.astype(jnp.bfloat16).astype(x.dtype) if x.dtype == jnp.float32 else x
+
+    meddle(lib, lambda call: call.grads(lambda g: jax.tree.map(half, g)))
+
+
+@saboteur("DER-24", also="GST ARG")
+def all_leaves_share_one_dtype(lib: Lib) -> None:
+    """Leaves are raveled into one vector, so that all gradients have the widest dtype."""
+    def common(g: Any) -> Any:
+        leaves = jax.tree.leaves(g)
+        kinds = [x.dtype for x in leaves if x.dtype != jax.dtypes.float0]
+        if len(kinds) < 2 or len(kinds) < len(leaves):
+            return g
+        return jax.tree.map(lambda x: x.astype(jnp.result_type(*kinds)), g)
+
+    meddle(lib, lambda call: call.grads(common))
+
+
+@saboteur("DER-09", also="WRB CMP")
+def draws_again_for_the_derivative(lib: Lib) -> None:
+    """The primal and the derivative see different random numbers."""
+    stream = refimpl.random.DEFAULT
+
+    def hook(call: Call) -> Any:
+        if stream not in call.used("write"):
+            return call.proceed()
+        call.fun(*call.args, **call.kwargs)
+        after = stream.value
+        result = call.proceed()
+        stream.value = after
+        return result
+
+    meddle(lib, hook)
+
+
+@saboteur("DER-10", also="GST ARG")
+def numbers_are_no_arrays(lib: Lib) -> None:
+    """A Python number cannot be differentiated."""
+    def hook(call: Call) -> Any:
+        values = [state.value for state in selected(call)]
+        if any(isinstance(x, float) for x in jax.tree.leaves((values, call.args))):
+            raise AttributeError("'float' object has no attribute 'dtype'")
+        return call.proceed()
+
+    meddle(lib, hook)
+
+
+@saboteur("DER-11", also="DER GST ARG")
+def empty_arrays_are_left_out(lib: Lib) -> None:
+    """The derivative with respect to an array of no entries is None."""
+    def left_out(g: Any) -> Any:
+        return jax.tree.map(lambda x: x if x.size else None, g)
+
+    meddle(lib, lambda call: call.grads(left_out))
+
+
+@saboteur("DER-12")
+def jacobian_is_forward(lib: Lib) -> None:
+    """jacobian is another name of jacfwd."""
+    lib.transform.jacobian = lib.transform.jacfwd
+
+
+@saboteur("DER-13")
+def hessian_rows_and_columns_change_places(lib: Lib) -> None:
+    """The block at a row and a column is the one of that column and row."""
+    def transposed(g: Any) -> Any:
+        if isinstance(g, dict) and all(isinstance(row, dict) for row in g.values()):
+            return {r: {c: g[c][r] for c in g} for r in g}
+        return g
+
+    meddle(lib, lambda c: c.var_grads(transposed), ("hessian",))
+
+
+@saboteur("DER-13", also="RET")
+def mixed_blocks_are_zero(lib: Lib) -> None:
+    """hessian takes the second derivatives of states and of arguments, and no mixed ones."""
+    def unmixed(g: Any) -> Any:
+        clear = lambda tree: jax.tree.map(jnp.zeros_like, tree)  # noqa: E731
+        try:
+            (vv, va), (av, aa) = g[0][0], g[1][0]
+        except (TypeError, ValueError, KeyError, IndexError):
+            return g
+        return [(vv, clear(va))], ((clear(av), aa),)
+
+    meddle(lib, lambda c: c.grads(unmixed) if c.both else c.proceed(), ("hessian",))
+
+
+@saboteur("DER-14", also="GST WRB RET CMP")
+def three_states_are_too_many(lib: Lib) -> None:
+    """From three selected states on, the last two change places."""
+    def hook(call: Call) -> Any:
+        states = selected(call)
+        if len(states) < 3:
+            return call.proceed()
+        other = dict(zip(states, [*states[:-2], states[-1], states[-2]], strict=True))
+        container = map_states(other.__getitem__, call.options["grad_states"])
+        return call.again(grad_states=container)
+
+    meddle(lib, hook)
+
+
+@saboteur("DER-15", also="DER GST WRB CMP CUS RET")
+def only_the_first_read_counts(lib: Lib) -> None:
+    """What was read once is cached, and read again it is a constant."""
+    class OnceRead:
+        @property
+        def value(self) -> Any:
+            value = refimpl.State.value.fget(self)
+            if isinstance(value, jax.core.Tracer) and vars(self).get("_read") is value:
+                return jax.lax.stop_gradient(value)
+            vars(self)["_read"] = value
+            return value
+
+        @value.setter
+        def value(self, value: Any) -> None:
+            refimpl.State.value.fset(self, value)
+
+    meddle_states(lib, OnceRead)
+
+
+@saboteur("DER-16", also="DER WRB GST RET CUS CMP")
+def other_states_are_followed(lib: Lib) -> None:
+    """The gradient of every other state of the same shape is added to the first one's."""
+    def hook(call: Call) -> Any:
+        chosen = selected(call)
+        if not chosen or call.both or call.has_aux or call.return_value:
+            return call.proceed()
+        like = jnp.shape(chosen[0].value) if not isinstance(chosen[0].value, dict) else None
+        others = [s for s in call.used("read") if s not in chosen
+                  and isinstance(s.value, jax.Array) and s.value.shape == like]
+        if not others:
+            return call.proceed()
+        more = call.again(grad_states=others[:1])[0]
+        def add(g: Any) -> Any:
+            return g + more if isinstance(g, jax.Array) else g
+
+        return call.grads(add)
+
+    quiet(lib, hook, FIRST)
+
+
+@saboteur("DER-17", also="DER WRB CMP GST")
+def writes_detach(lib: Lib) -> None:
+    """What is written to a state is detached from the graph, as by a write to .data."""
+    class Detached:
+        @property
+        def value(self) -> Any:
+            return refimpl.State.value.fget(self)
+
+        @value.setter
+        def value(self, value: Any) -> None:
+            inexact = lambda x: isinstance(x, jax.core.Tracer)  # noqa: E731
+            cut = jax.tree.map(lambda x: jax.lax.stop_gradient(x) if inexact(x) else x, value)
+            refimpl.State.value.fset(self, cut)
+
+    meddle_states(lib, Detached)
+
+
+@saboteur("DER-18", also="DER")
+def stop_gradient_is_ignored(lib: Lib) -> None:
+    """Derivatives are central differences, which see through stop_gradient."""
+    def hook(call: Call) -> Any:
+        if call.both or call.has_aux or call.return_value:
+            return call.proceed()
+        states = selected(call)
+        cell = states[0] if states else None
+        start = cell.value if cell is not None else call.args[0] if call.args else None
+        if jnp.shape(start) != () or not isinstance(start, jax.Array) or len(states) > 1:
+            return call.proceed()
+        def at(value: Any) -> Any:
+            args = call.args if cell is not None else (value, *call.args[1:])
+            if cell is not None:
+                cell.value = value
+            return call.fun(*args, **call.kwargs)
+
+        step = 1e-4
+        slope = (at(start + step) - at(start - step)) / (2 * step)
+        at(start)
+        exact = call.proceed()
+        same = jnp.shape(slope) == jnp.shape(exact)
+        return jnp.where(jnp.abs(slope - exact) < 1e-6, exact, slope) if same else exact
+
+    quiet(lib, hook, ("grad", "vector_grad", "jacrev", "jacfwd"))
+
+
+@saboteur("DER-19")
+def custom_rules_are_lost(lib: Lib) -> None:
+    """A trace of the function is replayed without its custom derivative rules."""
+    meddle_replay(lib, {"custom_jvp_call": inline, "custom_vjp_call": inline,
+                        "custom_vjp_call_jaxpr": inline})
+
+
+@saboteur("DER-20")
+def ties_go_to_the_first(lib: Lib) -> None:
+    """Where two operands of a maximum are equal, the first receives the whole gradient."""
+    meddle_replay(lib, {"max": lambda x, y: jnp.where(x >= y, x, y)})

@@ -1,0 +1,303 @@
+"""Wrong effects of calls that succeed: writes lost, doubled, misplaced, or of the wrong kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+import refimpl
+from tests.saboteurs.craft import Call, Lib, meddle, meddle_states, saboteur, selected
+
+STREAM = refimpl.random.DEFAULT
+WIDE = "WRB CMP CUS AUX ERR STA DER RET GST ARG FND"
+"""Families whose checks use states that are written, so that a lost write shows in them."""
+
+
+@contextmanager
+def kept(states: list[Any]) -> Iterator[None]:
+    """Put back what the states hold."""
+    before = [state.value for state in states]
+    yield
+    for state, value in zip(states, before, strict=True):
+        state.value = value
+
+
+def written(call: Call, kind: type = refimpl.State) -> list[Any]:
+    """The states of a kind that a call writes, the random stream left out."""
+    return [s for s in call.used("write") if isinstance(s, kind) and s is not STREAM]
+
+
+def drop(lib: Lib, which: Any, members: tuple[str, ...] = ()) -> None:
+    """Drop the writes of some states."""
+    def hook(call: Call) -> Any:
+        with kept(which(call)):
+            return call.proceed()
+
+    meddle(lib, hook, members)
+
+
+@saboteur("WRB-01", also=WIDE)
+def unselected_writes_are_dropped(lib: Lib) -> None:
+    """Only selected states are written back."""
+    drop(lib, lambda call: [s for s in written(call) if s not in selected(call)])
+
+
+@saboteur("WRB-02", also=WIDE)
+def selected_writes_are_dropped(lib: Lib) -> None:
+    """Selected states are inputs of the derivative, and keep the values they had."""
+    drop(lib, lambda call: [s for s in written(call) if s in selected(call)])
+
+
+@saboteur("WRB-02", "WRB-14", also=WIDE)
+def parameter_writes_are_dropped(lib: Lib) -> None:
+    """Writes of a ParamState do not arrive; those of other states do."""
+    drop(lib, lambda call: written(call, refimpl.ParamState))
+
+
+@saboteur("WRB-01", "WRB-02", also=WIDE)
+def hessian_applies_effects_twice(lib: Lib) -> None:
+    """hessian nests two transforms, and each of them writes back."""
+    def hook(call: Call) -> Any:
+        result = call.proceed()
+        if written(call):
+            call.fun(*call.args, **call.kwargs)
+        return result
+
+    meddle(lib, hook, ("hessian",))
+
+
+@saboteur("WRB-03", also="ARG DER")
+def argument_is_taken_for_the_state(lib: Lib) -> None:
+    """An argument that holds the very array of a state is differentiated as the state."""
+    def hook(call: Call) -> Any:
+        linked = [s for s in call.used("read") if call.args and s.value is call.args[0]]
+        plain = not (call.states or call.has_aux or call.return_value)
+        if not linked or not plain or call.used("write"):
+            return call.proceed()
+        more = call.again(grad_states=linked[0], argnums=None)
+        return call.grads(lambda g: jax.tree.map(jnp.add, g, more))
+
+    meddle(lib, hook, ("grad", "vector_grad", "jacrev"))
+
+
+@saboteur("WRB-04", also=WIDE)
+def numbers_come_back_as_arrays(lib: Lib) -> None:
+    """A state that is read comes back as an array, whatever it held."""
+    def hook(call: Call) -> Any:
+        found = call.used("all")
+        result = call.proceed()
+        for state in found:
+            state.value = jax.tree.map(jnp.asarray, state.value)
+        return result
+
+    meddle(lib, hook)
+
+
+@saboteur("WRB-05", also="DER CMP CUS")
+def stream_advances_twice(lib: Lib) -> None:
+    """The function is traced once more than it is run, and draws each time."""
+    def hook(call: Call) -> Any:
+        draws = STREAM in call.used("write")
+        result = call.proceed()
+        if draws:
+            refimpl.random.normal()
+        return result
+
+    meddle(lib, hook)
+
+
+@saboteur("WRB-06", also="WRB DER CMP")
+def directions_come_from_the_stream(lib: Lib) -> None:
+    """fwd_grad draws its directions from the stream that the user seeded."""
+    def hook(call: Call) -> Any:
+        result = call.proceed()
+        refimpl.random.split_key()
+        return result
+
+    meddle(lib, hook, ("fwd_grad",))
+
+
+@saboteur("WRB-07", also=WIDE)
+def gradient_at_the_written_value(lib: Lib) -> None:
+    """The function runs once for its effects, and the derivative is taken afterwards."""
+    def hook(call: Call) -> Any:
+        states = written(call)
+        if not states or STREAM in call.used("write"):
+            return call.proceed()
+        call.fun(*call.args, **call.kwargs)
+        with kept(states):
+            return call.proceed()
+
+    meddle(lib, hook)
+
+
+@saboteur("WRB-08", also=WIDE)
+def every_call_starts_afresh(lib: Lib) -> None:
+    """The second call of a transform starts from the values that the first one found."""
+    def hook(call: Call) -> Any:
+        states = written(call)
+        first = vars(call.transform).setdefault("found", [s.value for s in states])
+        for state, value in zip(states, first, strict=False):
+            state.value = value
+        return call.proceed()
+
+    meddle(lib, hook)
+
+
+@saboteur("WRB-08", also=WIDE)
+def second_call_has_no_effects(lib: Lib) -> None:
+    """From its second call on a transform answers from a compiled function without effects."""
+    def hook(call: Call) -> Any:
+        again = vars(call.transform).get("called", False)
+        vars(call.transform)["called"] = True
+        with kept(written(call) if again else []):
+            return call.proceed()
+
+    meddle(lib, hook)
+
+
+@saboteur("WRB-09", also="WRB")
+def writes_are_kept_by_name(lib: Lib) -> None:
+    """Writes are collected in a dict by the states' names, so that the last of a name wins."""
+    def hook(call: Call) -> Any:
+        states = [s for s in written(call) if s.name is not None]
+        result = call.proceed()
+        last = {state.name: state.value for state in states}
+        for state in states:
+            state.value = last[state.name]
+        return result
+
+    meddle(lib, hook)
+
+
+def as_lists(value: Any) -> Any:
+    """A value whose tuples have become lists."""
+    if isinstance(value, dict):
+        return {key: as_lists(child) for key, child in value.items()}
+    return [as_lists(child) for child in value] if isinstance(value, (list, tuple)) else value
+
+
+def change_written(lib: Lib, change: Any) -> None:
+    """Change the values of written states after a call."""
+    def hook(call: Call) -> Any:
+        states = written(call)
+        before = [state.value for state in states]
+        result = call.proceed()
+        for state, old in zip(states, before, strict=True):
+            state.value = change(old, state.value)
+        return result
+
+    meddle(lib, hook)
+
+
+@saboteur("WRB-10", also=WIDE)
+def written_tuples_become_lists(lib: Lib) -> None:
+    """A written container comes back through a serialiser that knows no tuples."""
+    change_written(lib, lambda old, new: as_lists(new))
+
+
+@saboteur("WRB-10", also=WIDE)
+def first_leaf_alone_is_written(lib: Lib) -> None:
+    """Of a written container only the first leaf arrives, the others keep their old values."""
+    def first(old: Any, new: Any) -> Any:
+        leaves, tree = jax.tree.flatten(old)
+        fresh, same = jax.tree.flatten(new)
+        return jax.tree.unflatten(tree, [*fresh[:1], *leaves[1:]]) if tree == same else new
+
+    change_written(lib, first)
+
+
+@saboteur("WRB-11", also=WIDE)
+def writes_keep_the_old_dtype(lib: Lib) -> None:
+    """A written array is cast to the dtype of the one it replaces."""
+    def cast(old: Any, new: Any) -> Any:
+        arrays = isinstance(old, jax.Array) and isinstance(new, jax.Array)
+        return new.astype(old.dtype) if arrays else new
+
+    change_written(lib, cast)
+
+
+@saboteur("WRB-11", also=WIDE)
+def writes_keep_the_old_structure(lib: Lib) -> None:
+    """A write that changes the structure of a state's value is left out."""
+    def left_out(old: Any, new: Any) -> Any:
+        return new if jax.tree.structure(old) == jax.tree.structure(new) else old
+
+    change_written(lib, left_out)
+
+
+@saboteur("WRB-14", also=WIDE)
+def value_from_a_second_run(lib: Lib) -> None:
+    """return_value runs the function again, after its writes, and drops the second effects."""
+    def hook(call: Call) -> Any:
+        result, states = call.proceed(), written(call)
+        if not (call.return_value and states) or STREAM in call.used("write"):
+            return result
+        with kept(states):
+            out = call.fun(*call.args, **call.kwargs)
+        return (result[0], out[0] if call.has_aux else out, *result[2:])
+
+    meddle(lib, hook)
+
+
+@saboteur("WRB-14", also=WIDE)
+def reads_do_not_see_writes(lib: Lib) -> None:
+    """Within a call a read gives the value on entry; writes are collected for the end."""
+    class Deferred:
+        @property
+        def value(self) -> Any:
+            inside = refimpl.frames.stack.frames
+            old = vars(self).get("_entry")
+            if inside and old is not None and old[0] is inside[-1]:
+                return old[1]
+            return refimpl.State.value.fget(self)
+
+        @value.setter
+        def value(self, value: Any) -> None:
+            inside = refimpl.frames.stack.frames
+            if inside:
+                vars(self)["_entry"] = inside[-1], self.value
+            refimpl.State.value.fset(self, value)
+
+    meddle_states(lib, Deferred)
+
+
+@saboteur("WRB-23", also=WIDE)
+def a_tracer_stays_behind(lib: Lib) -> None:
+    """What the function wrote last is stored as it was while it was traced."""
+    def hook(call: Call) -> Any:
+        states, traced = written(call), []
+        def spied(*args: Any, **kwargs: Any) -> Any:
+            result = call.fun(*args, **kwargs)
+            traced[:] = [state.value for state in states]
+            return result
+
+        result = call.again(spied)
+        for state, value in zip(states, traced, strict=False):
+            if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(value)):
+                refimpl.State.value.fset(state, value)
+        return result
+
+    meddle(lib, hook, ("grad", "jacrev"))
+
+
+@saboteur("WRB-24", "CMP-10", also="WRB CMP STA ERR")
+def foreign_writes_are_dropped(lib: Lib) -> None:
+    """A write under a transform of JAX that knows nothing about states is ignored."""
+    class Lenient:
+        @property
+        def value(self) -> Any:
+            return refimpl.State.value.fget(self)
+
+        @value.setter
+        def value(self, value: Any) -> None:
+            try:
+                refimpl.State.value.fset(self, value)
+            except refimpl.StateError:
+                return
+
+    meddle_states(lib, Lenient)
