@@ -235,7 +235,8 @@ OPERANDS: Final[dict[str, tuple[Any, ...]]] = {
         (),
         (Filter("str", "hot"),),
         (Filter("class", "ParamState"), Filter("PathContains", "a")),
-        (Filter("str", "cold"), Filter("Not", (Filter("PathContains", 0),)), Filter("...")),
+        (Filter("str", "cold"), Filter("PathContains", 0), Filter("PathContains", "a")),
+        (Filter("Not", (Filter("class", "ParamState"),)), Filter("list", (Filter("str", "hot"),))),
     ),
 }
 """Operands to try, by kind."""

@@ -133,32 +133,38 @@ def combination_means_what_its_parts_mean(subject: Subject, case: Question) -> N
 
 # -- selections ----------------------------------------------------------------------------------
 
-SELECTIONS = points(
-    [filter for means in MEANINGS for filter in filters.examples(means)],
-    POOL, filters.nested_source(POOL),
-)
+POOLED = filters.nested_source(POOL)
+SELECTIONS = {
+    f"{filter.form}: {filter.source()}": {"pool": POOLED, "filter": filter.source()}
+    for means in MEANINGS for filter in filters.examples(means)
+}
+"""Every form, and a pool for the attributes of a module.  What a form means is judged above."""
 
 
 @snippet("FLT-12", SELECTIONS)
-def states_takes_every_form(lib: Any, jnp: Any, pool: Any, filter: Any, want: Any) -> None:
-    """`states(filter)` of a module with the pool in its attributes."""
+def states_takes_every_form(lib: Any, jnp: Any, pool: Any, filter: Any) -> None:
+    """`states(filter)`, against the predicate asked about every state."""
     class M(lib.nn.Module):
         pass
     m = M()
     for name, part in pool.items():
         setattr(m, name, part)
+    matches = lib.util.filter.to_predicate(filter)
+    want = [path for path, state in m.states().items() if matches(path, state)]
     got = list(m.states(filter).keys())
     assert got == want, f"expected {want}, got {got}"
 
 
 @snippet("FLT-13", SELECTIONS)
-def treefy_states_takes_every_form(lib: Any, jnp: Any, pool: Any, filter: Any, want: Any) -> None:
-    """`treefy_states(m, filter)` of a module with the pool in its attributes."""
+def treefy_states_takes_every_form(lib: Any, jnp: Any, pool: Any, filter: Any) -> None:
+    """`treefy_states(m, filter)`, against the predicate asked about every state."""
     class M(lib.nn.Module):
         pass
     m = M()
     for name, part in pool.items():
         setattr(m, name, part)
+    matches = lib.util.filter.to_predicate(filter)
+    want = [path for path, state in m.states().items() if matches(path, state)]
     got = list(lib.graph.treefy_states(m, filter).to_flat().keys())
     assert got == want, f"expected {want}, got {got}"
 

@@ -31,6 +31,7 @@ HELD: dict[str, tuple[str, list[Path]]] = {
     "dict with int keys": (f"{{7: {S}}}", [(7,)]),
     "list in dict": (f"{{'k': [{S}, {S}]}}", [("k", 0), ("k", 1)]),
     "dict in list": (f"[{{'k': {S}}}, {{}}, {{'j': {S}}}]", [(0, "k"), (2, "j")]),
+    "five steps down": (f"{{'k': [({{'j': [{S}]}},)]}}", [("k", 0, 0, "j", 0)]),
     "list in tuple": (f"([{S}], [{S}, {S}])", [(0, 0), (1, 0), (1, 1)]),
 }
 """What an attribute may hold, and the rest of the paths to its states."""
@@ -52,6 +53,8 @@ def path_names_every_step(lib: Any, jnp: Any, held: Any, want: Any) -> None:
 
 ORDERS = {
     "attributes": (f"{{'b': {S}, 'c': {S}, 'a': {S}}}", [("a",), ("b",), ("c",)]),
+    "capitals and underscores": (f"{{'b': {S}, '_c': {S}, 'a': {S}, 'B': {S}}}",
+                                 [("B",), ("_c",), ("a",), ("b",)]),
     "indices as numbers": (f"{{'a': [{S} for _ in range(11)]}}", [("a", i) for i in range(11)]),
     "keys": (f"{{'a': {{'z': {S}, 'y': {S}}}}}", [("a", "y"), ("a", "z")]),
     "keys as numbers": (f"{{'a': {{10: {S}, 9: {S}}}}}", [("a", 9), ("a", 10)]),
@@ -107,7 +110,7 @@ def cycles_end(lib: Any, jnp: Any, link: Any) -> None:
     m, n = M(), M()
     m.child, m.w, n.w = n, lib.State(jnp.ones(1)), lib.State(jnp.ones(1))
     link(m, n)
-    got = list(m.states().keys())
+    got = sorted(m.states().keys())
     assert got == [("child", "w"), ("w",)], f"expected [('child', 'w'), ('w',)], got {got}"
 
 
@@ -148,7 +151,7 @@ def additions_and_removals_are_seen(lib: Any, jnp: Any) -> None:
     m.a.append(lib.State(jnp.ones(1)))
     m.c = m.b
     del m.b
-    got = list(m.states().keys())
+    got = sorted(m.states().keys())
     assert got == [("a", 0), ("a", 1), ("c",)], f"expected a[0], a[1] and c, got {got}"
 
 
@@ -170,7 +173,7 @@ def selection_reads_as_a_mapping(lib: Any, jnp: Any, read: Any, want: Any) -> No
     class M(lib.nn.Module):
         pass
     m = M()
-    m.w, m.b = lib.State(jnp.ones(2)), lib.State(jnp.ones(1))
+    m.b, m.w = lib.State(jnp.ones(1)), lib.State(jnp.ones(2))
     got = read(m.states())
     assert got == want, f"expected {want}, got {got}"
 
@@ -234,7 +237,7 @@ def containers_are_treefied(lib: Any, jnp: Any, build: Any, want: Any) -> None:
         pass
     m = M()
     m.w = lib.State(jnp.ones(1))
-    got = list(lib.graph.treefy_states(build(m, lib.State(jnp.ones(1)))).to_flat().keys())
+    got = sorted(lib.graph.treefy_states(build(m, lib.State(jnp.ones(1)))).to_flat().keys())
     assert got == want, f"expected {want}, got {got}"
 
 
