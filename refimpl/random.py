@@ -8,7 +8,7 @@ is None, an int or a tuple; `key` gives a key or seed to draw from instead of th
 
 import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -18,19 +18,16 @@ from .state import State
 
 __all__ = [
     "DEFAULT",
+    "Draw",
     "RandomState",
     "as_key",
     "bernoulli",
     "beta",
-    "categorical",
     "choice",
     "default_rng",
     "exponential",
     "gamma",
     "get_key",
-    "gumbel",
-    "laplace",
-    "logistic",
     "normal",
     "permutation",
     "poisson",
@@ -56,21 +53,11 @@ def as_key(seed_or_key: Any = None) -> Any:
     return seed_or_key if typed or np.ndim(seed_or_key) else jax.random.PRNGKey(seed_or_key)
 
 
-def _located(sampler: Callable[..., Any], doc: str) -> Callable[..., Any]:
-    """A draw from a family of distributions with a location and a scale."""
+class Draw(TypedDict, total=False):
+    """Options of every draw: a key or seed to use instead of the stream, and the dtype."""
 
-    def draw(
-        self: "RandomState",
-        loc: Any = 0.0,
-        scale: Any = 1.0,
-        size: Any = None,
-        key: Any = None,
-        dtype: Any = None,
-    ) -> Any:
-        return loc + scale * self._draw(sampler, (loc, scale), size, key, dtype)
-
-    draw.__doc__ = doc
-    return draw
+    key: Any
+    dtype: Any
 
 
 class RandomState(State):
@@ -101,51 +88,47 @@ class RandomState(State):
     def _draw(
         self,
         sampler: Callable[..., Any],
-        parameters: tuple[Any, ...],
         size: Any,
-        key: Any,
-        dtype: Any = None,
+        draw: Draw,
+        *parameters: Any,
         passed: tuple[Any, ...] = (),
     ) -> Any:
         """Numbers from a sampler of `jax.random`, of the shape that NumPy would give them."""
         if size is None:
-            shape = jnp.broadcast_shapes(*map(jnp.shape, parameters))
+            shape = jnp.broadcast_shapes(*map(jnp.shape, (*parameters, *passed)))
         else:
-            shape = tuple(map(int, size)) if np.ndim(size) else (int(size),)
+            shape = _as_shape(size)
+        dtype = draw.get("dtype")
         kind = {} if dtype is None else {"dtype": dtype}
-        return sampler(self._key(key), *passed, shape=shape, **kind)
+        return sampler(self._key(draw.get("key")), *passed, shape=shape, **kind)
 
-    def random(self, size: Any = None, key: Any = None, dtype: Any = None) -> Any:
+    def random(self, size: Any = None, **draw: Unpack[Draw]) -> Any:
         """Uniform in [0, 1)."""
-        return self._draw(jax.random.uniform, (), size, key, dtype)
+        return self._draw(jax.random.uniform, size, draw)
 
-    def rand(self, *shape: int, key: Any = None, dtype: Any = None) -> Any:
+    def rand(self, *shape: int, **draw: Unpack[Draw]) -> Any:
         """Uniform in [0, 1), of the given shape."""
-        return self.random(shape, key, dtype)
+        return self.random(shape, **draw)
 
-    def standard_normal(self, size: Any = None, key: Any = None, dtype: Any = None) -> Any:
+    def standard_normal(self, size: Any = None, **draw: Unpack[Draw]) -> Any:
         """Normal with mean 0 and variance 1."""
-        return self._draw(jax.random.normal, (), size, key, dtype)
+        return self._draw(jax.random.normal, size, draw)
 
-    def randn(self, *shape: int, key: Any = None, dtype: Any = None) -> Any:
+    def randn(self, *shape: int, **draw: Unpack[Draw]) -> Any:
         """Standard normal, of the given shape."""
-        return self.standard_normal(shape, key, dtype)
+        return self.standard_normal(shape, **draw)
 
-    normal = _located(jax.random.normal, "Normal with mean loc and standard deviation scale.")
-    laplace = _located(jax.random.laplace, "Laplace (double exponential).")
-    logistic = _located(jax.random.logistic, "Logistic.")
-    gumbel = _located(jax.random.gumbel, "Gumbel.")
+    def normal(
+        self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, **draw: Unpack[Draw]
+    ) -> Any:
+        """Normal with mean loc and standard deviation scale."""
+        return loc + scale * self._draw(jax.random.normal, size, draw, loc, scale)
 
     def uniform(
-        self,
-        low: Any = 0.0,
-        high: Any = 1.0,
-        size: Any = None,
-        key: Any = None,
-        dtype: Any = None,
+        self, low: Any = 0.0, high: Any = 1.0, size: Any = None, **draw: Unpack[Draw]
     ) -> Any:
         """Uniform in [low, high)."""
-        return low + (high - low) * self._draw(jax.random.uniform, (low, high), size, key, dtype)
+        return low + (high - low) * self._draw(jax.random.uniform, size, draw, low, high)
 
     def truncated_normal(
         self,
@@ -154,79 +137,73 @@ class RandomState(State):
         size: Any = None,
         loc: Any = 0.0,
         scale: Any = 1.0,
-        key: Any = None,
-        dtype: Any = None,
+        **draw: Unpack[Draw],
     ) -> Any:
         """Normal with mean loc and standard deviation scale, between lower and upper."""
         bounds = ((lower - loc) / scale, (upper - loc) / scale)
-        every = (lower, upper, loc, scale)
-        return loc + scale * self._draw(
-            jax.random.truncated_normal, every, size, key, dtype, passed=bounds
-        )
+        sampler = jax.random.truncated_normal
+        return loc + scale * self._draw(sampler, size, draw, loc, scale, passed=bounds)
 
-    def exponential(
-        self, scale: Any = 1.0, size: Any = None, key: Any = None, dtype: Any = None
-    ) -> Any:
+    def exponential(self, scale: Any = 1.0, size: Any = None, **draw: Unpack[Draw]) -> Any:
         """Exponential with mean scale."""
-        return scale * self._draw(jax.random.exponential, (scale,), size, key, dtype)
+        return scale * self._draw(jax.random.exponential, size, draw, scale)
 
-    def gamma(
-        self, shape: Any, scale: Any = 1.0, size: Any = None, key: Any = None, dtype: Any = None
-    ) -> Any:
+    def gamma(self, shape: Any, scale: Any = 1.0, size: Any = None, **draw: Unpack[Draw]) -> Any:
         """Gamma with the given shape and scale."""
-        return scale * self._draw(
-            jax.random.gamma, (shape, scale), size, key, dtype, passed=(shape,)
-        )
+        return scale * self._draw(jax.random.gamma, size, draw, scale, passed=(shape,))
 
-    def beta(self, a: Any, b: Any, size: Any = None, key: Any = None, dtype: Any = None) -> Any:
-        """Beta."""
-        return self._draw(jax.random.beta, (a, b), size, key, dtype, passed=(a, b))
+    def beta(self, a: Any, b: Any, size: Any = None, **draw: Unpack[Draw]) -> Any:
+        """Beta with the given exponents."""
+        return self._draw(jax.random.beta, size, draw, passed=(a, b))
 
-    def poisson(self, lam: Any = 1.0, size: Any = None, key: Any = None, dtype: Any = None) -> Any:
+    def poisson(self, lam: Any = 1.0, size: Any = None, **draw: Unpack[Draw]) -> Any:
         """Poisson with mean lam."""
-        return self._draw(jax.random.poisson, (lam,), size, key, dtype, passed=(lam,))
+        return self._draw(jax.random.poisson, size, draw, passed=(lam,))
 
-    def bernoulli(self, p: Any = 0.5, size: Any = None, key: Any = None) -> Any:
+    def bernoulli(self, p: Any = 0.5, size: Any = None, *, key: Any = None) -> Any:
         """True with probability p."""
-        return self._draw(jax.random.bernoulli, (p,), size, key, passed=(p,))
+        return self._draw(jax.random.bernoulli, size, {"key": key}, passed=(p,))
 
-    def randint(
-        self, low: Any, high: Any = None, size: Any = None, key: Any = None, dtype: Any = None
-    ) -> Any:
+    def randint(self, low: Any, high: Any = None, size: Any = None, **draw: Unpack[Draw]) -> Any:
         """Integers in [low, high), or in [0, low) without high."""
         bounds = (0, low) if high is None else (low, high)
-        return self._draw(jax.random.randint, bounds, size, key, dtype, passed=bounds)
 
-    def categorical(self, logits: Any, axis: int = -1, size: Any = None, key: Any = None) -> Any:
-        """Indices along an axis, with unnormalised log probabilities."""
-        shape = None if size is None else tuple(size) if np.ndim(size) else (int(size),)
-        return jax.random.categorical(self._key(key), logits, axis=axis, shape=shape)
+        def sampler(key: Any, low: Any, high: Any, *, shape: Any, **kind: Any) -> Any:
+            return jax.random.randint(key, shape, low, high, **kind)
+
+        return self._draw(sampler, size, draw, passed=bounds)
 
     def choice(
-        self, a: Any, size: Any = None, replace: bool = True, p: Any = None, key: Any = None
+        self, a: Any, size: Any = None, replace: bool = True, p: Any = None, *, key: Any = None
     ) -> Any:
         """Entries of a, or of arange(a), along the first axis."""
-        shape = () if size is None else tuple(size) if np.ndim(size) else (int(size),)
+        shape = () if size is None else _as_shape(size)
         return jax.random.choice(self._key(key), a, shape, replace, p)
 
-    def permutation(self, x: Any, axis: int = 0, independent: bool = False, key: Any = None) -> Any:
+    def permutation(
+        self, x: Any, axis: int = 0, independent: bool = False, *, key: Any = None
+    ) -> Any:
         """A random order of x, or of arange(x)."""
         return jax.random.permutation(self._key(key), x, axis, independent)
 
-    def shuffle(self, x: Any, axis: int = 0, key: Any = None) -> Any:
+    def shuffle(self, x: Any, axis: int = 0, *, key: Any = None) -> Any:
         """A shuffled copy of x (arrays are immutable here)."""
         return self.permutation(jnp.asarray(x), axis, key=key)
 
 
-# Both start at seed 0, written out so that importing this module computes nothing.
-DEFAULT = RandomState(np.zeros(2, np.uint32), name="refimpl.random.DEFAULT")
-TANGENTS = RandomState(np.zeros(2, np.uint32), name="refimpl.random.TANGENTS")
+def _as_shape(size: Any) -> tuple[int, ...]:
+    return tuple(map(int, size)) if np.ndim(size) else (int(size),)
+
+
+# The keys are written out (the first is that of seed 0), so that importing computes nothing.
+DEFAULT = RandomState(np.array([0, 0], np.uint32), name="refimpl.random.DEFAULT")
+TANGENTS = RandomState(np.array([1, 0], np.uint32), name="refimpl.random.TANGENTS")
 
 
 def seed(seed_or_key: Any = None) -> None:
     """Start the stream anew, and with it the one that `fwd_grad` takes tangents from."""
     DEFAULT.seed(seed_or_key)
-    TANGENTS.seed(DEFAULT.value)
+    TANGENTS.seed(jax.random.fold_in(DEFAULT.value, 1))
 
 
 def default_rng(seed_or_key: Any = None) -> RandomState:
@@ -246,13 +223,9 @@ def set_key(key: Any) -> None:
 
 bernoulli = DEFAULT.bernoulli
 beta = DEFAULT.beta
-categorical = DEFAULT.categorical
 choice = DEFAULT.choice
 exponential = DEFAULT.exponential
 gamma = DEFAULT.gamma
-gumbel = DEFAULT.gumbel
-laplace = DEFAULT.laplace
-logistic = DEFAULT.logistic
 normal = DEFAULT.normal
 permutation = DEFAULT.permutation
 poisson = DEFAULT.poisson

@@ -26,6 +26,8 @@ def vjp(
     grad_states: Any = None,
     argnums: Argnums = 0,
     has_aux: bool = False,
+    check_states: bool = True,
+    **kwargs: Any,
 ) -> Any:
     """Value of a function, and the function that pulls cotangents of its output back.
 
@@ -35,8 +37,10 @@ def vjp(
         The function; left out, the result is a decorator, and what it makes takes the primals.
     *primals
         Positional arguments of the function.
-    grad_states, argnums, has_aux
+    grad_states, argnums, has_aux, check_states
         As in `grad`; argument 0 is left alone if there are states but no arguments.
+    **kwargs
+        Keyword arguments of the function.
 
     Returns
     -------
@@ -44,12 +48,13 @@ def vjp(
         ``(output, vjp_fn)`` or ``(output, vjp_fn, aux)``. ``vjp_fn(cotangent)`` has the structure
         of ``grads`` and no effects. It is a pytree, and may leave and enter compiled functions.
     """
+    options: Options = {"has_aux": has_aux, "check_states": check_states}
     if fun is None:
-        return _later(vjp, grad_states=grad_states, argnums=argnums, has_aux=has_aux)
-    if not primals and grad_states is not None:
+        return _later(vjp, grad_states=grad_states, argnums=argnums, **options)
+    if not primals and grad_states is not None and argnums == 0:
         argnums = None
-    call = GradientTransform(fun, _vjp, grad_states, argnums, has_aux=has_aux)
-    pull, output, aux = call.differentiate(primals, {})
+    call = GradientTransform(fun, _vjp, grad_states, argnums, **options)
+    pull, output, aux = call.differentiate(primals, kwargs)
     pulled = jax.tree_util.Partial(_PullBack(call.selection), pull)
     return (output, pulled, aux) if has_aux else (output, pulled)
 
@@ -81,6 +86,8 @@ def jvp(
     grad_states: Any = None,
     state_tangents: Any = None,
     has_aux: bool = False,
+    check_states: bool = True,
+    **kwargs: Any,
 ) -> Any:
     """Value of a function and its derivative along tangents of arguments and states.
 
@@ -93,16 +100,19 @@ def jvp(
         Positional arguments of the function, and a tangent for each.
     grad_states, state_tangents
         Container of states, and a like container of tangents.
-    has_aux : bool
-        The function returns ``(output, aux)``.
+    has_aux, check_states
+        As in `grad`.
+    **kwargs
+        Keyword arguments of the function.
 
     Returns
     -------
     tuple
         ``(output, tangent)`` or ``(output, tangent, aux)``.
     """
+    options: Options = {"has_aux": has_aux, "check_states": check_states}
     if fun is None:
-        return _later(jvp, grad_states=grad_states, has_aux=has_aux)
+        return _later(jvp, grad_states=grad_states, **options)
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         raise TypeError(
             "primals and tangents must be tuples or lists, "
@@ -116,10 +126,8 @@ def jvp(
     _match(grad_states, state_tangents, "state_tangents", found)
     argnums = tuple(range(len(primals)))
     params = {"tangents": Selected(list(found.values()), tangents)}
-    call = GradientTransform(
-        fun, _jvp, grad_states, argnums, has_aux=has_aux, transform_params=params
-    )
-    tangent, output, aux = call.differentiate(primals, {})
+    call = GradientTransform(fun, _jvp, grad_states, argnums, transform_params=params, **options)
+    tangent, output, aux = call.differentiate(primals, kwargs)
     return (output, tangent, aux) if has_aux else (output, tangent)
 
 
@@ -184,14 +192,21 @@ def fwd_grad(
     return member(_fwd_grad, fun, grad_states, argnums, params, options)
 
 
+def _is_real(leaf: Any) -> bool:
+    return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.floating))
+
+
 def _fwd_grad(
     fun: Function, *, argnums: int, has_aux: bool, tangent_size: int | None, key: Any
 ) -> Function:
     def push(selected: Selected, tangent: Selected) -> Any:
         output, slope, carried = jax.jvp(fun, (selected,), (tangent,), has_aux=has_aux)
-        shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(output)]
-        if shapes != [()] or any(map(jnp.iscomplexobj, jax.tree.leaves((output, tangent)))):
-            raise TypeError(f"fwd_grad needs real numbers and a scalar output, got {output!r}")
+        real = all(map(_is_real, jax.tree.leaves((output, tangent))))
+        if [jnp.shape(leaf) for leaf in jax.tree.leaves(output)] != [()] or not real:
+            raise TypeError(
+                "fwd_grad needs a real scalar output and real numbers to differentiate with "
+                f"respect to, got the output {output!r}"
+            )
         (along,) = jax.tree.leaves(slope)
         return jax.tree.map(lambda leaf: along.astype(leaf.dtype) * leaf, tangent), carried
 

@@ -81,6 +81,7 @@ class Selection:
 
     def __init__(self, grad_states: Any, argnums: Argnums) -> None:
         self.paths: dict[State, str] = {}
+        self._places: dict[State, int] = {}
         self.argnums = parse_argnums(argnums)
         self.fill_states: Build | None = None
         if grad_states is not None:
@@ -93,7 +94,7 @@ class Selection:
         """Collect the states below a node; the result builds a like node from their gradients."""
         if isinstance(node, State):
             self.paths.setdefault(node, path)
-            return itemgetter(list(self.paths).index(node))
+            return itemgetter(self._places.setdefault(node, len(self._places)))
         if node is None:
             return lambda _: None
         if isinstance(node, (list, tuple, dict)):
