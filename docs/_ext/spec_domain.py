@@ -19,20 +19,20 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import spec_results as results
 from docutils import nodes
+from spec_nodes import badge, details, link, listed, note_label, source, table, term
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 import spec
-import spec_results as results
 from spec.__main__ import main
 from spec.checks import Check, all_checks
 from spec.rules import ORDER, Rule, families, registry
-from spec_nodes import badge, details, link, listed, note_label, source, table, term
 
 logger = logging.getLogger(__name__)
-ROOT = Path(spec.__file__).parents[1]
+ROOT = Path(spec.__file__).resolve().parents[1]
 MENTION = re.compile(rf"(?<![`\w-])((?:{'|'.join(ORDER)})-\d\d)(?![\w`-])")
 
 

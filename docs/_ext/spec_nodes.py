@@ -21,8 +21,8 @@ def badge(kind: str, text: str, label: str = "") -> nodes.inline:
 def link(text: str, label: str) -> addnodes.pending_xref:
     """A link to a label; an unknown label fails the build."""
     return addnodes.pending_xref(
-        "", nodes.inline("", text), refdomain="std", reftype="ref", reftarget=label, refexplicit=True,
-        refwarn=True,
+        "", nodes.inline("", text), refdomain="std", reftype="ref", reftarget=label,
+        refexplicit=True, refwarn=True,
     )
 
 
@@ -63,9 +63,9 @@ def term(name: str, content: Cell) -> nodes.definition_list_item:
     return nodes.definition_list_item("", nodes.term("", name), body)
 
 
-def details(title: str, note: str, content: Cell) -> Cell:
-    """A block that is folded away until it is asked for."""
-    head = (f"<details><summary>{html.escape(title)} "
+def details(title: str, note: str, content: Cell, folded: bool = True) -> Cell:
+    """A block that can be folded away."""
+    head = (f"<details{'' if folded else ' open'}><summary>{html.escape(title)} "
             f"<small>{html.escape(note)}</small></summary>")
     return [nodes.raw("", head, format="html"), *content,
             nodes.raw("", "</details>", format="html")]

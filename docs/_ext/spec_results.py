@@ -14,12 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from spec_nodes import (
+    Cell,
+    badge,
+    details,
+    link,
+    listed,
+    note_label,
+    rule_link,
+    source,
+    table,
+    term,
+)
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from spec.results import read
 from spec.rules import registry
-from spec_nodes import Cell, badge, details, link, listed, note_label, rule_link, source, table, term
 
 KILLS, COVERAGE = "kill-matrix.json", "coverage.json"
 OWN = "refimpl"
@@ -157,7 +168,7 @@ class Totals(SphinxDirective):
             rows.append([[nodes.Text(result.name)],
                          *([nodes.Text(str(given.count(word)))] for word in words),
                          [nodes.Text(str(result.data["examples"]))], [nodes.Text(how)]])
-        return [table(["implementation", *words, "cases", "run with"], rows)]
+        return [table(["implementation", *words, "cases", "run with"], rows, ["totals"])]
 
 
 class Kills(SphinxDirective):
@@ -185,15 +196,20 @@ class Coverage(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         depend(self.env)
-        axes = optional(self.env, COVERAGE).get("axes", {})
-        if not axes:
-            return missing("coverage")
-        rows = []
-        for axis, cells in axes.items():
-            empty = [[nodes.literal("", cell)] for cell, hit in cells.items() if not hit]
-            count = f"{len(cells) - len(empty)} of {len(cells)}"
-            rows.append([[nodes.Text(axis)], [nodes.Text(count)], listed(empty)])
-        return [table(["axis", "covered", "not covered"], rows)]
+        found = {r.name: r.data["coverage"] for r in reports(self.env) if "coverage" in r.data}
+        if axes := optional(self.env, COVERAGE).get("axes"):
+            found["all runs"] = axes
+        rows = [self.row(name, axis, cells) for name, axes in found.items()
+                for axis, cells in axes.items()]
+        head = ["run", "axis", "covered", "not covered"]
+        return [table(head, rows)] if rows else missing("coverage")
+
+    def row(self, name: str, axis: str, cells: Mapping[str, bool]) -> list[Cell]:
+        empty = [cell for cell, hit in cells.items() if not hit]
+        shown = listed([[nodes.literal("", cell)] for cell in empty[:12]])
+        more = [nodes.Text(f" and {len(empty) - 12} more")] if len(empty) > 12 else []
+        return [[nodes.Text(name)], [nodes.Text(axis)],
+                [nodes.Text(f"{len(cells) - len(empty)} of {len(cells)}")], shown + more]
 
 
 class Findings(SphinxDirective):
@@ -219,28 +235,25 @@ class Findings(SphinxDirective):
         facts += term("Expected", self.parse_inline(entry.statement)[0])
         facts += term("Because", self.parse_inline(entry.reason)[0] if entry.reason
                       else listed([source(text) for text in entry.source]))
-        for result in found:
-            facts += term(result.name, self.observed(result.failures(rule)))
+        for names, lines in self.observed(rule, found).items():
+            facts += term(together(names), lines)
         section += facts
         section += self.script(rule, found)
         return section
 
-    def observed(self, failures: list[Mapping[str, Any]]) -> Cell:
-        cases: dict[str, list[str]] = {}
-        for failure in failures:
-            cases.setdefault(failure["message"], []).append(failure["case"])
-        cells: list[Cell] = []
-        for message, where in list(cases.items())[:5]:
-            named = [[nodes.literal("", case)] for case in where[:8] if case]
-            more = [nodes.Text(f" and {len(where) - 8} more")] if len(where) > 8 else []
-            cells += [[*listed(named), *more, nodes.Text(": " if named else ""),
-                       nodes.inline("", message, classes=["observed"])]]
-        rest = len(cases) - 5
-        cells += [[nodes.Text(f"{rest} further messages")]] if rest > 0 else []
-        lines: Cell = []
-        for cell in cells:
-            lines.append(nodes.inline("", "", *cell, classes=["observation"]))
-        return lines
+    def observed(self, rule: str, found: list[Result]) -> dict[tuple[str, ...], Cell]:
+        """What was seen, by the versions that show it."""
+        seen: dict[str, dict[str, list[str]]] = {}
+        for result in found:
+            for failure in result.failures(rule):
+                cases = seen.setdefault(failure["message"], {}).setdefault(result.name, [])
+                cases.append(failure["case"])
+        lines: dict[tuple[str, ...], Cell] = {}
+        for message, by_name in seen.items():
+            where = list(dict.fromkeys(case for cases in by_name.values() for case in cases))
+            line = observation(message, where)
+            lines.setdefault(tuple(by_name), []).append(line)
+        return {names: shortened(mine) for names, mine in lines.items()}
 
     def script(self, rule: str, found: list[Result]) -> list[nodes.Node]:
         newest = found[-1]
@@ -249,7 +262,32 @@ class Findings(SphinxDirective):
             return []
         text, _ = min(scripts, key=lambda script: (len(script[0]), script))
         block = nodes.literal_block("", text, language="python")
-        return details("A script that shows it", newest.name, [block])
+        return details("A script that shows it", newest.name, [block], folded=False)
+
+
+def together(names: tuple[str, ...]) -> str:
+    """Several names of versions, each implementation named once."""
+    versions: dict[str, list[str]] = {}
+    for name in names:
+        implementation, _, version = name.partition(" ")
+        versions.setdefault(implementation, []).append(version)
+    return "; ".join(f"{name} {', '.join(mine)}" for name, mine in versions.items())
+
+
+def observation(message: str, where: list[str]) -> nodes.Node:
+    """What was seen, and at which points of the check's axis."""
+    named = listed([[nodes.literal("", case)] for case in where[:8] if case])
+    more = [nodes.Text(f" and {len(where) - 8} more")] if len(where) > 8 else []
+    colon = [nodes.Text(": ")] if named else []
+    return nodes.inline("", "", *named, *more, *colon, nodes.Text(message),
+                        classes=["observation"])
+
+
+def shortened(lines: Cell, most: int = 5) -> Cell:
+    """The first few lines, and how many there are besides."""
+    rest = len(lines) - most
+    more = [nodes.inline("", f"{rest} further messages", classes=["observation"])]
+    return lines[:most] + (more if rest > 0 else [])
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from spec_nodes import Cell, listed, note_label, rule_link
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from spec.rules import registry
-from spec_nodes import Cell, listed, note_label, rule_link
 
 
 def label(kind: str, number: str) -> str:

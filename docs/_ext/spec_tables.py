@@ -1,6 +1,7 @@
 """The tables of the specification, rendered from the data that the checks use.
 
-``{return-table}``, ``{filter-table}``, ``{writeback-table}``, ``{family-table}``, ``{names}``.
+``{return-table}``, ``{filter-table}``, ``{writeback-table}``, ``{family-table}``,
+``{misuse-table}``, ``{names}``.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from docutils import nodes
+from spec_nodes import Cell, badge, details, listed, rule_link, table
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from spec import implementation, returns, transforms
-from spec_nodes import Cell, badge, details, listed, rule_link, table
 
 
 def code(text: str) -> Cell:
@@ -125,6 +126,22 @@ def writeback_terms() -> nodes.Node:
     return table(["", "word", "meaning"], rows)
 
 
+def misuse_table() -> nodes.Node:
+    """Every call that must be refused: how it is written, as what and when it is refused."""
+    from spec import misuse
+
+    when = {"construction": "construction", "either": "construction or call"}
+    rows = []
+    for row in misuse.ROWS:
+        made = row.make.replace("{T}", row.members[0] if len(row.members) == 1 else "T")
+        lines = [*code(made), nodes.raw("", "<br>", format="html"), *code(row.call)]
+        rows.append([[rule_link(row.rule)], words(row.id),
+                     code(row.raises) or words("any exception"), words(when[row.stage]),
+                     listed([code(name) for name in row.names]), lines])
+    head = ["rule", "what is wrong", "raises", "when", "names", "built, then called as t"]
+    return table(head, rows)
+
+
 def names() -> nodes.Node:
     """The names of the adapter interface, by the namespace they stand in."""
     groups: dict[str, list[str]] = {}
@@ -151,6 +168,7 @@ TABLES: dict[str, Callable[[], nodes.Node]] = {
     "filter-table": filter_table,
     "writeback-table": writeback_table,
     "writeback-terms": writeback_terms,
+    "misuse-table": misuse_table,
     "names": names,
     "axes": literals,
 }
