@@ -48,7 +48,7 @@ def selections(form: str, chosen: list[str], program: Program) -> Selection:
         case "keys":
             return Selection(dict(zip(KEYS, [*refs, ()], strict=False)))
         case "nested":
-            return Selection({"z": [refs[0], ()], "a": {1: tuple(refs[1:])}})
+            return Selection({"a": [refs[0], ()], "z": {1: tuple(refs[1:])}})
         case "none":
             return Selection([None, *refs, None])
         case "twice":
