@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from spec import filters
 from spec.checks import Violation, first_line, generated, snippet
-from spec.filters import BRANCHES, FORMS, MEANINGS, POOL, TAGGED, Filter, Sample
+from spec.filters import (
+    BRANCHES,
+    FORMS,
+    MEANINGS,
+    OPERANDS,
+    POOL,
+    TAGGED,
+    Filter,
+    Sample,
+)
 from spec.implementation import Subject
 from spec.truth import execute
 
@@ -89,6 +98,15 @@ def predicate_is_a_filter(lib: Any, jnp: Any, filter: Any) -> None:
 
 # -- combinations --------------------------------------------------------------------------------
 
+PARTS = [
+    Filter(whole, (Filter(part, OPERANDS[FORMS[part].meaning.operand][-1]),))
+    for whole in BRANCHES for part in FORMS
+]
+"""Every form as the only part of every combination."""
+
+snippet("FLT-11", points(PARTS, POOL, filters.flat_source(POOL)))(
+    predicate_matches_what_the_filter_means
+)
 
 @dataclass(frozen=True)
 class Question:
