@@ -36,8 +36,8 @@ def note_label(env: Any, anchor: str, title: str) -> None:
 def rule_link(rule: str) -> addnodes.pending_xref:
     """A link to a rule."""
     return addnodes.pending_xref(
-        "", nodes.literal("", rule), refdomain="std", reftype="rule", reftarget=rule,
-        refexplicit=False, refwarn=True,
+        "", nodes.literal("", rule, classes=["rule-id"]), refdomain="std", reftype="rule",
+        reftarget=rule, refexplicit=False, refwarn=True,
     )
 
 
