@@ -1,0 +1,251 @@
+"""Failures: whatever raises, wherever, the states and the random stream are as before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from spec import matching
+from spec.cases import Case
+from spec.checks import Inconclusive, Violation, generated, snippet
+from spec.implementation import Subject
+from spec.matching import Mismatch
+from spec.observe import mismatch_claim
+from spec.returns import ROWS
+from spec.strategies import CALM, SHAPES, Wish, cases
+from spec.transforms import FAMILY
+from spec.truth import execute
+from spec.writeback import Call, Cell, call, cells, failing
+
+MEMBERS = {member: {"T": f"lib.transform.{member}"} for member in FAMILY}
+WRITING = Wish(writes=True, rows=(ROWS[4],), functions=CALM, shapes=SHAPES[:1],
+               outputs=("scalar",))
+DRAWING = replace(WRITING, writes=False, draws=True)
+
+
+@st.composite
+def failures(draw: Any, wish: Wish) -> Call:
+    """Calls of functions that write or draw, and raise at some step."""
+    wanted = "draws" if wish.draws else "writes"
+    case = draw(cases(wish).filter(lambda case: bool(getattr(case.program, wanted))))
+    return failing(case, draw(st.integers(0, len(case.program.body))))
+
+
+@dataclass(frozen=True)
+class Point:
+    """A member of the family, and a failing call of it: a cell of the table, or drawn."""
+
+    member: str
+    cell: Cell | None = None
+    wish: Wish = WRITING
+
+    def strategy(self) -> SearchStrategy[Call]:
+        """The call of the cell, or generated ones."""
+        if self.cell is not None:
+            return st.just(call(self.cell, self.member))
+        return failures(replace(self.wish, members=(self.member,)))
+
+    def needs(self) -> tuple[str, ...]:
+        """The names that the call uses."""
+        return (f"transform.{self.member}",)
+
+
+def points(chosen: Sequence[Cell], members: Sequence[str], wish: Wish) -> dict[str, Point]:
+    """Every cell for some members, and generated calls of every member."""
+    fixed = {
+        f"{member} | {cell.id}": Point(member, cell) for cell in chosen for member in members
+    }
+    return fixed | {f"{member} | generated": Point(member, wish=wish) for member in FAMILY}
+
+
+STATES = cells("selected", "unselected", "untouched", "argument", success=False)
+STREAM = cells("random stream", success=False)
+
+
+def attempt(subject: Subject, case: Case) -> dict[str, Any]:
+    """The names of the script of a failing call.
+
+    Raises
+    ------
+    Inconclusive
+        If the call did not raise, which the rule on exceptions judges.
+    """
+    names = execute(case.lines(), subject.lib, subject.xp)
+    if names["caught"] is None:
+        raise Inconclusive("the call did not raise")
+    return names
+
+
+@generated("WRB-15", Point.strategy,
+           points(STATES, ("grad", "jacfwd", "hessian"), WRITING), Point.needs)
+def states_are_as_before(subject: Subject, case: Case) -> None:
+    """Every state, by the table and in generated programs."""
+    names = attempt(subject, case)
+    for var in case.program.states:
+        try:
+            matching.same(var.value, names[var.id].value)
+        except Mismatch as mismatch:
+            name = f"{var.id}.value"
+            raise Violation(f"{name} after the failed call: {mismatch}",
+                            mismatch_claim(name, mismatch)) from mismatch
+        except Exception as error:  # a tracer that is dead or cannot be read
+            raise Violation(f"{var.id}.value after the failed call cannot be read: "
+                            f"{type(error).__name__}", f"float(jnp.sum({var.id}.value)) < 1e9"
+                            ) from error
+
+
+@generated("WRB-16", Point.strategy, points(STREAM, tuple(FAMILY), DRAWING), Point.needs)
+def stream_is_as_before(subject: Subject, case: Case) -> None:
+    """The next draw is the first one after the seed."""
+    names = attempt(subject, case)
+    random = names["lib"].random
+    got = np.asarray(random.normal(size=()))
+    random.seed(case.program.seed)
+    expected = np.asarray(random.normal(size=()))
+    if got != expected:
+        raise Violation(
+            f"the next draw after the failed call is {got}, before the call it was {expected}",
+            f"jnp.allclose(lib.random.normal(size=()), {float(expected)})",
+        )
+
+
+@snippet("WRB-17", MEMBERS)
+def exception_of_the_user_arrives(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+    """An exception that was made before the call."""
+    raised, caught = ArithmeticError("planned"), None
+    def f(x: Any) -> Any:
+        raise raised
+    try:
+        T(f)(jnp.array(1.0))
+    except Exception as error:
+        caught = error
+    assert caught is raised, f"expected {raised!r}, got {caught!r}"
+
+
+REFUSALS = {
+    "no pair for has_aux": {"options": "dict(has_aux=True)", "out": "lambda x: jnp.sin(x)"},
+    "three for has_aux": {"options": "dict(has_aux=True)", "out": "lambda x: (x, x, x)"},
+    "an output that is no scalar": {"options": "{}", "out": "lambda x: x * jnp.ones(3)"},
+    "an output that is no array": {"options": "{}", "out": "lambda x: 'text'"},
+    "an integer output": {"options": "{}", "out": "lambda x: 1"},
+    "an integer argument": {"options": "dict(argnums=1)", "out": "lambda x: x"},
+    "an integer state": {
+        "options": "dict(grad_states=lib.State(jnp.array(1)))", "out": "lambda x: x"},
+    "a selected state untouched": {
+        "options": "dict(grad_states=lib.State(jnp.array(1.0)))", "out": "lambda x: x"},
+    "an argument that is not there": {"options": "dict(argnums=5)", "out": "lambda x: x"},
+}
+
+
+@snippet("WRB-18", REFUSALS)
+def refused_call_leaves_the_states(lib: Any, jnp: Any, np: Any, options: Any, out: Any) -> None:
+    """The function writes; then its output or what is asked for cannot be used."""
+    s, caught = lib.State(jnp.array(1.0)), None
+    def f(x: Any, k: Any) -> Any:
+        s.value = s.value + x
+        return out(x)
+    try:
+        lib.transform.grad(f, **options)(jnp.array(2.0), 3)
+    except Exception as error:
+        caught = error
+    want = 3.0 if caught is None else 1.0  # whether it must refuse is for other rules to say
+    assert float(s.value) == want, f"expected {want}, got {s.value}"
+
+
+@snippet("WRB-19", {
+    "before": {"early": "True"}, "after": {"early": "False"},
+})
+def failing_transform_of_the_user_leaves_the_states(
+    lib: Any, jnp: Any, np: Any, early: Any
+) -> None:
+    """The user's transform raises before or after it runs the function."""
+    s = lib.State(jnp.array(1.0))
+    def f(x: Any) -> Any:
+        s.value = s.value + x
+    def transform(fun: Any, *, argnums: Any, has_aux: Any) -> Any:
+        return lambda *args: 1 / 0 if early else (fun(*args), 1 / 0)
+    try:
+        caught = lib.transform.GradientTransform(f, transform=transform)(jnp.array(2.0))
+    except ZeroDivisionError:
+        caught = "the planned error"
+    assert caught == "the planned error", f"expected the planned error, got {caught}"
+    assert float(s.value) == 1.0, f"expected 1.0, got {s.value}"
+
+
+@snippet("WRB-20", MEMBERS)
+def interrupt_leaves_the_states(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+    """A KeyboardInterrupt after a write."""
+    s, caught = lib.State(jnp.array(1.0)), None
+    def f(x: Any) -> Any:
+        s.value = s.value + x
+        raise KeyboardInterrupt
+    try:
+        T(f)(jnp.array(2.0))
+    except KeyboardInterrupt as error:
+        caught = error
+    assert caught is not None, "expected the KeyboardInterrupt to arrive"
+    assert float(s.value) == 1.0, f"expected 1.0, got {s.value}"
+
+
+@snippet("WRB-21", MEMBERS)
+def transform_serves_again_after_a_failure(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+    """The second call fails after its write, by its argument; the third counts as the second."""
+    s, failed = lib.State(jnp.ones(3)), []
+    def f(x: Any) -> Any:
+        s.value = 2.0 * s.value
+        return jnp.sin(jnp.dot(s.value, x))
+    t = T(f, grad_states=[s])
+    for size in (3, 2, 3):
+        try:
+            t(jnp.ones(size))
+        except Exception:
+            failed.append(size)
+    assert failed == [2], f"expected the call of size 2 to fail, failed: {failed}"
+    assert np.allclose(s.value, 4.0), f"expected 4.0, got {s.value}"
+
+
+@snippet("WRB-22", MEMBERS)
+def inner_failure_takes_back_its_own_writes(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+    """The outer function writes, calls a transform that fails, and goes on."""
+    s = lib.State(jnp.array(1.0))
+    def inner(y: Any) -> Any:
+        s.value = 100.0 * y
+        return y / "text"
+    def f(x: Any) -> Any:
+        s.value = s.value + x
+        try:
+            lib.transform.grad(inner)(x)
+        except TypeError:
+            s.value = 10.0 * s.value
+        return jnp.sin(s.value)
+    T(f)(jnp.array(2.0))
+    assert float(s.value) == 30.0, f"expected 30.0, got {s.value}"
+
+
+@snippet("WRB-24", {
+    "vmap": {"wrap": "lambda g: jax.vmap(g)(jnp.ones(3))"},
+    "jit": {"wrap": "lambda g: jax.jit(g)(jnp.array(1.0))"},
+    "grad": {"wrap": "lambda g: jax.grad(g)(jnp.array(1.0))"},
+    "checkpoint": {"wrap": "lambda g: jax.checkpoint(g)(jnp.array(1.0))"},
+    "scan": {"wrap": "lambda g: jax.lax.scan(lambda c, v: (c, g(v)), 0.0, jnp.ones(3))[1]"},
+    "cond": {"wrap": "lambda g: jax.lax.cond(jnp.array(True), g, lambda v: v, 1.0)"},
+})
+def write_under_a_raw_transform_is_refused(
+    lib: Any, jnp: Any, np: Any, jax: Any, wrap: Any
+) -> None:
+    """A traced value is written in a function that JAX itself transforms, inside f."""
+    s, caught = lib.State(jnp.array(1.0)), None
+    def g(v: Any) -> Any:
+        s.value = 2.0 * v
+        return jnp.sin(v)
+    try:
+        lib.transform.grad(lambda x: x * jnp.sum(wrap(g)))(jnp.array(2.0))
+    except Exception as error:
+        caught = error
+    assert float(np.asarray(s.value)) == 1.0, f"expected 1.0, got {s.value}"
+    assert caught is not None, "expected an error, got a result"
