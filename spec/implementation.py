@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
 from spec.transforms import FAMILY
@@ -142,11 +143,22 @@ def load(name: str, device: str | None = None) -> Subject:
         # An implementation may switch double precision off when it is imported, so only now.
         jax = importlib.import_module("jax")
         jax.config.update("jax_enable_x64", True)
+        _keep_compiled(jax)
         # Some GPUs multiply float32 matrices with ten bits; a comparison needs all of them.
         jax.config.update("jax_default_matmul_precision", "highest")
         if device is not None:
             _require(jax, device)
     return subject
+
+
+def _keep_compiled(jax: Any) -> None:
+    """Let processes and later runs share what JAX compiles, unless the user has said where."""
+    if jax.config.jax_compilation_cache_dir is not None:
+        return
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    jax.config.update("jax_compilation_cache_dir", str(Path(home) / "state-ad-spec"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def _require(jax: Any, device: str) -> None:

@@ -32,6 +32,14 @@ DISTINCT = tuple(name for name in EXACT if not FAMILY[name].alias)
 BLOCKS = tuple(name for name in DISTINCT if FAMILY[name].layout in ("jacobian", "hessian"))
 
 
+def batched(wish: Wish) -> Wish:
+    """The wish with fewer shapes and functions, for members that run the function on a batch.
+
+    Every number of inputs is another batch size, for which everything is compiled anew.
+    """
+    return replace(wish, shapes=wish.shapes[:2], functions=wish.functions[:4], most=2)
+
+
 @dataclass(frozen=True)
 class Cell:
     """What is differentiated, by which member of the family."""
@@ -42,7 +50,8 @@ class Cell:
 
     def strategy(self) -> SearchStrategy[Case]:
         """Calls of the member that differentiate those sides."""
-        return cases(replace(self.wish, members=(self.member,), rows=(PLAIN[self.sides],)))
+        wish = replace(self.wish, members=(self.member,), rows=(PLAIN[self.sides],))
+        return cases(batched(wish) if FAMILY[self.member].mode != "reverse" else wish)
 
 
 def needs(cell: Cell) -> tuple[str, ...]:

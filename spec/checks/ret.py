@@ -11,7 +11,7 @@ from spec.checks import generated
 from spec.implementation import Subject
 from spec.observe import judge_row, observe
 from spec.returns import ROWS, Row
-from spec.strategies import Wish, cases
+from spec.strategies import calm, cases
 from spec.transforms import FAMILY
 
 
@@ -30,8 +30,8 @@ def needs(cell: Cell) -> tuple[str, ...]:
 
 def drawn(cell: Cell) -> SearchStrategy[Case]:
     """Calls of the member that fall under the row."""
-    return cases(Wish(members=(cell.member,), rows=(cell.row,), containers=("dict",),
-                      argnums=("int", "tuple")))
+    return cases(calm(members=(cell.member,), rows=(cell.row,), containers=("dict",),
+                      argnums=("int", "tuple"), most=2))
 
 
 def result_has_the_structure_of_the_row(subject: Subject, case: Case) -> None:
