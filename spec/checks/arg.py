@@ -207,7 +207,7 @@ def other_arguments_arrive_as_they_are(
         seen.extend([y, z])
         return x ** 2
     transform(f)(jnp.array(3.0), value, z=value)
-    wrong = [got for got in seen if type(got) is not type(value) or got != value]
+    wrong = [got for got in seen if repr(got) != repr(value)]
     assert seen and not wrong, f"expected {value!r} by position and keyword, got {seen}"
 
 
