@@ -78,21 +78,19 @@ WRITES_AROUND = {
 
 @snippet("CMP-09", {way: {"around": text} for way, text in WRITES_AROUND.items()},
          needs=("State", "transform.grad"))
-def a_write_under_jax_is_honest(lib: Any, jnp: Any, jax: Any, np: Any, around: Any) -> None:
+def a_write_under_jax_is_honest(lib: Any, jnp: Any, jax: Any, around: Any) -> None:
     n, calls = lib.State(jnp.array(0.0)), 0
     def f(x: Any) -> Any:
         n.value = n.value + 1.0
-        return jnp.sum(x ** 2)
+        return x ** 2
 
     made = around(lib.transform.grad(f))
     for _ in range(2):
         try:
-            made(jnp.array([1.0, 2.0]))
-            calls += 1
+            calls += bool(made(jnp.array(3.0)) == 6.0)
         except Exception as error:
             assert str(error), "the error says nothing"
-    got = np.asarray(n.value)
-    assert got == calls, f"{calls} calls succeeded, yet the state counts {got}"
+    assert float(n.value) == calls, f"{calls} calls succeeded, the state counts {n.value}"
 
 
 WRITES_WITHIN = {
@@ -106,17 +104,14 @@ WRITES_WITHIN = {
 
 @snippet("CMP-10", {way: {"within": text} for way, text in WRITES_WITHIN.items()},
          needs=("State", "transform.grad"))
-def a_write_within_jax_is_honest(lib: Any, jnp: Any, jax: Any, np: Any, within: Any) -> None:
+def a_write_within_jax_is_honest(lib: Any, jnp: Any, jax: Any, within: Any) -> None:
     n, x, want = lib.State(jnp.array(0.0)), jnp.array([1.0, 2.0]), 0.0
     def g(x: Any) -> Any:
         n.value = n.value + 1.0
         return jnp.sum(x ** 2)
 
     try:
-        result = lib.transform.grad(lambda x: within(g, x))(x)
-        assert np.allclose(result, 2.0 * x), f"expected {2.0 * x}, got {result}"
-        want = 1.0
+        want = float(jnp.allclose(lib.transform.grad(lambda x: within(g, x))(x), 2.0 * x))
     except Exception as error:
         assert str(error), "the error says nothing"
-    got = np.asarray(n.value)
-    assert got == want, f"expected {want} in the state, got {got}"
+    assert float(n.value) == want, f"expected {want} in the state, got {n.value}"

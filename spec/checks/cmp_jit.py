@@ -37,8 +37,7 @@ def a_state_may_change_its_type_between_calls(lib: Any, jnp: Any, values: Any) -
     for count, value in enumerate(values):
         s.value, n.value = value, jnp.array(0.0)
         got, want = f(), value * value.size
-        assert got.shape == want.shape, f"{count}: expected shape {want.shape}, got {got.shape}"
-        assert got.dtype == want.dtype, f"{count}: expected {want.dtype}, got {got.dtype}"
+        assert (got.shape, got.dtype) == (want.shape, want.dtype), f"{count}: {got}, not {want}"
         assert jnp.allclose(got, want), f"{count}: expected {want}, got {got}"
         assert n.value == value.size, f"{count}: expected {value.size}, got {n.value}"
 
@@ -48,8 +47,7 @@ def an_argument_may_change_its_type_between_calls(lib: Any, jnp: Any, values: An
     f = lib.transform.jit(lambda x: x * x.size)
     for count, value in enumerate(values):
         got, want = f(value), value * value.size
-        assert got.shape == want.shape, f"{count}: expected shape {want.shape}, got {got.shape}"
-        assert got.dtype == want.dtype, f"{count}: expected {want.dtype}, got {got.dtype}"
+        assert (got.shape, got.dtype) == (want.shape, want.dtype), f"{count}: {got}, not {want}"
         assert jnp.allclose(got, want), f"{count}: expected {want}, got {got}"
 
 
