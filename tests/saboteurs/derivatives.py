@@ -43,28 +43,6 @@ def tanh_is_off_by_one_in_a_thousand(lib: Lib) -> None:
     meddle_replay(lib, {"tanh": off("tanh", lambda x: 1.0 - jnp.tanh(x) ** 2)})
 
 
-@saboteur("DER-01")
-def second_argument_for_the_first(lib: Lib) -> None:
-    """Without argnums, differentiates the last argument where JAX differentiates the first."""
-    def hook(call: Call) -> Any:
-        bare = not call.states and call.options.get("argnums") is None
-        return call.again(argnums=len(call.args) - 1) if bare and call.args else call.proceed()
-
-    meddle(lib, hook)
-
-
-@saboteur("DER-03", also="ARG")
-def states_count_as_arguments(lib: Lib) -> None:
-    """States are prepended to the arguments and argnums is not shifted by their number."""
-    def hook(call: Call) -> Any:
-        count, argnums = len(call.args), call.options.get("argnums")
-        if not (call.both and isinstance(argnums, int) and count > 1):
-            return call.proceed()
-        return call.again(argnums=(argnums - len(selected(call))) % count)
-
-    meddle(lib, hook)
-
-
 @saboteur("DER-02")
 def only_parameters_have_gradients(lib: Lib) -> None:
     """A selected state that is no ParamState gets zeros."""

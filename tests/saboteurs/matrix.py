@@ -29,6 +29,7 @@ from spec.checks import Check, all_checks
 from spec.implementation import Subject
 from spec.rules import Level, registry
 from spec.runner import PROFILES, Profile, Verdict, decide
+from spec.transforms import FAMILY
 from tests.saboteurs.craft import Saboteur, all_saboteurs, copy_of
 
 HOME = Path(__file__).parents[2] / "docs" / "results" / "kill-matrix.json"
@@ -103,9 +104,10 @@ def caught(
 
 def concerns(check: Check, point: str, changed: frozenset[str]) -> bool:
     """Whether a point may be about what was changed, by the transforms it says it needs."""
-    needed = {name for name in check.needs(check.cases[point]) if name.startswith("transform.")}
+    needed = {name for name in check.needs(check.cases[point])
+              if name.removeprefix("transform.") in FAMILY}
     return (not needed or bool(needed & changed)
-            or not all(name.startswith("transform.") for name in changed))
+            or not changed <= {f"transform.{name}" for name in FAMILY})
 
 
 def spread(points: Sequence[str], most: int) -> list[str]:
