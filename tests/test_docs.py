@@ -147,13 +147,6 @@ def test_the_export_follows_its_schema(capsys: pytest.CaptureFixture[str]) -> No
         jsonschema.validate(exported, schema)
 
 
-@pytest.mark.parametrize("family", rules.families().values(), ids=lambda family: family.id)
-def test_chapters_have_the_titles_of_their_families(family: rules.Family) -> None:
-    page = (DOCS / "rules" / f"{family.id.lower()}.md").read_text(encoding="utf-8")
-    assert f"\n# {family.title}\n" in page
-    assert f"```{{rules}} {family.id}\n" in page
-
-
 @pytest.mark.parametrize("file", sorted((DOCS / "pictures").glob("*.svg")), ids=lambda f: f.stem)
 def test_pictures_speak_and_take_the_colours_of_the_page(file: Path) -> None:
     root = ElementTree.parse(file).getroot()

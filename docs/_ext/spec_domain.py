@@ -173,6 +173,13 @@ def write_downloads(app: Sphinx, error: Exception | None) -> None:
         (target / name).write_text(text, encoding="utf-8")
 
 
+def fill_title(app: Sphinx, docname: str, content: list[str]) -> None:
+    """Give a chapter the title that the data of its family holds."""
+    folder, _, page = docname.rpartition("/")
+    if folder == "rules" and (family := families().get(page.upper())):
+        content[0] = content[0].replace("# {title}", f"# {family.title}", 1)
+
+
 def check_complete(app: Sphinx, env: Any) -> None:
     """Warn of every rule that no page renders."""
     rendered = {name for kind, name in env.get_domain("std").objects if kind == "rule"}
@@ -187,6 +194,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("rules", Rules)
     app.add_directive("families", Families)
     app.add_directive("rules-json", RulesJson)
+    app.connect("source-read", fill_title)
     app.connect("env-check-consistency", check_complete)
     app.connect("build-finished", write_downloads)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
