@@ -1,0 +1,217 @@
+"""The generator: every case is a valid script on the model, and the finite forms are reached."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import Phase
+
+from spec import trees
+from spec.cases import Case
+from spec.coverage import features
+from spec.forms import ARGNUMS, AUXES, CONTAINERS, MODULAR, NOTHING
+from spec.programs import Ref
+from spec.returns import ROWS
+from spec.strategies import CALM, SHAPES, Wish, calm, cases, discrete, values
+from spec.transforms import FAMILY
+from spec.truth import Truth
+
+LONGEST = 45
+"""No case prints more lines: six states, a module with as many parts, and a body of three."""
+
+EVERYTHING = Wish(
+    nested=True, draws=True, writes=True, outputs=("scalar", "array", "tree"),
+    containers=CONTAINERS, argnums=ARGNUMS, auxes=tuple(AUXES), most=6, bystanders=True,
+    keywords=True,
+)
+
+
+def drawn(strategy: Any, count: int = 100, seed: int = 0) -> list[Any]:
+    """What a strategy draws with a seed."""
+    found: list[Any] = []
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(max_examples=count, database=None, phases=[Phase.generate],
+                         suppress_health_check=list(hypothesis.HealthCheck))
+    @hypothesis.given(strategy)
+    def collect(value: Any) -> None:
+        found.append(value)
+
+    collect()
+    return found
+
+
+@pytest.fixture(scope="module")
+def many() -> list[Case]:
+    """Cases with every feature that a wish can ask for."""
+    return drawn(cases(EVERYTHING), 400)
+
+
+def truth(case: Case) -> Truth:
+    """The case on the model, with numbers of no meaning as its draws."""
+    return Truth(case, [np.full(shape, 0.25) for shape in case.program.draws])
+
+
+def test_every_case_runs_on_the_model(many: list[Case]) -> None:
+    for case in many:
+        seen = truth(case)
+        out = [leaf for _, leaf in trees.leaves(seen.out)]
+        assert out and all(np.all(np.isfinite(leaf)) for leaf in out), repr(case)
+        assert set(seen.parts()) == set(case.sides), repr(case)
+
+
+def test_every_case_prints_as_a_short_script(many: list[Case]) -> None:
+    for case in many:
+        ast.parse(repr(case))
+        assert len(case.lines()) <= LONGEST, repr(case)
+        assert repr(case).splitlines() == case.lines()
+        assert case.lines()[-1].startswith("result = "), repr(case)
+
+
+def test_scalar_transforms_get_scalar_outputs(many: list[Case]) -> None:
+    scalars = [case for case in many if case.transform.outputs == "scalar"]
+    assert scalars
+    assert {np.shape(truth(case).out) for case in scalars} == {()}
+
+
+def test_writes_keep_the_structure_and_kind_of_a_value(many: list[Case]) -> None:
+    def kinds(value: Any) -> list[Any]:
+        return [(path, np.shape(leaf), trees.is_inexact(leaf))
+                for path, leaf in trees.leaves(value)]
+
+    written = [case for case in many if case.program.writes]
+    assert written
+    for case in written:
+        after = truth(case).after
+        for state in case.program.writes:
+            assert kinds(after[state]) == kinds(case.program.value_of(state)), repr(case)
+
+
+def test_bystanders_hold_discrete_leaves_and_are_never_selected(many: list[Case]) -> None:
+    for case in many:
+        bystander = case.program.states[-1]
+        selected = case.selection.states if case.selection else []
+        assert bystander.id not in selected, repr(case)
+        assert not all(trees.is_inexact(leaf) for _, leaf in trees.leaves(bystander.value))
+
+
+def test_calls_leave_and_give_defaults(many: list[Case]) -> None:
+    optional = [
+        (param.id in case.kwargs) for case in many for param in case.program.params
+        if param.has_default
+    ]
+    assert {True, False} == set(optional)
+
+
+def forms() -> Iterator[Any]:
+    """Every finite form with the wish that asks for it alone, and the cell that it covers."""
+    states, both = ROWS[4], ROWS[8]
+    for form in CONTAINERS:
+        wish = calm(containers=(form,), rows=(states,), fewest=2)
+        yield pytest.param(wish, f"container: {form}", id=f"container {form}")
+    for form in ARGNUMS:
+        wish = calm(argnums=(form,), rows=(both,))
+        yield pytest.param(wish, f"argnums: {form}", id=f"argnums {form}")
+    for form in AUXES:
+        wish = calm(auxes=(form,), rows=(ROWS[1],))
+        yield pytest.param(wish, f"aux: {form}", id=f"aux {form}")
+    for member in FAMILY:
+        for row in ROWS:
+            cell = f"{row.id} {member}"
+            wish = calm(members=(member,), rows=(row,))
+            yield pytest.param(wish, f"row x transform: {cell}", id=cell)
+
+
+@pytest.mark.parametrize(("wish", "cell"), list(forms()))
+def test_a_form_that_is_asked_for_is_all_that_is_drawn(wish: Wish, cell: str) -> None:
+    for case in drawn(cases(wish), 5):
+        assert cell in features(case), f"{cell} is not among {features(case)} of\n{case!r}"
+
+
+def test_numbers_of_states_are_all_reached() -> None:
+    wish = calm(most=6, rows=(ROWS[0], ROWS[4]))
+    counts = {len(case.program.states) for case in drawn(cases(wish), 200)}
+    assert counts == set(range(7))
+
+
+def test_at_least_so_many_states_are_selected() -> None:
+    forms = tuple(form for form in CONTAINERS if form not in NOTHING and form != "one")
+    wish = calm(containers=forms, rows=(ROWS[4],), fewest=2, most=6)
+    for case in drawn(cases(wish), 100):
+        assert case.selection is not None
+        assert len(case.selection.states) >= 2, repr(case)
+
+
+def test_several_states_are_written() -> None:
+    wish = calm(writes=True, most=6)
+    assert max(len(case.program.writes) for case in drawn(cases(wish), 200)) >= 2
+
+
+@pytest.mark.parametrize("kind", ["array", "dict", "tuple", "list", "number", "deep", "empty",
+                                  "zero"])
+def test_kinds_of_value(kind: str) -> None:
+    for value in drawn(values(kinds=(kind,)), 10):
+        leaves = [leaf for _, leaf in trees.leaves(value)]
+        assert leaves and all(trees.is_inexact(leaf) for leaf in leaves)
+        expected = {"dict": dict, "deep": dict, "empty": dict, "tuple": tuple, "list": list,
+                    "number": float}.get(kind, np.ndarray)
+        assert type(value) is expected, f"a value of kind {kind} is {value!r}"
+        has_zero_size = any(np.size(leaf) == 0 for leaf in leaves)
+        assert has_zero_size == (kind in ("empty", "zero"))
+
+
+def test_single_precision_stays_single_on_the_model() -> None:
+    wish = replace(EVERYTHING, dtype="float32", auxes=("array",), bystanders=False, draws=False)
+    for case in drawn(cases(wish), 100):
+        dtypes = {np.asarray(leaf).dtype for _, leaf in trees.leaves(truth(case).out)}
+        assert dtypes == {np.dtype(np.float32)}, repr(case)
+
+
+def test_discrete_values_hold_something_to_read() -> None:
+    for value in drawn(discrete(), 20):
+        kinds = {trees.is_inexact(leaf) for _, leaf in trees.leaves(value)}
+        assert kinds == {True, False}, f"{value!r}"
+
+
+def test_calm_cases_keep_to_few_functions_and_shapes() -> None:
+    for case in drawn(cases(calm(writes=True)), 50):
+        assert "tanh" not in repr(case) and "exp" not in repr(case), repr(case)
+        shapes = {np.shape(var.value) for var in case.program.states}
+        assert shapes <= set(SHAPES[:2]), repr(case)
+    assert len(CALM) == 2
+
+
+def test_same_seed_same_cases_other_seed_others() -> None:
+    strategy = cases(EVERYTHING)
+    first, again, other = (
+        [repr(case) for case in drawn(strategy, 20, seed)] for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert len(set(first) & set(other)) < len(first) // 2
+
+
+def test_failures_shrink_to_small_programs() -> None:
+    wish = replace(EVERYTHING, rows=(ROWS[4],), containers=("list", "nested", "module"))
+    found = hypothesis.find(
+        cases(wish), lambda case: len(case.program.writes) > 0,
+        settings=hypothesis.settings(database=None, max_examples=500),
+    )
+    assert len(found.program.body) == 1, repr(found)
+    assert len(found.program.states) <= 2, repr(found)  # one selected, one bystander
+
+
+@pytest.mark.parametrize("form", MODULAR)
+def test_selections_from_modules_say_their_paths(form: str) -> None:
+    wish = calm(containers=(form,), rows=(ROWS[4],), fewest=2)
+    for case in drawn(cases(wish), 20):
+        assert case.selection is not None
+        paths = [path for path, leaf in trees.leaves(case.selection.tree) if isinstance(leaf, Ref)]
+        flat = [path[0] if form == "module" else path for path in paths]
+        assert len(flat) == len(set(flat)) == len(case.selection.states), repr(case)
+        assert all(isinstance(path, tuple) for path in flat), repr(case)
