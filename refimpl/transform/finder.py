@@ -104,10 +104,18 @@ class StateFinder(Deferred):
         result: dict[Hashable, State] = {}
         for index, state in enumerate(states):
             wanted = index if self.key_fn is None else self.key_fn(index, state)
-            key = base = wanted if isinstance(wanted, Hashable) else str(wanted)
+            key = base = wanted if _is_hashable(wanted) else str(wanted)
             suffix = 0
             while key in result:
                 suffix += 1
                 key = f"{base}_{suffix}"
             result[key] = state
         return result
+
+
+def _is_hashable(key: Any) -> bool:
+    try:
+        hash(key)
+    except TypeError:  # a tuple that holds a list says that it is Hashable, and is not
+        return False
+    return True

@@ -51,12 +51,18 @@ def parse_argnums(argnums: Any) -> int | tuple[int, ...] | None:
     """Check the form of argnums: None, an index, or a sequence of distinct indices."""
     if argnums is None:
         return None
-    if isinstance(argnums, Iterable) and not isinstance(argnums, (str, bytes, dict, set)):
+    if _is_sequence(argnums):
         indices = tuple(_index(entry, argnums) for entry in argnums)
         if len(set(indices)) < len(indices):
             raise ValueError(f"argnums must not repeat an index, got {argnums!r}")
         return indices
     return _index(argnums, argnums)
+
+
+def _is_sequence(argnums: Any) -> bool:
+    if getattr(argnums, "ndim", 1) == 0:  # an array of no dimensions is a number with __iter__
+        return False
+    return isinstance(argnums, Iterable) and not isinstance(argnums, (str, bytes, dict, set))
 
 
 def _index(entry: Any, argnums: Any) -> int:
