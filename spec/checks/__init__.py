@@ -48,7 +48,7 @@ class Inconclusive(Exception):
 VOLATILE = (
     (re.compile(r"(/[^\s/:]+)+/(?=[^\s/:]+)"), ""),
     (re.compile(r"0x[0-9a-f]{6,}"), "0x..."),
-    (re.compile(r"\b\d{12,}\b"), "..."),
+    (re.compile(r"(?<![\d.])\d{12,}\b"), "..."),
 )
 """What differs from run to run or machine to machine in a message: paths, addresses, ids."""
 
