@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 import warnings
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -116,6 +117,7 @@ class _Tally:
     undecided: int = 0
     shrinks: int = 0
     last: tuple[Any, Violation] | None = None
+    failed: dict[str, Violation] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
     features: set[str] = field(default_factory=set)
 
@@ -174,9 +176,11 @@ def _decide_generated(
     tally = _Tally()
 
     def judge(case: Any) -> None:
+        key = repr(case)
         if tally.last is not None:
             tally.shrinks += 1
-            if repr(case) == repr(tally.last[0]):
+            if key in tally.failed:  # the search may come back to any of them
+                tally.last = case, tally.failed[key]
                 raise tally.last[1]
             if tally.shrinks > profile.shrinks:
                 return
@@ -187,13 +191,15 @@ def _decide_generated(
                 check.function(subject, case)
         except Violation as violation:
             tally.last = case, violation
+            tally.failed[key] = violation
             raise
         except Inconclusive as reason:
             tally.undecided += 1
             tally.reasons[str(reason)] += 1
 
     try:
-        _search(judge, check.strategy(check.cases[point]), profile, seed)
+        own = zlib.crc32(f"{seed} {check.id} {point}".encode())  # else all points draw alike
+        _search(judge, check.strategy(check.cases[point]), profile, own)
     except Violation:
         assert tally.last is not None
         case, violation = tally.last
@@ -238,7 +244,7 @@ def _harness_error(error: Exception) -> str:
 def case_source(case: Any, subject: Subject, violation: Violation) -> list[str]:
     """The script of a failing case: it raises, or its last line asserts what does not hold."""
     claim = [f"assert {violation.claim}"] if violation.claim else []
-    return [*subject.header(), *case.lines(), *claim]
+    return [*subject.header(), *(violation.lines or case.lines()), *claim]
 
 
 def plan(checks: Iterable[Check] | None = None) -> list[tuple[Check, str]]:
