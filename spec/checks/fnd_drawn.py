@@ -55,11 +55,13 @@ class Accesses:
 
 
 @st.composite
-def accesses(draw: Any, usage: str) -> Accesses:
-    """Functions of up to five accesses of up to four states, some of them never used."""
+def accesses(draw: Any, point: tuple[str, int]) -> Accesses:
+    """Functions of so many accesses of up to four states, some of them never used."""
+    usage, size = point
     kinds = draw(st.lists(st.sampled_from(("State", "ParamState")), min_size=2, max_size=4))
     states = st.sampled_from([f"s{i}" for i in range(len(kinds))])
-    steps = draw(st.lists(st.tuples(st.sampled_from(tuple(STEPS)), states), max_size=5))
+    step = st.tuples(st.sampled_from(tuple(STEPS)), states)
+    steps = draw(st.lists(step, min_size=size, max_size=size))
     return Accesses(tuple(steps), tuple(kinds), usage)
 
 
@@ -82,4 +84,4 @@ def judge(subject: Subject, case: Accesses) -> None:
 
 
 for _rule, _usage in (("FND-01", "all"), ("FND-02", "write"), ("FND-03", "read")):
-    generated(_rule, accesses, {_usage: _usage})(judge)
+    generated(_rule, accesses, {f"{_usage}, {n} accesses": (_usage, n) for n in range(7)})(judge)
