@@ -157,3 +157,16 @@ def states_behind_attributes_are_read_at_every_call(
     t(jnp.array(1.0))
     got = float(old.value), float(m.s.value)
     assert got == (3.0, 11.0), f"expected (3.0, 11.0), got {got}"
+
+
+@snippet("WRB-25", {m: v for m, v in MEMBERS.items() if FAMILY[m].layout != "sample"})
+def a_name_bound_anew_is_seen(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+    """A variable of the surrounding scope stands for another number at the second call."""
+    k = 1.0
+    def f(x: Any) -> Any:
+        return k * x * x * x
+    t = T(f)
+    before = t(jnp.array(2.0))
+    k = 3.0
+    got = t(jnp.array(2.0))
+    assert np.allclose(got, 3.0 * before), f"expected {3.0 * before}, got {got}"
