@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from contextlib import suppress
 from typing import Any
@@ -178,10 +179,10 @@ def frozen(fun: Any) -> Any:
 def everything_is_compiled_once(lib: Lib) -> None:
     """A transform compiles its function, and so keeps the flags of its first call."""
     def hook(call: Call) -> Any:
-        known = vars(call.transform)
-        known.setdefault("compiled", refimpl.transform.jit(call.fun))
+        known, run = vars(call.transform), refimpl.transform.GradientTransform.__call__
+        known.setdefault("compiled", refimpl.transform.jit(functools.partial(run, call.transform)))
         try:
-            return call.again(known["compiled"])
+            return known["compiled"](*call.args, **call.kwargs)
         except (TypeError, jax.errors.JAXTypeError):
             return call.proceed()
 
