@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
                        help="succeed if the verdicts are those of this committed report")
     check.add_argument("--coverage", action="store_true", help="show what the run covered")
     check.add_argument("--confirm", action="store_true",
-                       help="run the script of every failure in a fresh interpreter")
+                       help="run the script of every check that failed in a fresh interpreter")
     check.add_argument("--report", type=Path, help="write the results as JSON to this file")
     check.add_argument("--failures", action="store_true", help="leave passing rules out")
     commands.add_parser("export", help="print all rules as JSON")
@@ -121,8 +121,8 @@ def compare(report: Report, file: Path) -> int:
 
 
 def confirm(report: Report, console: Console) -> list[Outcome]:
-    """Run each failure's script by itself; the outcomes whose scripts show no failure."""
-    failed = [o for o in report.outcomes if o.script]
+    """Run the script of every check that failed; the outcomes whose scripts show no failure."""
+    failed = [alike[0] for alike in report.failures() if alike[0].script]
     shown = track(failed, "confirming", console=console, transient=True)
     silent = [outcome for outcome in shown if run_alone(outcome.script) == 0]
     for outcome in silent:

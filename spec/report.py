@@ -69,21 +69,33 @@ class Report:
         }
         return {rule: ", ".join(outcomes) for rule, outcomes in seen.items() if outcomes}
 
+    def failures(self) -> list[list[Outcome]]:
+        """The outcomes that are no pass, those of one check with one verdict together, the one
+        with the shortest script first."""
+        groups: dict[tuple[str, str, Verdict], list[Outcome]] = {}
+        for outcome in self.outcomes:
+            if outcome.verdict is not Verdict.PASS:
+                key = outcome.rule, outcome.check, outcome.verdict
+                groups.setdefault(key, []).append(outcome)
+        return [sorted(alike, key=lambda o: len(o.script)) for alike in groups.values()]
+
     def as_json(self) -> dict[str, Any]:
         """The report as JSON data; see ``spec/data/report.schema.json``."""
         return {
             "meta": dict(self.meta),
             "rules": {rule: str(verdict) for rule, verdict in self.verdicts().items()},
             "observed": self.observed(),
-            "failures": [failure(outcome) for outcome in self.outcomes
-                         if outcome.verdict is not Verdict.PASS],
+            "failures": [failure(alike) for alike in self.failures()],
+            "coverage": coverage.table(f for o in self.outcomes for f in o.features),
             "examples": sum(outcome.examples for outcome in self.outcomes),
             "undecided": sum(outcome.undecided for outcome in self.outcomes),
         }
 
 
-def failure(outcome: Outcome) -> dict[str, Any]:
-    """An outcome that is not a pass, as JSON data."""
+def failure(alike: list[Outcome]) -> dict[str, Any]:
+    """Outcomes of one check that are no pass, as JSON data: the first in full, and the others'
+    points."""
+    outcome = alike[0]
     return {
         "rule": outcome.rule,
         "check": outcome.check,
@@ -91,6 +103,7 @@ def failure(outcome: Outcome) -> dict[str, Any]:
         "verdict": str(outcome.verdict),
         "message": outcome.message,
         "script": outcome.script,
+        "also": [other.point for other in alike[1:]],
     }
 
 
