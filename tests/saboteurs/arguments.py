@@ -79,9 +79,8 @@ def empty_argnums_mean_zero(lib: Lib) -> None:
 def negative_indices_count_states(lib: Lib) -> None:
     """A negative index counts from one place too far."""
     def off(call: Call, argnums: Any) -> Any:
-        fix = lambda i: (i - 1) % len(call.args) if i < 0 else i  # noqa: E731
-        if type(argnums) is int and len(call.args) > 1:
-            return fix(argnums)
+        if type(argnums) is int and argnums < 0 and len(call.args) > 1:
+            return (argnums - 1) % len(call.args)
         return None
 
     renumbered(lib, off)

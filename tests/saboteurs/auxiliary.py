@@ -180,7 +180,8 @@ def pair_must_be_a_list(lib: Lib) -> None:
 def flags_must_be_true_itself(lib: Lib) -> None:
     """A flag counts where it is True, and not where it is 1."""
     def hook(call: Call) -> Any:
-        given = {k: call.options.get(k, False) is True for k in ("has_aux", "return_value")}
+        flags = ("has_aux", "return_value")
+        given: dict[str, Any] = {k: call.options.get(k, False) is True for k in flags}
         return call.again(**given)
 
     meddle(lib, hook)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 import refimpl
 from spec.transforms import FAMILY
-from tests.saboteurs.craft import Call, Lib, meddle, meddle_states, saboteur, selected
+from tests.saboteurs.craft import Call, Cell, Lib, meddle, meddle_states, saboteur, selected
 from tests.saboteurs.effects import STREAM, kept, written
 
 JIT = refimpl.transform.jit
@@ -45,10 +45,11 @@ def effects_of_compiled_functions_are_lost(lib: Lib) -> None:
 @saboteur("CMP-03", "CMP-04", also=ALSO)
 def inner_gradients_are_constants(lib: Lib) -> None:
     """The gradient of an inner transform is a constant of the outer one."""
+    def constant(x: Any) -> Any:
+        return jax.lax.stop_gradient(x) if isinstance(x, jax.core.Tracer) else x
+
     def hook(call: Call) -> Any:
         result = call.proceed()
-        constant = lambda x: jax.lax.stop_gradient(x) if isinstance(  # noqa: E731
-            x, jax.core.Tracer) else x
         return jax.tree.map(constant, result) if inside() else result
 
     meddle(lib, hook)
@@ -85,31 +86,10 @@ def no_transform_of_jax_around(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-class Reading:
-    """A property `value` to be overridden in part."""
-
-    def read(self) -> Any:
-        """The value."""
-        return refimpl.State.value.fget(self)
-
-    def write(self, value: Any) -> None:
-        """Set the value."""
-        refimpl.State.value.fset(self, value)
-
-    @property
-    def value(self) -> Any:
-        """The value."""
-        return self.read()
-
-    @value.setter
-    def value(self, value: Any) -> None:
-        self.write(value)
-
-
 @saboteur("CMP-08", also=ALSO)
 def reads_within_jax_are_constants(lib: Lib) -> None:
     """A state that is read under a transform of JAX in the function is a constant there."""
-    class Constant(Reading):
+    class Constant(Cell):
         def read(self) -> Any:
             value, frames = super().read(), refimpl.frames.stack.frames
             foreign = frames and refimpl.frames.trace_now() != frames[-1].trace
@@ -121,7 +101,7 @@ def reads_within_jax_are_constants(lib: Lib) -> None:
 @saboteur("CMP-09", "CMP-10", also=ALSO)
 def foreign_writes_leave_tracers(lib: Lib) -> None:
     """A write under a transform of JAX stores the tracer."""
-    class Leaking(Reading):
+    class Leaking(Cell):
         def write(self, value: Any) -> None:
             try:
                 super().write(value)

@@ -244,9 +244,30 @@ def meddle(lib: Lib, hook: Hook, members: tuple[str, ...] = ()) -> None:
 POSITIONAL = ("grad_states", "argnums", "return_value", "has_aux", "transform_params")
 
 
+class Cell:
+    """A mixin of states whose reading and writing can be overridden one by one."""
+
+    def read(self) -> Any:
+        """The value."""
+        return vars(refimpl.State)["value"].fget(self)
+
+    def write(self, value: Any) -> None:
+        """Set the value."""
+        vars(refimpl.State)["value"].fset(self, value)
+
+    @property
+    def value(self) -> Any:
+        """The value."""
+        return self.read()
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self.write(value)
+
+
 def meddle_states(lib: Lib, mixin: type) -> None:
     """Let every class of states derive from a mixin first."""
-    class State(mixin, refimpl.State):  # type: ignore[misc, valid-type]
+    class State(mixin, refimpl.State):
         pass
 
     class ParamState(State, refimpl.ParamState):

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import refimpl
 from tests.saboteurs.craft import (
     Call,
+    Cell,
     Lib,
     map_states,
     meddle,
@@ -31,7 +32,7 @@ def off(name: str, slope: Any) -> Any:
     return wrong
 
 
-@saboteur("DER-01", "DER-02", "DER-03", also="GST ARG WRB CUS CMP")
+@saboteur("DER-01", "DER-02", "DER-03", "DER-32", also="GST ARG WRB CUS CMP AUX")
 def sine_is_off_by_one_in_a_thousand(lib: Lib) -> None:
     """The derivative rule of the sine is wrong by one part in a thousand."""
     meddle_replay(lib, {"sin": off("sin", jnp.cos)})
@@ -83,7 +84,7 @@ def output_structure_is_lost(lib: Lib) -> None:
     """A Jacobian of a structured output is a flat list of the blocks of its leaves."""
     def hook(call: Call) -> Any:
         loss = call.again(has_aux=call.has_aux, return_value=True, check_states=False)[1]
-        tree = jax.tree.structure(loss)
+        tree: Any = jax.tree.structure(loss)
         if call.both or call.has_aux or jax.tree_util.treedef_is_leaf(tree):
             return call.proceed()
         return call.grads(lambda g: tree.flatten_up_to(g))
@@ -212,7 +213,9 @@ def hessian_rows_and_columns_change_places(lib: Lib) -> None:
 def mixed_blocks_are_zero(lib: Lib) -> None:
     """hessian takes the second derivatives of states and of arguments, and no mixed ones."""
     def unmixed(g: Any) -> Any:
-        clear = lambda tree: jax.tree.map(jnp.zeros_like, tree)  # noqa: E731
+        def clear(tree: Any) -> Any:
+            return jax.tree.map(jnp.zeros_like, tree)
+
         try:
             (vv, va), (av, aa) = g[0][0], g[1][0]
         except (TypeError, ValueError, KeyError, IndexError):
@@ -239,18 +242,13 @@ def three_states_are_too_many(lib: Lib) -> None:
 @saboteur("DER-15", also="DER GST WRB CMP CUS RET")
 def only_the_first_read_counts(lib: Lib) -> None:
     """What was read once is cached, and read again it is a constant."""
-    class OnceRead:
-        @property
-        def value(self) -> Any:
-            value = refimpl.State.value.fget(self)
+    class OnceRead(Cell):
+        def read(self) -> Any:
+            value = super().read()
             if isinstance(value, jax.core.Tracer) and vars(self).get("_read") is value:
                 return jax.lax.stop_gradient(value)
             vars(self)["_read"] = value
             return value
-
-        @value.setter
-        def value(self, value: Any) -> None:
-            refimpl.State.value.fset(self, value)
 
     meddle_states(lib, OnceRead)
 
@@ -279,16 +277,11 @@ def other_states_are_followed(lib: Lib) -> None:
 @saboteur("DER-17", also="DER WRB CMP GST")
 def writes_detach(lib: Lib) -> None:
     """What is written to a state is detached from the graph, as by a write to .data."""
-    class Detached:
-        @property
-        def value(self) -> Any:
-            return refimpl.State.value.fget(self)
-
-        @value.setter
-        def value(self, value: Any) -> None:
-            inexact = lambda x: isinstance(x, jax.core.Tracer)  # noqa: E731
-            cut = jax.tree.map(lambda x: jax.lax.stop_gradient(x) if inexact(x) else x, value)
-            refimpl.State.value.fset(self, cut)
+    class Detached(Cell):
+        def write(self, value: Any) -> None:
+            cut = jax.tree.map(lambda x: jax.lax.stop_gradient(x) if isinstance(
+                x, jax.core.Tracer) else x, value)
+            super().write(cut)
 
     meddle_states(lib, Detached)
 
@@ -301,7 +294,7 @@ def stop_gradient_is_ignored(lib: Lib) -> None:
             return call.proceed()
         states = selected(call)
         cell = states[0] if states else None
-        start = cell.value if cell is not None else call.args[0] if call.args else None
+        start: Any = cell.value if cell is not None else call.args[0] if call.args else None
         if jnp.shape(start) != () or not isinstance(start, jax.Array) or len(states) > 1:
             return call.proceed()
         def at(value: Any) -> Any:

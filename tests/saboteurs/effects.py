@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 import refimpl
-from tests.saboteurs.craft import Call, Lib, meddle, meddle_states, saboteur, selected
+from tests.saboteurs.craft import Call, Cell, Lib, meddle, meddle_states, saboteur, selected
 
 STREAM = refimpl.random.DEFAULT
 WIDE = "WRB CMP CUS AUX ERR STA DER RET GST ARG FND"
@@ -204,9 +204,10 @@ def written_tuples_become_lists(lib: Lib) -> None:
 def first_leaf_alone_is_written(lib: Lib) -> None:
     """Of a written container only the first leaf arrives, the others keep their old values."""
     def first(old: Any, new: Any) -> Any:
-        leaves, tree = jax.tree.flatten(old)
-        fresh, same = jax.tree.flatten(new)
-        return jax.tree.unflatten(tree, [*fresh[:1], *leaves[1:]]) if tree == same else new
+        trees: list[Any] = [jax.tree.flatten(old), jax.tree.flatten(new)]
+        (leaves, tree), (fresh, same) = trees
+        alike = tree == same
+        return jax.tree.unflatten(tree, [*fresh[:1], *leaves[1:]]) if alike else new
 
     change_written(lib, first)
 
@@ -221,11 +222,12 @@ def writes_keep_the_old_dtype(lib: Lib) -> None:
     change_written(lib, cast)
 
 
-@saboteur("WRB-11", also=WIDE)
+@saboteur("WRB-27", also=WIDE)
 def writes_keep_the_old_structure(lib: Lib) -> None:
     """A write that changes the structure of a state's value is left out."""
     def left_out(old: Any, new: Any) -> Any:
-        return new if jax.tree.structure(old) == jax.tree.structure(new) else old
+        structures: list[Any] = [jax.tree.structure(value) for value in (old, new)]
+        return new if structures[0] == structures[1] else old
 
     change_written(lib, left_out)
 
@@ -247,21 +249,19 @@ def value_from_a_second_run(lib: Lib) -> None:
 @saboteur("WRB-14", also=WIDE)
 def reads_do_not_see_writes(lib: Lib) -> None:
     """Within a call a read gives the value on entry; writes are collected for the end."""
-    class Deferred:
-        @property
-        def value(self) -> Any:
+    class Deferred(Cell):
+        def read(self) -> Any:
             inside = refimpl.frames.stack.frames
             old = vars(self).get("_entry")
             if inside and old is not None and old[0] is inside[-1]:
                 return old[1]
-            return refimpl.State.value.fget(self)
+            return super().read()
 
-        @value.setter
-        def value(self, value: Any) -> None:
+        def write(self, value: Any) -> None:
             inside = refimpl.frames.stack.frames
             if inside:
-                vars(self)["_entry"] = inside[-1], self.value
-            refimpl.State.value.fset(self, value)
+                vars(self)["_entry"] = inside[-1], self.read()
+            super().write(value)
 
     meddle_states(lib, Deferred)
 
@@ -270,7 +270,7 @@ def reads_do_not_see_writes(lib: Lib) -> None:
 def a_tracer_stays_behind(lib: Lib) -> None:
     """What the function wrote last is stored as it was while it was traced."""
     def hook(call: Call) -> Any:
-        states, traced = written(call), []
+        states, traced = written(call), list[Any]()
         def spied(*args: Any, **kwargs: Any) -> Any:
             result = call.fun(*args, **kwargs)
             traced[:] = [state.value for state in states]
@@ -279,7 +279,7 @@ def a_tracer_stays_behind(lib: Lib) -> None:
         result = call.again(spied)
         for state, value in zip(states, traced, strict=False):
             if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(value)):
-                refimpl.State.value.fset(state, value)
+                state.value = value
         return result
 
     meddle(lib, hook, ("grad", "jacrev"))
@@ -288,15 +288,10 @@ def a_tracer_stays_behind(lib: Lib) -> None:
 @saboteur("WRB-24", "CMP-10", also="WRB CMP STA ERR")
 def foreign_writes_are_dropped(lib: Lib) -> None:
     """A write under a transform of JAX that knows nothing about states is ignored."""
-    class Lenient:
-        @property
-        def value(self) -> Any:
-            return refimpl.State.value.fget(self)
-
-        @value.setter
-        def value(self, value: Any) -> None:
+    class Lenient(Cell):
+        def write(self, value: Any) -> None:
             try:
-                refimpl.State.value.fset(self, value)
+                super().write(value)
             except refimpl.StateError:
                 return
 

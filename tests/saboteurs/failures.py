@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 import refimpl
-from tests.saboteurs.craft import Call, Lib, meddle, meddle_states, saboteur
+from tests.saboteurs.craft import Call, Cell, Lib, meddle, meddle_states, saboteur
 from tests.saboteurs.effects import STREAM, kept, written
 
 WIDE = "WRB ERR CMP CUS STA"
@@ -209,15 +209,10 @@ def fourth_call_is_the_third(lib: Lib) -> None:
 @saboteur("WRB-24", also="WRB CMP")
 def foreign_writes_take_a_number(lib: Lib) -> None:
     """A write of a traced value under a transform of JAX stores zeros of its shape."""
-    class Inventive:
-        @property
-        def value(self) -> Any:
-            return refimpl.State.value.fget(self)
-
-        @value.setter
-        def value(self, value: Any) -> None:
+    class Inventive(Cell):
+        def write(self, value: Any) -> None:
             try:
-                refimpl.State.value.fset(self, value)
+                super().write(value)
             except refimpl.StateError:
                 vars(self)["_value"] = jax.tree.map(
                     lambda x: jnp.zeros(jnp.shape(x)[:0]), value)

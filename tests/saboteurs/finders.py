@@ -52,8 +52,8 @@ def change(lib: Lib, rewrite: Any) -> None:
 
 def using(finder: Any, usage: str, args: Any, kwargs: Any) -> list[Any]:
     """What a call uses in a way."""
-    options = {"usage": usage, "return_type": "list"}
-    found: list[Any] = Finder(finder.fn, finder.predicate, **options)(*args, **kwargs)
+    find = Finder(finder.fn, finder.predicate, usage=usage, return_type="list")
+    found: list[Any] = find(*args, **kwargs)
     return found
 
 

@@ -5,7 +5,7 @@ a saboteur are walked in full; of the others a few points are taken, which shows
 would point away from the cause.  A point that looks up none of the names that a saboteur changed
 cannot notice it, so it is left out: what a point looks up is recorded on the reference.
 
-    python -m tests.saboteurs.matrix --write | --check [--seeds N]
+    python -m tests.saboteurs.matrix [--write | --check] [--seeds N]
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -41,7 +41,15 @@ POINTS = 3
 
 @dataclass(frozen=True)
 class Catch:
-    """Where a rule caught a saboteur: the check, its point, and how many examples it took."""
+    """Where a rule caught a saboteur first.
+
+    Attributes
+    ----------
+    check, point, message : str
+        The check, the point of its axis, and what it said.
+    examples : int
+        How many examples of generated checks were drawn until then; 0 if none was needed.
+    """
 
     check: str
     point: str
@@ -90,15 +98,16 @@ def caught(
     saboteur: Saboteur, rule: str, seed: int = 0, profile: Profile = QUICK, most: int | None = None
 ) -> Catch | None:
     """Where a rule catches a saboteur first, in at most so many points of each of its checks."""
-    subject, changed = saboteur.subject(), saboteur.changed()
+    subject, changed, examples = saboteur.subject(), saboteur.changed(), 0
     for check in checks_of(rule):
         points = [p for p in check.cases if concerns(check, p, changed)]
         for point in points if most is None else spread(points, most):
-            if not changed & looked_up(check, point, profile, seed):
+            if most is not None and not changed & looked_up(check, point, profile, seed):
                 continue
             outcome = decide(check, subject, point, profile, seed)
+            examples += outcome.examples if check.strategy is not None else 0
             if outcome.verdict is Verdict.FAIL:
-                return Catch(check.name, point, outcome.examples, outcome.message)
+                return Catch(check.name, point, examples, outcome.message)
     return None
 
 
@@ -135,41 +144,69 @@ def binding() -> list[str]:
     return [rule for rule in rules() if registry()[rule].level in levels]
 
 
-def column(rule: str, names: Sequence[str], seed: int = 0) -> dict[str, Catch]:
-    """The saboteurs that a rule catches."""
+def column(rule: str, names: Sequence[str], seeds: int = 1) -> dict[str, list[Catch]]:
+    """The saboteurs that a rule catches: those it is meant to catch in every one of the seeds."""
     jax.config.update("jax_enable_x64", True)
     found = {}
     for saboteur in all_saboteurs():
         if saboteur.name not in names:
             continue
-        meant = rule in saboteur.breaks
-        hit = caught(saboteur, rule, seed, *(() if meant else (GLANCE, POINTS)))
-        if hit is not None:
-            found[saboteur.name] = hit
+        if rule in saboteur.breaks:
+            hits = [caught(saboteur, rule, seed) for seed in range(seeds)]
+        else:
+            hits = [caught(saboteur, rule, 0, GLANCE, POINTS)]
+        if None not in hits:
+            found[saboteur.name] = [hit for hit in hits if hit is not None]
     return found
 
 
-def matrix(names: Sequence[str], wanted: Sequence[str], workers: int = 2) -> Iterator[
-        tuple[str, dict[str, Catch]]]:
+Columns = Mapping[str, Mapping[str, Sequence[Catch]]]
+"""What every rule catches, by the name of the saboteur."""
+
+
+def matrix(
+    names: Sequence[str], wanted: Sequence[str], seeds: int = 1, workers: int = 2
+) -> dict[str, dict[str, list[Catch]]]:
     """What every rule catches, shared among processes."""
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        yield from zip(wanted, pool.map(column, wanted, [names] * len(wanted)), strict=True)
+        every = [names] * len(wanted), [seeds] * len(wanted)
+        return dict(zip(wanted, pool.map(column, wanted, *every), strict=True))
 
 
-def document(columns: dict[str, dict[str, Catch]]) -> dict[str, Any]:
+def document(columns: Columns) -> dict[str, Any]:
     """The matrix as it is committed."""
-    saboteurs = {
-        s.name: {
-            "story": s.story,
-            "breaks": sorted(s.breaks),
-            "caught_by": [rule for rule, found in columns.items() if s.name in found],
-        }
-        for s in all_saboteurs()
+    return {
+        "saboteurs": {
+            s.name: {
+                "story": s.story,
+                "breaks": sorted(s.breaks),
+                "caught_by": [rule for rule, found in columns.items() if s.name in found],
+                "examples": power(s, columns),
+            }
+            for s in all_saboteurs()
+        },
+        "rules": {rule: sorted(found) for rule, found in columns.items()},
     }
-    return {"saboteurs": saboteurs, "rules": {r: sorted(found) for r, found in columns.items()}}
 
 
-def complaints(columns: dict[str, dict[str, Catch]]) -> Iterator[str]:
+def power(saboteur: Saboteur, columns: Columns) -> dict[str, float]:
+    """The mean number of examples until a hit, by rule, where examples were drawn at all."""
+    means = {
+        rule: sum(hit.examples for hit in hits) / len(hits)
+        for rule in sorted(saboteur.breaks) if (hits := columns.get(rule, {}).get(saboteur.name))
+    }
+    return {rule: round(mean, 1) for rule, mean in means.items() if mean}
+
+
+def lasting(text: str) -> Any:
+    """What a run must reproduce of a matrix: all but the numbers of examples."""
+    content = json.loads(text)
+    for entry in content["saboteurs"].values():
+        entry.pop("examples")
+    return content
+
+
+def complaints(columns: Columns) -> Iterator[str]:
     """What is wrong with a matrix, a line each."""
     for s in all_saboteurs():
         for rule in s.breaks:
@@ -177,7 +214,8 @@ def complaints(columns: dict[str, dict[str, Catch]]) -> Iterator[str]:
                 yield f"{s.name} is meant to break {rule} and does not"
         for rule, found in columns.items():
             if s.name in found and rule not in s.breaks and not s.is_related(rule):
-                yield f"{s.name} is caught by {rule}, which is unrelated: {found[s.name].message}"
+                why = found[s.name][0].message
+                yield f"{s.name} is caught by {rule}, which is unrelated: {why}"
     for rule in binding():
         if not any(rule in s.breaks for s in all_saboteurs()):
             yield f"{rule} has no saboteur"
@@ -188,6 +226,7 @@ def main(argv: Iterable[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="write the committed matrix")
     parser.add_argument("--check", action="store_true", help="compare with the committed matrix")
+    parser.add_argument("--seeds", type=int, default=1, help="in how many runs out of how many")
     parser.add_argument("--only", nargs="*", default=None, help="families, rules or saboteurs")
     given = parser.parse_args(None if argv is None else list(argv))
     names = [s.name for s in all_saboteurs()]
@@ -195,17 +234,17 @@ def main(argv: Iterable[str] | None = None) -> int:
     if given.only is not None:
         wanted = [r for r in wanted if r in given.only or r[:3] in given.only] or wanted
         names = [n for n in names if n in given.only] or names
-    columns = dict(matrix(names, wanted))
+    columns = matrix(names, wanted, given.seeds)
     if given.only is not None:
         for rule, found in columns.items():
-            print(rule, {n: (c.point, c.examples) for n, c in found.items()})
+            print(rule, {n: (c[0].point, c[0].examples) for n, c in found.items()})
         return 0
     faults = list(complaints(columns))
     print("\n".join(faults))
     text = json.dumps(document(columns), indent=1) + "\n"
     if given.write:
         HOME.write_text(text)
-    elif given.check and HOME.read_text() != text:
+    elif given.check and lasting(HOME.read_text()) != lasting(text):
         faults.append("the committed matrix differs")
         print(f"{HOME.name} is out of date: python -m tests.saboteurs.matrix --write")
     return 1 if faults else 0

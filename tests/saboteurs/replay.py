@@ -24,7 +24,7 @@ def summed(fun: Callable[..., Any], **options: Any) -> Any:
     return jax.grad(total, **options)
 
 
-JAXS = {
+JAXS: dict[str, Callable[..., Any]] = {
     "grad": jax.grad, "vector_grad": summed, "jacrev": jax.jacrev, "jacobian": jax.jacrev,
     "jacfwd": jax.jacfwd, "hessian": jax.hessian,
 }
@@ -73,7 +73,7 @@ def run(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], rules: Rules) 
     for eqn in jaxpr.eqns:
         values = list(map(read, eqn.invars))
         rule = rules.get(eqn.primitive.name)
-        inner = eqn.params.get("jaxpr") or eqn.params.get("call_jaxpr")
+        inner: Any = eqn.params.get("jaxpr") or eqn.params.get("call_jaxpr")
         if eqn.primitive.name in WRAPPERS or rule is inline:
             out = run(inner.jaxpr, inner.consts, values, rules)
         elif rule is not None:

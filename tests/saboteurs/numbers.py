@@ -1,0 +1,163 @@
+"""Wrong numbers of special kinds: complex ones, integers, products with vectors, directions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+import refimpl
+from tests.saboteurs.craft import Call, Lib, meddle, saboteur
+
+T = refimpl.transform
+
+
+def conjugated(g: Any) -> Any:
+    """Every complex gradient conjugated."""
+    return jax.tree.map(lambda x: jnp.conj(x) if jnp.iscomplexobj(x) else x, g)
+
+
+@saboteur("DER-22", "DER-21", also="DER")
+def complex_gradients_are_conjugated(lib: Lib) -> None:
+    """The gradient of a complex parameter is conjugated, ready for descent, as in PyTorch."""
+    meddle(lib, lambda call: call.grads(conjugated))
+
+
+@saboteur("DER-21", also="DER")
+def holomorphic_in_the_place_of_has_aux(lib: Lib) -> None:
+    """hessian passes holomorphic where its inner transform expects has_aux."""
+    def hook(call: Call) -> Any:
+        if call.options.get("holomorphic") and not call.has_aux:
+            raise TypeError("cannot unpack non-iterable value into output and aux")
+        return call.proceed()
+
+    meddle(lib, hook, ("hessian",))
+
+
+@saboteur("DER-23", also="DER")
+def integers_have_integer_gradients(lib: Lib) -> None:
+    """With allow_int the gradient of an integer leaf is a zero of its own dtype."""
+    def zero(x: Any) -> Any:
+        return jnp.zeros(x.shape, int) if x.dtype == jax.dtypes.float0 else x
+
+    meddle(lib, lambda call: call.grads(lambda g: jax.tree.map(zero, g)))
+
+
+def meddle_pull(lib: Lib, change: Any) -> None:
+    """Replace the pullback of vjp by ``change(pull, output)``."""
+    def vjp(fun: Any, *primals: Any, **options: Any) -> Any:
+        out, pull, *aux = T.vjp(fun, *primals, **options)
+        return (out, change(pull, out), *aux)
+
+    lib.transform.vjp = vjp
+
+
+@saboteur("DER-25", also="DER")
+def pullback_of_ones(lib: Lib) -> None:
+    """The pullback ignores its cotangent and pulls ones back."""
+    meddle_pull(lib, lambda pull, out: lambda cotangent: pull(jax.tree.map(jnp.ones_like, out)))
+
+
+@saboteur("DER-26", also="DER")
+def pullback_is_used_up(lib: Lib) -> None:
+    """A pullback frees what it holds when it is called, and cannot be called again."""
+    def once(pull: Any, out: Any) -> Any:
+        called: list[None] = []
+        def used(cotangent: Any) -> Any:
+            if called:
+                raise RuntimeError("trying to backward through the graph a second time")
+            called.append(None)
+            return pull(cotangent)
+
+        return used
+
+    meddle_pull(lib, once)
+
+
+@saboteur("DER-27", also="DER")
+def aux_before_the_pullback(lib: Lib) -> None:
+    """vjp returns (output, aux, pullback)."""
+    def vjp(fun: Any, *primals: Any, **options: Any) -> Any:
+        out, pull, *aux = T.vjp(fun, *primals, **options)
+        return (out, *aux, pull)
+
+    lib.transform.vjp = vjp
+
+
+@saboteur("DER-27", also="DER")
+def aux_of_jvp_is_lost(lib: Lib) -> None:
+    """jvp returns (output, tangent) with and without aux."""
+    lib.transform.jvp = lambda *args, **options: T.jvp(*args, **options)[:2]
+
+
+@saboteur("DER-28", also="DER")
+def tangents_of_first_argument_only(lib: Lib) -> None:
+    """jvp pushes the tangent of the first argument and takes the others for constants."""
+    def jvp(fun: Any, primals: Any, tangents: Any, **options: Any) -> Any:
+        rest = [jax.tree.map(jnp.zeros_like, tangent) for tangent in tangents[1:]]
+        return T.jvp(fun, primals, (*tangents[:1], *rest), **options)
+
+    lib.transform.jvp = jvp
+
+
+def change_sample(lib: Lib, change: Any) -> None:
+    """Change the result of fwd_grad."""
+    meddle(lib, lambda call: call.grads(lambda g: jax.tree.map(change, g)), ("fwd_grad",))
+
+
+@saboteur("DER-29", also="DER")
+def slope_without_its_sign(lib: Lib) -> None:
+    """The forward gradient forgets the sign of the slope."""
+    change_sample(lib, jnp.abs)
+
+
+@saboteur("DER-29", also="DER")
+def directions_are_normalized(lib: Lib) -> None:
+    """The result is divided by the length of the gradient."""
+    def unit(g: Any) -> Any:
+        norm = jnp.sqrt(sum(jnp.sum(x ** 2) for x in jax.tree.leaves(g)) + 1e-12)
+        return jax.tree.map(lambda x: x / norm, g)
+
+    meddle(lib, lambda call: call.grads(unit), ("fwd_grad",))
+
+
+@saboteur("DER-30", also="DER")
+def key_of_directions_is_ignored(lib: Lib) -> None:
+    """fwd_grad takes a key and draws from its own stream all the same."""
+    meddle(lib, lambda call: call.again(key=None), ("fwd_grad",))
+
+
+def directions(lib: Lib, draw: Any) -> None:
+    """Let fwd_grad draw its directions by ``draw(key, leaf, index)``."""
+    def transform(fun: Any, *, argnums: int, has_aux: bool, key: Any) -> Any:
+        def run(selected: Any) -> Any:
+            leaves, tree = jax.tree.flatten(selected)
+            tangents = [draw(key, leaf, i) for i, leaf in enumerate(leaves)]
+            tangent = jax.tree.unflatten(tree, tangents)
+            _, slope, carried = jax.jvp(fun, (selected,), (tangent,), has_aux=True)
+            return jax.tree.map(lambda t: slope * t, tangent), carried
+
+        return run
+
+    def hook(call: Call) -> Any:
+        options = {k: v for k, v in call.options.items() if k != "tangent_size"}
+        key = options.pop("key", None)
+        key = refimpl.random.TANGENTS.split_key() if key is None else refimpl.random.as_key(key)
+        made = T.GradientTransform(call.fun, transform, transform_params={"key": key}, **options)
+        return made(*call.args, **call.kwargs)
+
+    meddle(lib, hook, ("fwd_grad",))
+
+
+@saboteur("DER-31", also="DER")
+def one_direction_for_every_leaf(lib: Lib) -> None:
+    """Every leaf gets the same random numbers, as the key is not split."""
+    directions(lib, lambda key, leaf, i: jax.random.normal(key, jnp.shape(leaf)))
+
+
+@saboteur("DER-31", also="DER")
+def directions_are_uniform(lib: Lib) -> None:
+    """Directions are uniform numbers, whose variance is a third."""
+    directions(lib, lambda key, leaf, i: jax.random.uniform(
+        jax.random.fold_in(key, i), jnp.shape(leaf), minval=-1.0, maxval=1.0))
