@@ -14,7 +14,7 @@ import inspect
 import pkgutil
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -34,11 +34,13 @@ class Violation(Exception):
     claim : str
         An expression over the names of the case's script that ought to be true.  Empty if the
         script fails by itself.
+    lines : sequence of str
+        The script up to where it went wrong, where that is not all of the case.
     """
 
-    def __init__(self, message: str, claim: str = "") -> None:
+    def __init__(self, message: str, claim: str = "", lines: Sequence[str] = ()) -> None:
         super().__init__(message)
-        self.claim = claim
+        self.claim, self.lines = claim, lines
 
 
 class Inconclusive(Exception):

@@ -1,0 +1,75 @@
+"""Histories: an implementation and the NumPy model side by side, compared after every step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spec import histories, matching, model_transforms
+from spec.checks import Violation, first_line, generated
+from spec.histories import FEATURES, History
+from spec.implementation import Subject
+from spec.matching import Mismatch
+from spec.observe import mismatch_claim
+
+Snapshot = dict[str, Any]
+
+
+def needs(feature: str) -> tuple[str, ...]:
+    """The names that histories with a feature use beyond those of every history."""
+    random, jit = ("random.seed", "random.normal"), ("transform.jit", "nn.Module")
+    extra = FEATURES[feature]
+    return ("nn.Module", *(random if "draw" in extra else ()), *(jit if "jit" in extra else ()))
+
+
+@generated("WRB-26", histories.histories, {name: name for name in FEATURES}, needs)
+def history_agrees_with_plain_objects(subject: Subject, history: History) -> None:
+    """States and results after every step; the last step of a history that draws is a draw."""
+    expected = snapshots(subject, history)
+    names: dict[str, Any] = {"lib": subject.lib, "jnp": subject.xp}
+    rtol = 1e-4 if any("float32" in line for line in history.lines()) else 1e-8
+    for index, (step, want) in enumerate(zip(history.steps, expected, strict=True), 1):
+        try:
+            perform(step.lines, names)
+        except Exception as error:
+            raise Violation(f"step {index} raised {type(error).__name__}: {first_line(error)}",
+                            lines=history.lines(index)) from error
+        for name, value in want.items():
+            try:
+                got = names[name] if name in names else held(names)[name]
+                matching.same(value, got, rtol=rtol)
+            except Mismatch as mismatch:
+                raise Violation(f"{name} after step {index}: {mismatch}", claim(name, mismatch),
+                                history.lines(index)) from mismatch
+
+
+def claim(name: str, mismatch: Mismatch) -> str:
+    """An expression that is false where a mismatch was seen."""
+    if mismatch.expected.startswith("'"):
+        return f"{name}{mismatch.place} == {mismatch.expected}"
+    return mismatch_claim(name, mismatch)
+
+
+def held(names: dict[str, Any]) -> Snapshot:
+    """The values of all states, by the source that reads them."""
+    return {f"{place}.value": state.value for place, state in histories.places(names)}
+
+
+def perform(lines: tuple[str, ...], names: dict[str, Any]) -> None:
+    """Run the lines of a step."""
+    exec(compile("\n".join(lines), "<history>", "exec"), names)  # noqa: S102
+
+
+def snapshots(subject: Subject, history: History) -> list[Snapshot]:
+    """What every name that is compared holds on the model after every step."""
+    def number(seed: int, shapes: tuple[Any, ...]) -> Any:
+        subject.lib.random.seed(seed)
+        return [np.asarray(subject.lib.random.normal(size=shape)) for shape in shapes][-1]
+
+    names: dict[str, Any] = {"lib": model_transforms.library(number), "jnp": np}
+    found = []
+    for step in history.steps:
+        perform(step.lines, names)
+        found.append(held(names) | ({step.result: names[step.result]} if step.result else {}))
+    return found

@@ -1,0 +1,360 @@
+"""Histories: scripts of states created, written and replaced, and of transforms called in between.
+
+A history is a list of steps, each some lines of a script, with nothing behind it: the lines run
+on an implementation and on the NumPy model, and what is judged is what the names then hold.  It
+is drawn as a list of moves, a move being a kind and a few numbers; the :class:`Author` turns a
+move into lines that make sense where it stands, and writes first what it builds on.  So any
+list of moves is a history, any part of it too, and a failing one shrinks to a short script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+STATES: Final = ("s0", "s1", "m.w", "d0")
+"""The places for states: two variables, an attribute of a module, and one with a container."""
+
+VALUES: Final = (
+    "jnp.array(0.5)", "jnp.array(-0.75)", "jnp.array([0.5, -0.25, 1.0])",
+    "jnp.array(0.25, dtype=jnp.float32)",
+)
+POINTS: Final = ("jnp.array(0.5)", "jnp.array([0.25, -0.5, 0.75])")
+MEMBERS: Final = ("grad", "vector_grad", "jacrev", "jacfwd", "hessian")
+WRITES: Final = (
+    "",
+    "{w} = {wrap}jnp.sin({b}) + 0.5 * y{close}",
+    "{w} = {wrap}y * jnp.ones((3,)){close}",
+    "{w} = {wrap}jnp.cos({a}){close}",
+    "{w} = {wrap}0.5 * {b} + 0.25{close}",
+)
+"""What f writes to the state b when it reads a: nothing, from both, of another shape, ..."""
+
+FEATURES: Final = {
+    "writes": (),
+    "values": ("write",),
+    "replacements": ("write", "create"),
+    "world": ("turn",),
+    "failures": ("fail",),
+    "nesting": ("nest",),
+    "compilation": ("jit", "write"),
+    "random": ("draw",),
+    "everything": ("write", "create", "turn", "fail", "nest", "jit", "draw"),
+}
+"""What histories may contain beside definitions, transforms and calls."""
+
+Move = tuple[str, int, int, int]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Some lines, and the name that holds what they gave, if any."""
+
+    lines: tuple[str, ...]
+    result: str = ""
+
+
+@dataclass(frozen=True)
+class Function:
+    """What the author knows of a function or of a transform.
+
+    Attributes
+    ----------
+    reads : frozenset of str
+        The states that a call accesses.
+    touched : tuple of str
+        The states that may be selected.
+    selects : frozenset of str
+        The states that are selected; a transform is forgotten when one of them is replaced.
+    cached : bool
+        Whether a compiled function is part of it, which may not see the world change.
+    open : bool
+        Whether it depends on flags, which compiled functions may not see change.
+    fails : bool
+        Whether it raises on demand.
+    nestable : str
+        For a transform, how to get one number out of its result; empty if it is not simple.
+    aux : bool
+        Whether a function returns a pair.
+    """
+
+    reads: frozenset[str]
+    touched: tuple[str, ...] = ()
+    selects: frozenset[str] = frozenset()
+    cached: bool = False
+    open: bool = False
+    fails: bool = False
+    nestable: str = ""
+    aux: bool = False
+
+
+@dataclass(frozen=True)
+class History:
+    """A script in steps."""
+
+    steps: tuple[Step, ...]
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines())
+
+    def lines(self, steps: int | None = None) -> list[str]:
+        """The script, or its first steps."""
+        return [line for step in self.steps[:steps] for line in step.lines]
+
+
+class Author:
+    """Writes a history, move by move.
+
+    Parameters
+    ----------
+    features : sequence of str
+        The moves that are allowed beside the plain ones.
+    """
+
+    def __init__(self, features: Sequence[str]) -> None:
+        self.features = features
+        self.steps: list[Step] = []
+        self.states: list[str] = []
+        self.functions: dict[str, Function] = {}
+        self.transforms: dict[str, Function] = {}
+        self.switches: dict[str, str] = {}
+        self.count = 0
+
+    def write(self, moves: Sequence[Move]) -> History:
+        """The history of a list of moves."""
+        if "draw" in self.features:
+            self._step("lib.random.seed(7)")
+        for kind, *numbers in moves:
+            getattr(self, f"_{kind}")(*numbers)
+        if "draw" in self.features:
+            self._draw(0, 0, 0)
+        return History(tuple(self.steps))
+
+    # -- moves -----------------------------------------------------------------------------
+
+    def _create(self, i: int, j: int, k: int) -> None:
+        """A new state, in a new place or behind the name of an old one."""
+        state = STATES[i % len(STATES)]
+        if state == "m.w" and not any("class M" in step.lines[0] for step in self.steps):
+            self._step("class M(lib.nn.Module): pass", "m = M()")
+        kind = ("State", "ParamState")[j % 2]
+        self._step(f"{state} = lib.{kind}({self._literal(state, k)})")
+        if state not in self.states:
+            self.states.append(state)
+        self._forget(lambda known: state in known.selects or (
+            known.cached and state in known.reads))
+        self._again(lambda known: state in known.reads, j)
+
+    def _write(self, i: int, j: int, k: int) -> None:
+        """An eager write."""
+        state = self._state(i)
+        self._step(f"{state}.value = {self._literal(state, k)}")
+
+    def _define(self, i: int, j: int, k: int) -> None:
+        """A function that reads one state, may write another, and reads it again."""
+        a, b = self._state(i), self._state(j)
+        body = [f"y = jnp.sum(jnp.sin({read(a)} * x))"]
+        uses, known = self._extras(i, j, k)
+        body += uses
+        wrap, close = ("{'a': ", "}") if b == "d0" else ("", "")
+        write = WRITES[k % len(WRITES)].format(
+            w=f"{b}.value", a=read(a), b=read(b), wrap=wrap, close=close)
+        if write and "turn" in self.features and k % 3 == 2:
+            self._switch("flag", "True")
+            write, known = f"if flag: {write}", replace(known, open=True)
+        body += [write] if write else []
+        if "fail" in self.features and (i + j) % 3 != 1:
+            self._switch("fail", "False")
+            body.append("if fail: raise ArithmeticError('planned')")
+            known = replace(known, fails=True, open=True)
+        out = f"y + jnp.cos(jnp.sum({read(b)}))"
+        known = replace(known, aux=k % 4 == 3, touched=tuple(dict.fromkeys((a, b))),
+                        reads=known.reads | {a, b})
+        body.append(f"return {out}, {{'b': {read(b)}}}" if known.aux else f"return {out}")
+        name = self._name("f")
+        self._step(f"def {name}(x):", *("    " + line for line in body))
+        self.functions[name] = known
+
+    def _extras(self, i: int, j: int, k: int) -> tuple[list[str], Function]:
+        """What else the function does: a draw, a closure, the call of a transform."""
+        lines, known = [], Function(frozenset())
+        if "draw" in self.features and (i + k) % 3 != 2:
+            lines.append("y = y * lib.random.normal(size=())")
+        if "turn" in self.features and j % 2:
+            self._switch("k", "2.0")
+            lines.append("y = k * y")
+            known = replace(known, open=True)
+        inner = [name for name, f in self.transforms.items() if f.nestable]
+        if "nest" in self.features and inner and k % 3 != 1:
+            name = inner[j % len(inner)]
+            used = self.transforms[name]
+            lines.append(f"y = y + {used.nestable.format(name)}")
+            known = replace(known, reads=used.reads, cached=used.cached, open=used.open,
+                            fails=used.fails, selects=used.selects)
+        return lines, known
+
+    def _build(self, i: int, j: int, k: int) -> None:
+        """A transform that is kept."""
+        name = self._name("t")
+        function = self._pick(self.functions, i, lambda: self._define(i, j, k))
+        known = self.functions[function]
+        member = MEMBERS[j % len(MEMBERS)]
+        simple = member == "hessian"
+        states = [s for s in known.touched if not (simple and s == "d0")]
+        form = ("one", "list", "dict", "argument", "both")[k % (4 if simple else 5)]
+        chosen = {"one": states[:1], "argument": []}.get(form, states)
+        words = [] if not chosen else [f"grad_states={container(form, chosen)}"]
+        words += ["argnums=0"] if form == "both" and chosen else []
+        words += ["has_aux=True"] if known.aux else []
+        words += ["return_value=True"] if i % 2 and not simple else []
+        self._step(f"{name} = lib.transform.{member}({', '.join([function, *words])})")
+        plain = member in ("grad", "vector_grad") and not known.aux and not i % 2
+        nestable = ""
+        if plain and (not chosen or (form == "one" and chosen != ["d0"])):
+            nestable = "jnp.sum({}(x))"
+        self.transforms[name] = replace(
+            known, selects=known.selects | set(chosen), nestable=nestable)
+
+    def _call(self, i: int, j: int, k: int) -> None:
+        """A call of a transform, whenever it was built; sometimes of the function itself."""
+        name = self._pick(self.transforms, i, lambda: self._build(i, j, k))
+        if k % 7 == 6:
+            name = self._pick(self.functions, i, lambda: self._define(i, j, k))
+        self._result(name, j)
+
+    def _again(self, concerned: Callable[[Function], bool], j: int) -> None:
+        """A call of a transform that a change concerns, if there is one."""
+        ready = [name for name, known in self.transforms.items() if concerned(known)]
+        if ready:
+            self._result(ready[-1], j)
+
+    def _result(self, name: str, j: int) -> None:
+        result = self._name("r")
+        self._step(f"{result} = {name}({POINTS[j % len(POINTS)]})", result=result)
+
+    def _fail(self, i: int, j: int, k: int) -> None:
+        """A call that fails, and the caller goes on."""
+        ready = {name: known for name, known in self.transforms.items() if known.fails}
+        if not ready:
+            self._define(i, 3 - i, k)
+            self.transforms.clear()
+            return self._build(len(self.functions) - 1, j, k)
+        name = self._pick(ready, i, lambda: None)
+        result = self._name("r")
+        self._step(
+            "fail = True",
+            "try:",
+            f"    {name}({POINTS[j % len(POINTS)]})",
+            f"    {result} = 'returned'",
+            "except ArithmeticError:",
+            f"    {result} = 'raised'",
+            "fail = False",
+            result=result,
+        )
+        return None
+
+    def _turn(self, i: int, j: int, k: int) -> None:
+        """Flags and closures change; what is compiled is not called any more."""
+        self._switch("flag", "True")
+        self._switch("k", "2.0")
+        self._step(("flag = not flag", "k = 0.5 - k")[i % 2])
+        self._forget(lambda known: known.cached and known.open)
+        self._again(lambda known: known.open, j)
+
+    def _jit(self, i: int, j: int, k: int) -> None:
+        """A compiled function, of what depends on states and arguments only."""
+        self._pick(self.functions, i, lambda: self._define(i, j, k))
+        ready = {name: f for name, f in self.functions.items() if not f.open and not f.cached}
+        if ready:
+            source = self._pick(ready, i, lambda: None)
+            name = self._name("f")
+            self._step(f"{name} = lib.transform.jit({source})")
+            self.functions[name] = replace(self.functions[source], cached=True)
+
+    def _nest(self, i: int, j: int, k: int) -> None:
+        """A function that calls a transform."""
+        self._build(2 * i, j % 2, 3 * (k % 2))
+        self._define(i, j, 3 * k)
+        self._build(len(self.functions) - 1, j, k)
+
+    def _draw(self, i: int, j: int, k: int) -> None:
+        """An eager draw."""
+        result = self._name("r")
+        self._step(f"{result} = lib.random.normal(size=())", result=result)
+
+    # -- what moves are made of ------------------------------------------------------------
+
+    def _step(self, *lines: str, result: str = "") -> None:
+        self.steps.append(Step(lines, result))
+
+    def _name(self, letter: str) -> str:
+        self.count += 1
+        return f"{letter}{self.count}"
+
+    def _literal(self, state: str, k: int) -> str:
+        value = VALUES[k % len(VALUES)]
+        return f"{{'a': {value}}}" if state == "d0" else value
+
+    def _state(self, i: int) -> str:
+        state = STATES[i % len(STATES)]
+        if state not in self.states:
+            self._create(i, i, i % 3)
+        return state
+
+    def _switch(self, name: str, value: str) -> None:
+        if name not in self.switches:
+            self.switches[name] = value
+            self._step(f"{name} = {value}")
+
+    def _pick(self, known: dict[str, Function], i: int, make: Callable[[], None]) -> str:
+        """The i-th newest, which is made if there is none."""
+        if not known:
+            make()
+        names = list(known)
+        return names[-1 - i % len(names)]
+
+    def _forget(self, stale: Callable[[Function], bool]) -> None:
+        for known in (self.functions, self.transforms):
+            for name in [name for name, function in known.items() if stale(function)]:
+                del known[name]
+
+
+def read(state: str) -> str:
+    """The source of the array in a state."""
+    return f"{state}.value['a']" if state == "d0" else f"{state}.value"
+
+
+def container(form: str, states: list[str]) -> str:
+    """The source of a container of states."""
+    if form == "one":
+        return states[0]
+    if form == "dict":
+        return "{" + ", ".join(f"'k{9 - i}': {s}" for i, s in enumerate(states)) + "}"
+    return "[" + ", ".join(states) + "]"
+
+
+def histories(feature: str) -> st.SearchStrategy[History]:
+    """Histories with a feature of :data:`FEATURES`."""
+    extra = FEATURES[feature]
+    kinds = ("call", "call", "build", "define", "create")[: 5 if "create" in extra else 4]
+    kind = st.sampled_from((*kinds, *(e for e in extra if e != "create")))
+    # One number for three: a move that does not matter shrinks in one go.
+    numbers = st.integers(0, 12**3 - 1).map(lambda n: (n % 12, n // 12 % 12, n // 144))
+    moves = st.lists(st.builds(lambda kind, three: (kind, *three), kind, numbers), max_size=12)
+    return moves.map(
+        lambda moves: Author(extra).write([*moves, ("call", 0, 0, 0)]))
+
+
+def places(names: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The states that the names of a script stand for."""
+    for place in STATES:
+        head, _, attribute = place.partition(".")
+        if head in names:
+            holder = names[head]
+            if not attribute:
+                yield place, holder
+            elif hasattr(holder, attribute):
+                yield place, getattr(holder, attribute)
