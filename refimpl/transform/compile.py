@@ -61,7 +61,7 @@ class jit(Deferred):
         Those of `jax.jit`, with the same meaning; positions count the arguments of `fun`.
     """
 
-    def __init__(self, fun: Callable[..., Any], **options: Any) -> None:
+    def __init__(self, fun: Callable[..., Any] | None = None, **options: Any) -> None:
         if not callable(fun):
             raise TypeError(f"fun must be callable, got {fun!r}")
         functools.update_wrapper(self, fun, updated=())

@@ -40,7 +40,7 @@ class StateFinder(Deferred):
 
     def __init__(
         self,
-        fn: Callable[..., Any],
+        fn: Callable[..., Any] | None = None,
         filter: Any = None,
         *,
         usage: str = "all",

@@ -75,8 +75,8 @@ class GradientTransform(Deferred):
 
     def __init__(
         self,
-        target: Callable[..., Any],
-        transform: Callable[..., Any],
+        target: Callable[..., Any] | None = None,
+        transform: Callable[..., Any] | None = None,
         grad_states: Any = None,
         argnums: Argnums = None,
         return_value: bool = False,

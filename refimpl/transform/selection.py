@@ -150,29 +150,39 @@ class Selection:
                         "where floating point (or complex) numbers are needed"
                     )
 
-    def shape(self, grads: Any, outermost: bool = True) -> Any:
-        """Give derivatives the shape of the table's result, at every level of nesting."""
+    def shape(self, grads: Any) -> Any:
+        """Give derivatives the shape of the table's result: its pair is outermost."""
         leaves = jax.tree.leaves(grads, is_leaf=_is_selected)
-        if not any(map(_is_selected, leaves)) and (leaves or not outermost):
-            return grads
+        if leaves and not any(map(_is_selected, leaves)):
+            return grads  # not ours to shape: a custom transform returned something else
         if self.fill_states is None:
-            return self._part(self._arg_part, grads)
+            return _replace(self._of_args, grads)
         if self.argnums is None:
-            return self._part(self._state_part, grads)
-        return self._part(self._state_part, grads), self._part(self._arg_part, grads)
+            return _replace(self._of_states, grads)
+        return _replace(self._of_states, grads), _replace(self._of_args, grads)
 
-    def _part(self, pick: Callable[[Selected], Any], grads: Any) -> Any:
-        return jax.tree.map(
-            lambda leaf: pick(leaf) if _is_selected(leaf) else leaf, grads, is_leaf=_is_selected
-        )
+    def _columns(self, row: Any) -> Any:
+        """The table again, in place, where a row of second derivatives ends."""
+        if self.fill_states is None:
+            return _replace(self._of_args, row)
+        if self.argnums is None:
+            return _replace(self._of_states, row)
+        return _replace(lambda found: (self._of_states(found), self._of_args(found)), row)
 
-    def _state_part(self, found: Selected) -> Any:
+    def _of_states(self, found: Selected) -> Any:
         assert self.fill_states is not None
-        return self.fill_states([self.shape(grad, False) for grad in found.states])
+        return self.fill_states([self._columns(grad) for grad in found.states])
 
-    def _arg_part(self, found: Selected) -> Any:
-        grads = tuple(self.shape(grad, False) for grad in found.args)
+    def _of_args(self, found: Selected) -> Any:
+        grads = tuple(self._columns(grad) for grad in found.args)
         return grads if isinstance(self.argnums, tuple) else grads[0]
+
+
+def _replace(part: Callable[[Selected], Any], tree: Any) -> Any:
+    """The tree with a part of each outermost `Selected` in place of it."""
+    return jax.tree.map(
+        lambda leaf: part(leaf) if _is_selected(leaf) else leaf, tree, is_leaf=_is_selected
+    )
 
 
 def _differentiable(leaf: Any, allow_int: bool) -> bool:

@@ -1,0 +1,388 @@
+"""How refimpl keeps values in frames: isolation, atomic failure, honest writes."""
+
+import copy
+import pickle
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import refimpl
+from refimpl import ParamState, State, StateError
+from refimpl.transform import (
+    GradientTransform,
+    fwd_grad,
+    grad,
+    hessian,
+    jacfwd,
+    jacrev,
+    jit,
+    jvp,
+    vector_grad,
+    vjp,
+)
+
+Call = Callable[[Any, Any], Any]
+
+# Every member as a function of (f, x), all of them with effects of f at once.
+MEMBERS: dict[str, Call] = {
+    "grad": lambda f, x: grad(f)(x),
+    "vector_grad": lambda f, x: vector_grad(f)(x),
+    "jacrev": lambda f, x: jacrev(f)(x),
+    "jacfwd": lambda f, x: jacfwd(f)(x),
+    "hessian": lambda f, x: hessian(f)(x),
+    "fwd_grad": lambda f, x: fwd_grad(f)(x),
+    "vjp": lambda f, x: vjp(f, x)[1](1.0),
+    "jvp": lambda f, x: jvp(f, (x,), (1.0,)),
+    "jit": lambda f, x: jit(f)(x),
+    "jit of grad": lambda f, x: jit(grad(f))(x),
+    "grad of jit": lambda f, x: grad(jit(f))(x),
+    "grad of grad": lambda f, x: grad(grad(f))(x),
+}
+each_member = pytest.mark.parametrize("call", MEMBERS.values(), ids=MEMBERS.keys())
+
+
+@each_member
+def test_a_write_takes_effect_once_and_leaves_no_tracer(call: Call) -> None:
+    count = State(jnp.array(0.0))
+
+    def f(x: Any) -> Any:
+        count.value = count.value + x
+        return x * x * count.value
+
+    call(f, 3.0)
+    assert not isinstance(count.value, jax.core.Tracer)
+    assert count.value == 3.0
+
+
+@each_member
+def test_a_failure_leaves_every_state_the_very_same_object(call: Call) -> None:
+    class Stop(Exception):
+        pass
+
+    state, stream = State(jnp.array(1.0)), refimpl.random.DEFAULT
+    tangents = refimpl.random.TANGENTS
+    before = state.value, stream.value, tangents.value
+
+    def f(x: Any) -> Any:
+        state.value = state.value * x
+        refimpl.random.normal()
+        raise Stop
+
+    with pytest.raises(Stop):
+        call(f, 2.0)
+    assert state.value is before[0] and stream.value is before[1]
+    assert tangents.value is before[2]
+
+
+@each_member
+def test_an_output_that_jax_refuses_changes_nothing(call: Call) -> None:
+    state = State(1.0)
+
+    def f(x: Any) -> Any:
+        state.value = 2.0
+        return "not a number"
+
+    with pytest.raises(TypeError):
+        call(f, 2.0)
+    assert state.value == 1.0
+
+
+def test_a_failure_after_the_run_changes_nothing() -> None:
+    state = State(1.0)
+
+    def f(x: Any) -> Any:
+        state.value = state.value + x
+        return x
+
+    def late(fun: Any, *, argnums: int, has_aux: bool) -> Any:
+        def run(selected: Any) -> Any:
+            jax.grad(fun, argnums, has_aux)(selected)
+            state.value = 5.0
+            raise KeyError("late")
+
+        return run
+
+    with pytest.raises(KeyError, match="late"):
+        GradientTransform(f, late)(2.0)
+    assert state.value == 1.0
+
+
+def test_nested_runs_settle_one_level_at_a_time() -> None:
+    state, seen = State(2.0), []
+
+    def inner(x: Any) -> Any:
+        state.value = state.value * x
+        return state.value
+
+    def outer(x: Any) -> Any:
+        slope = grad(inner)(x)
+        seen.append(state.value)
+        with pytest.raises(KeyError):
+            grad(fails)(x)
+        return slope * state.value  # 2 * 2x
+
+    def fails(x: Any) -> Any:
+        state.value = -1.0
+        raise KeyError
+
+    assert grad(outer)(3.0) == 4.0
+    assert state.value == 6.0 and isinstance(seen[0], jax.core.Tracer)
+
+
+class TestContainers:
+    """A container that is changed in place, without an assignment to the state."""
+
+    def test_change_is_a_write(self) -> None:
+        state = State({"a": jnp.array(1.0), "n": 0, "deep": [jnp.array(2.0)]})
+
+        def f(x: Any) -> Any:
+            state.value["a"] = state.value["a"] * x
+            state.value["n"] += 1
+            state.value["deep"][0] = x
+            return state.value["a"]
+
+        assert grad(f)(3.0) == 1.0
+        assert state.value["n"] == 1
+        assert state.value["a"] == 3.0 and state.value["deep"][0] == 3.0
+
+    def test_change_of_a_selected_state(self) -> None:
+        state = State({"a": jnp.array(2.0)})
+
+        def f(x: Any) -> Any:
+            state.value["a"] = state.value["a"] * x
+            return state.value["a"] ** 2
+
+        states, arg = grad(f, state, 0)(3.0)
+        assert states == {"a": 36.0} and arg == 24.0 and state.value == {"a": 6.0}
+
+    def test_change_is_dropped_by_a_failure(self) -> None:
+        value = {"a": jnp.array(1.0)}
+        state = State(value)
+
+        def f(x: Any) -> Any:
+            state.value["a"] = x
+            raise KeyError
+
+        with pytest.raises(KeyError):
+            grad(f)(2.0)
+        assert state.value is value and value == {"a": 1.0}
+
+    def test_reading_is_no_write(self) -> None:
+        value = {"a": [jnp.array(1.0)]}
+        state = State(value)
+        grad(lambda x: state.value["a"][0] * x)(2.0)
+        assert state.value is value
+
+    def test_change_under_a_foreign_trace_is_an_error(self) -> None:
+        state = State({"a": jnp.array(1.0)}, name="held")
+
+        def f(x: Any) -> Any:
+            def body(y: Any) -> Any:
+                state.value["a"] = y
+                return y
+
+            return jax.vmap(body)(jnp.ones(3)).sum() * x
+
+        with pytest.raises(StateError, match="held"):
+            grad(f)(2.0)
+        assert state.value == {"a": 1.0}
+
+
+class TestCreation:
+    """States that are created while a transform runs."""
+
+    def test_a_local_state_is_nobodys_business(self) -> None:
+        def f(x: Any) -> Any:
+            local = State(x)
+            local.value = local.value * 2
+            return local.value
+
+        assert grad(f)(2.0) == 2.0 and jit(f)(3.0) == 6.0 and jax.jit(f)(3.0) == 6.0
+        assert jax.vmap(jit(f))(jnp.ones(2)).tolist() == [2.0, 2.0]
+
+    def test_a_kept_state_is_committed(self) -> None:
+        kept: list[State] = []
+
+        def f(x: Any) -> Any:
+            kept.append(State(x * 3))
+            return x
+
+        grad(f)(2.0)
+        assert kept[0].value == 6.0 and not isinstance(kept[0].value, jax.core.Tracer)
+        kept[0].value = 1.0
+        grad(grad(f))(2.0)
+        assert kept[1].value == 6.0
+        compiled = jit(f)
+        compiled(2.0)
+        assert kept[-1].value == 6.0
+        kept[-1].value = 0.0
+        compiled(3.0)
+        assert kept[-1].value == 9.0
+
+    @each_member
+    def test_a_state_of_a_failed_call_has_no_value(self, call: Call) -> None:
+        kept: list[State] = []
+
+        def f(x: Any) -> Any:
+            kept.append(State(x, name="lost"))
+            raise KeyError
+
+        with pytest.raises(KeyError):
+            call(f, 2.0)
+        with pytest.raises(StateError, match="lost"):
+            _ = kept[-1].value
+
+    def test_local_states_under_raw_transforms(self) -> None:
+        def body(y: Any) -> Any:
+            local = State(y)
+            local.value = local.value + 1
+            return local.value
+
+        assert grad(lambda x: jax.vmap(body)(jnp.ones(3) * x).sum())(1.0) == 3.0
+
+    def test_one_that_outlives_a_raw_transform_is_an_error(self) -> None:
+        kept: list[State] = []
+
+        def body(y: Any) -> Any:
+            kept.append(State(y, name="outlives"))
+            return y
+
+        with pytest.raises(StateError, match="outlives"):
+            grad(lambda x: jax.vmap(body)(jnp.ones(3) * x).sum())(1.0)
+
+    def test_one_in_a_reference_cycle_does_not_outlive(self) -> None:
+        def body(y: Any) -> Any:
+            module = refimpl.nn.Module()
+            module.me = module  # type: ignore[attr-defined]
+            module.state = State(y)  # type: ignore[attr-defined]
+            return y
+
+        assert grad(lambda x: jax.vmap(body)(jnp.ones(3) * x).sum())(1.0) == 3.0
+
+
+RAW: dict[str, Callable[[Any], Any]] = {
+    "jit": jax.jit,
+    "grad": jax.grad,
+    "vmap": lambda h: lambda x: jax.vmap(h)(jnp.ones(2) * x).sum(),
+    "checkpoint": jax.checkpoint,
+    "cond": lambda h: lambda x: jax.lax.cond(True, h, h, x),
+    "scan": lambda h: lambda x: jax.lax.scan(lambda c, _: (h(c), None), x, length=2)[0],
+    "fori_loop": lambda h: lambda x: jax.lax.fori_loop(0, 2, lambda _, c: h(c), x),
+    "while_loop": lambda h: lambda x: jax.lax.while_loop(lambda c: c < 2, h, x),
+}
+
+
+@pytest.mark.parametrize("raw", RAW.values(), ids=RAW.keys())
+class TestHonestWrites:
+    """Raw JAX transforms inside of the function."""
+
+    @each_member
+    def test_a_write_is_an_error_that_names_the_state(self, raw: Any, call: Call) -> None:
+        state = State(jnp.array(0.0), name="culprit")
+        before = state.value
+
+        def f(x: Any) -> Any:
+            def body(y: Any) -> Any:
+                state.value = y
+                return y * 1.0
+
+            return raw(body)(x)
+
+        with pytest.raises(StateError, match="culprit"):
+            call(f, 1.5)
+        with pytest.raises(StateError, match="culprit"):
+            f(1.5)
+        assert state.value is before
+
+    def test_reads_and_writes_around_it_work(self, raw: Any) -> None:
+        state, last = State(jnp.array(2.0)), State(jnp.array(0.0))
+
+        def f(x: Any) -> Any:
+            last.value = raw(lambda y: y * state.value)(x)
+            return last.value
+
+        jacfwd(f, [state])(1.5)
+        assert last.value == f(1.5)
+
+
+def test_a_write_across_an_outer_raw_transform_is_an_error() -> None:
+    state = State(0.0, name="culprit")
+
+    def f(x: Any) -> Any:
+        state.value = x
+        return x * x
+
+    calls: list[Any] = [grad(f), jit(f), f]
+    for call in calls:
+        with pytest.raises(StateError, match="culprit"):
+            jax.jit(call)(2.0)
+        with pytest.raises(StateError, match="culprit"):
+            jax.vmap(call)(jnp.ones(2))
+    assert state.value == 0.0
+
+
+def test_only_some_results_of_a_compiled_call_are_tracers() -> None:
+    constant, batched = State(0.0), State(0.0, name="batched")
+
+    @jit
+    def f(x: Any) -> Any:
+        constant.value, batched.value = 1.0, x
+        return x
+
+    with pytest.raises(StateError):
+        jax.vmap(f)(jnp.ones(3))
+    assert constant.value == 0.0 and batched.value == 0.0
+
+
+def test_threads_do_not_meet() -> None:
+    states = [ParamState(jnp.array(float(i))) for i in range(4)]
+    counts = [State(0.0) for _ in states]
+    shared, wrong = State(3.0), []
+
+    def work(own: int) -> None:
+        def f(x: Any) -> Any:
+            counts[own].value = counts[own].value + 1.0
+            traced = [isinstance(state.value, jax.core.Tracer) for state in states]
+            if traced != [index == own for index in range(len(states))]:
+                wrong.append(traced)
+            return states[own].value ** 2 * x * shared.value
+
+        for _ in range(25):
+            result = grad(f, states[own], 0)(2.0)
+            if result != (12.0 * own, 3.0 * own**2):
+                wrong.append(result)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(states))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert [count.value for count in counts] == [25.0] * 4
+
+
+def test_no_tracer_leaks() -> None:
+    state, count = State(jnp.array(2.0)), State(0.0)
+
+    def f(x: Any) -> Any:
+        count.value = count.value + x
+        return state.value * x * x
+
+    with jax.checking_leaks():
+        for call in MEMBERS.values():
+            call(f, 2.0)
+    assert count.value == 2.0 * len(MEMBERS)
+
+
+def test_copies_are_states_of_their_own() -> None:
+    state = ParamState(jnp.ones(2), name="w", tag="t", unit="mV")
+    for made in (copy.deepcopy(state), copy.copy(state), pickle.loads(pickle.dumps(state))):
+        made.value = 3.0
+        assert (made.name, made.tag, vars(made)["unit"]) == ("w", {"t"}, "mV")
+        assert type(made) is ParamState
+    assert state.value.tolist() == [1.0, 1.0]
+    assert repr(State(1.5, name="n")) == "State(1.5, name='n')"

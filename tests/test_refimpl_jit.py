@@ -1,0 +1,226 @@
+"""transform.jit: how often it traces, what a step costs in Python calls, and its options."""
+
+import sys
+import types
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import refimpl
+from refimpl import State
+from refimpl.transform import grad, hessian, jit
+
+
+def python_calls(call: Any) -> int:
+    """How many Python functions a call enters."""
+    entered = 0
+
+    def profile(frame: types.FrameType, event: str, argument: object) -> None:
+        nonlocal entered
+        entered += event == "call"
+
+    call()
+    call()
+    sys.setprofile(profile)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return entered
+
+
+@pytest.mark.parametrize("count", [1, 10, 200])
+def test_a_steady_step_is_a_handful_of_python_calls(count: int) -> None:
+    states = [State(jnp.ones(2)) for _ in range(count)]
+
+    @jit
+    def step(x: Any) -> None:
+        for state in states:
+            state.value = state.value * x
+
+    assert python_calls(lambda: step(1.5)) <= 6  # the lambda is one of them
+
+
+def test_an_eager_gradient_costs_little_more_than_jax() -> None:
+    states = [State(jnp.ones(2)) for _ in range(30)]
+
+    def f(x: Any) -> Any:
+        return sum(jnp.sum(state.value * x) for state in states)
+
+    def pure(values: Any, x: Any) -> Any:
+        return sum(jnp.sum(value * x) for value in values)
+
+    ours, theirs = grad(f, states), jax.grad(pure)
+    values = [state.value for state in states]
+    assert python_calls(lambda: ours(1.5)) < 1.1 * python_calls(lambda: theirs(values, 1.5))
+
+
+def test_traces() -> None:
+    runs: list[str] = []
+    a, b, out = State(jnp.array(1.0)), State(jnp.array(2.0)), State(0.0)
+
+    @jit(static_argnums=0)
+    def f(which: str, x: Any) -> Any:
+        runs.append(which)
+        out.value = (a if which == "a" else b).value * x
+        return out.value + 0.0
+
+    assert f("a", 2.0) == 2.0 and runs == ["a", "a"]  # the first run finds the state
+    assert f("a", 3.0) == 3.0 and len(runs) == 2
+    a.value = jnp.array(5.0)
+    assert f("a", 3.0) == 15.0 and out.value == 15.0 and len(runs) == 2
+    assert f("b", 3.0) == 6.0 and runs[2:] == ["b", "b"]
+    a.value = jnp.ones(2)
+    assert f("a", 3.0).tolist() == [3.0, 3.0]
+
+
+def test_a_write_only_state_needs_no_second_trace() -> None:
+    runs, out = [0], State(0.0)
+
+    @jit
+    def f(x: Any) -> None:
+        runs[0] += 1
+        out.value = x
+
+    f(2.0)
+    assert out.value == 2.0 and runs == [1]
+
+
+def test_effects_of_a_cached_trace_are_known_exactly() -> None:
+    read, written, other = State(1.0), State(1.0), State(1.0)
+
+    @jit(static_argnums=0)
+    def f(both: bool, x: Any) -> Any:
+        written.value = x
+        return x * read.value * (other.value if both else 1.0)
+
+    f(True, 2.0)
+    f(False, 2.0)
+    finder = refimpl.transform.StateFinder(f, usage="both", return_type="list")
+    assert finder(False, jnp.array(2.0)) == {"read": [read], "write": [written]}
+    with pytest.raises(ValueError, match="neither reads nor writes"):
+        grad(f, {"o": other})(False, 2.0)
+
+
+def test_values_of_every_kind() -> None:
+    tree = State({"b": (1.5, jnp.ones(2)), "a": None})
+
+    @jit
+    def f(x: Any) -> Any:
+        tree.value = {"b": (tree.value["b"][0] * x, tree.value["b"][1]), "a": None}
+        return tree.value["b"][0]
+
+    assert f(2.0) == 3.0 and f(2.0) == 6.0
+    assert set(tree.value) == {"a", "b"} and tree.value["a"] is None
+    text = State("text", name="caption")
+    with pytest.raises(TypeError, match="caption"):
+        jit(lambda: [text.value])()
+
+
+def test_options_mean_what_they_mean_in_jax() -> None:
+    state = State(jnp.ones(2))
+
+    def f(x: Any, mode: str, k: int = 2) -> Any:
+        state.value = state.value * k
+        return x * state.value if mode == "double" else x
+
+    for options in ({"static_argnums": 1}, {"static_argnames": ("mode", "k")}):
+        compiled = jit(f, **options)
+        assert compiled(1.0, "double").shape == (2,) and compiled(1.0, "other").shape == ()
+    assert jit(f, static_argnames=("mode", "k"))(1.0, mode="double", k=3).shape == (2,)
+    donated = jnp.ones(3)
+    jit(lambda x: x * state.value[0], donate_argnums=0)(donated)
+    assert donated.is_deleted()
+    place = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    placed = jit(lambda x: x * state.value[0], in_shardings=(place,), out_shardings=place)
+    assert placed(jnp.ones(3)).sharding == place
+    with pytest.raises(TypeError):
+        jit(f, no_such_option=1)
+    with pytest.raises(TypeError, match="callable"):
+        jit(3)  # type: ignore[arg-type]
+
+
+def test_methods() -> None:
+    class Counter:
+        def __init__(self) -> None:
+            self.count = State(0.0)
+
+        @jit(static_argnums=0)
+        def add(self, x: Any) -> Any:
+            self.count.value = self.count.value + x
+            return x
+
+    counter = Counter()
+    counter.add(1.0)
+    counter.add(2.0)
+    assert counter.count.value == 3.0
+
+
+def test_failing_traces_leave_it_usable() -> None:
+    state, fail = State(1.0), [True]
+
+    @jit
+    def f(x: Any) -> Any:
+        state.value = state.value * x
+        if fail[0]:
+            raise KeyError("mine")
+        return x
+
+    with pytest.raises(KeyError, match="mine"):
+        f(2.0)
+    assert state.value == 1.0
+    fail[0] = False
+    f(2.0)
+    assert state.value == 2.0
+
+
+def test_compiled_in_compiled_and_without_compiling() -> None:
+    state = State(1.0)
+
+    @jit
+    def inner(x: Any) -> Any:
+        state.value = state.value + x
+        return state.value * x
+
+    outer = jit(lambda x: inner(x) + inner(x))
+    assert outer(1.0) == 2.0 + 3.0 and state.value == 3.0
+    assert outer(1.0) == 4.0 + 5.0 and state.value == 5.0
+    with jax.disable_jit():
+        assert outer(1.0) == 6.0 + 7.0 and state.value == 7.0
+
+
+class TestGradientOfCompiled:
+    """T(jit(f)) is compiled as a whole."""
+
+    def test_runs_no_python_in_steady_state(self) -> None:
+        runs, state, count = [0], State(jnp.array(2.0)), State(0.0)
+
+        @jit
+        def f(x: Any) -> Any:
+            runs[0] += 1
+            count.value = count.value + 1.0
+            return state.value**2 * x, {"z": x, "a": state.value}
+
+        both = grad(f, {"s": state}, 0, has_aux=True, return_value=True)
+        for _ in range(3):
+            grads, loss, aux = both(3.0)
+            assert grads == ({"s": 12.0}, 4.0) and loss == 12.0 and aux == {"z": 3.0, "a": 2.0}
+        assert count.value == 3.0 and runs[0] == 2
+        state.value = jnp.array(1.0)
+        assert both(3.0)[0] == ({"s": 6.0}, 1.0) and runs[0] == 2
+
+    def test_order_of_a_mapping_survives(self) -> None:
+        states = {"b": State(1.0), 1: State(2.0), ("a",): State(3.0)}
+        f = jit(lambda: states["b"].value * states[1].value * states["a",].value)
+        assert list(grad(f, states)().items()) == [("b", 6.0), (1, 3.0), (("a",), 2.0)]
+        assert grad(f, states)() == grad(f.fun, states)()
+
+    def test_static_arguments_and_hessian(self) -> None:
+        state = State(jnp.array([1.0, 2.0]))
+        f = jit(lambda k, x: jnp.sum(state.value**k) * x, static_argnums=0)
+        rows = hessian(f, state, 1)(3, 2.0)
+        np.testing.assert_allclose(rows[0][0], [[12.0, 0.0], [0.0, 24.0]])
+        np.testing.assert_allclose(rows[0][1], rows[1][0])
