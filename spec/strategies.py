@@ -203,6 +203,8 @@ class Wish:
         The kinds of value to choose from; see :data:`KINDS`.  Empty: as ``nested`` says.
     fewest, most : int
         At least so many selected states, at most so many states.
+    steps : tuple of int
+        The least and the greatest number of statements before the output.
     bystanders : bool
         Whether there is one more state, never selected, with integers and booleans in it.
     keywords : bool
@@ -227,6 +229,7 @@ class Wish:
     kinds: tuple[str, ...] = ()
     fewest: int = 1
     most: int = 3
+    steps: tuple[int, int] = (0, 3)
     bystanders: bool = False
     keywords: bool = False
 
@@ -242,7 +245,7 @@ def statements(draw: DrawFn, wish: Wish, states: list[Var], scope: list[Name]) -
     body: list[Statement] = []
     how = wish.dtype, wish.functions
     kinds = ["assign"] + ["write"] * (wish.writes and bool(states)) + ["draw"] * wish.draws
-    for index in range(draw(st.integers(0, 3))):
+    for index in range(draw(st.integers(*wish.steps))):
         kind = draw(st.sampled_from(kinds))
         if kind == "write":
             var = draw(st.sampled_from(states))

@@ -176,7 +176,8 @@ PLACES: Final = ("list", "tuple", "namedtuple", "dict", "nested", "none", "modul
 
 
 @generated("GST-14", Cell.strategy,
-           cells(calm(containers=PLACES, fewest=2, most=6, writes=True), members=EXACT), needs)
+           cells(calm(containers=PLACES, fewest=2, most=6, writes=True, steps=(2, 6)),
+                 members=EXACT), needs)
 def gradients_stand_in_their_places(subject: Subject, case: Case) -> None:
     """Values, place by place, with up to six states of which some are written."""
     judge_values(observe(case, subject))
