@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from hypothesis import settings
 
+pytest_plugins = ["spec.conformance.plugin"]
+
 
 def _enable_float64() -> None:
     if importlib.util.find_spec("brainstate") is not None:
