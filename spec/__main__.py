@@ -42,7 +42,8 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--device", choices=DEVICES,
                        help="where JAX's arrays live; a run without that device is skipped")
     check.add_argument("--expect", type=Path,
-                       help="succeed if the verdicts are those of this committed report")
+                       help="succeed if the verdicts are those of this committed report; in a "
+                            "folder, of the one for this implementation and version")
     check.add_argument("--coverage", action="store_true", help="show what the run covered")
     check.add_argument("--confirm", action="store_true",
                        help="run the script of every check that failed in a fresh interpreter")
@@ -110,8 +111,13 @@ def check(arguments: argparse.Namespace) -> int:
     return 0 if report.kept() and not unconfirmed else BROKEN
 
 
-def compare(report: Report, file: Path) -> int:
+def compare(report: Report, place: Path) -> int:
     """Say where the verdicts differ from committed ones; 0 if nowhere."""
+    try:
+        file = results.committed(place, report)
+    except FileNotFoundError as error:
+        print(error)
+        return UNUSABLE
     different = results.differences(report, results.read(file))
     for line in different:
         print(f"differs from {file}: {line}")

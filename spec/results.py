@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,36 @@ def read(file: Path) -> dict[str, Any]:
     data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     jsonschema.validate(data, schema())
     return data
+
+
+def file_name(meta: Mapping[str, Any]) -> str:
+    """The name of a committed report: implementation, its version, and the Python it ran on."""
+    python = ".".join(str(meta["python"]).split(".")[:2])
+    return f"{meta['implementation']}-{meta['version']}-py{python}.json"
+
+
+def committed(place: Path, report: Report) -> Path:
+    """The committed report that a run is to be compared with.
+
+    Parameters
+    ----------
+    place : Path
+        A report, or a folder of reports; in a folder, that of the same implementation and
+        version, on the same Python where there is one.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds none of that version.
+    """
+    if not place.is_dir():
+        return place
+    name = file_name(report.meta)
+    same_version = sorted(place.glob(name.rpartition("-py")[0] + "-py*.json"))
+    if not same_version:
+        raise FileNotFoundError(f"{place} holds no report of that version; "
+                                f"write one with --report {place / name}")
+    return place / name if place / name in same_version else same_version[-1]
 
 
 def differences(report: Report, expected: dict[str, Any]) -> list[str]:

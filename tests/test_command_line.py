@@ -114,6 +114,11 @@ def test_verdicts_are_compared_with_committed_ones(
     file = tmp_path / "committed.json"
     check("refimpl", "--report", str(file))
     assert check("refimpl", "--expect", str(file)) == 0
+    assert check("refimpl", "--expect", str(tmp_path)) == UNUSABLE
+    assert "write one with --report" in capsys.readouterr().out
+    named = tmp_path / results.file_name(results.read(file)["meta"])
+    named.write_text(file.read_text())
+    assert check("refimpl", "--expect", str(tmp_path)) == 0
     file.write_text(file.read_text().replace('"RET-06": "pass"', '"RET-06": "fail"'))
     assert check("refimpl", "--expect", str(file)) == BROKEN
     assert "RET-06: expected fail, got pass" in capsys.readouterr().out
