@@ -171,12 +171,16 @@ class Frame:
                 self.touched[state] = written
             if written:
                 writes[state] = self.values[state]
+        born = self._close_born() if self.born else {}
+        return Effects(self.touched, self.fetched, writes, born)
+
+    def _close_born(self) -> "dict[State, Any]":
         if any(state._home != self.trace for state in self.born):
             gc.collect()  # it may be alive only as part of a reference cycle
         for state in self.born:
             if state._home != self.trace:
                 raise _dishonest(state)
-        return Effects(self.touched, self.fetched, writes, dict(self.born))
+        return dict(self.born)
 
 
 def lookup(state: "State") -> Any:

@@ -367,6 +367,16 @@ class TestCustom:
 
         assert GradientTransform(f, only_norm, state, 0, has_aux=True)(3.0)[0] == 7.0
 
+    def test_grads_that_are_no_pytree(self) -> None:
+        f, state, count = self.setup()
+        unsortable = {1: 0.0, "a": 0.0}
+        call = GradientTransform(
+            f, lambda fun, **_: lambda s: (unsortable, fun(s)[1]), state, has_aux=True
+        )
+        with pytest.raises(ValueError):
+            call(1.0)
+        assert count.value == 0.0
+
     @pytest.mark.parametrize("result", [3.0, (3.0,), (3.0, None), [1, 2], (1, 2, 3)])
     def test_what_is_no_pair_with_its_aux(self, result: Any) -> None:
         f, state, count = self.setup()

@@ -32,8 +32,8 @@ class Carried:
     """What leaves a lifted function beside its output.
 
     Only tracers are leaves, so that JAX meets nothing but arrays. Everything else, of whatever
-    type, stays in the Python objects that `effects` and `build` hold. As these travel with the
-    leaves, a transform may run the function several times: the run whose aux it returns counts.
+    type, stays in the Python objects that `run` holds. As these travel with the leaves, a
+    transform may run the function several times: the run whose aux it returns counts.
     """
 
     def __init__(self, leaves: Sequence[Any], run: tuple[Effects, Build]) -> None:
@@ -120,9 +120,11 @@ class GradientTransform(Deferred):
             grads, carried = self._expect_pair(run(selected))
             effects, build = carried.run
             loss, aux, effects.writes, effects.born = build(carried.leaves)
+            loss = jax.tree.map(_as_array, loss)
+            jax.tree.structure(grads)  # raises here, and not when shaped, if it is no pytree
             self._check_touched(effects)
             settle(effects)
-        return grads, jax.tree.map(_as_array, loss), aux
+        return grads, loss, aux
 
     def _lift(
         self, args: Sequence[Any], kwargs: dict[str, Any], positions: Sequence[int]

@@ -26,7 +26,7 @@ class ArgnumsError(TypeError, ValueError):
     """Argnums that do not fit the call: JAX raises either of the two bases, depending on how."""
 
 
-@jax.tree_util.register_pytree_with_keys_class
+@jax.tree_util.register_pytree_node_class
 class Selected:
     """Values of the selected states and arguments, or derivatives with respect to them."""
 
@@ -34,9 +34,8 @@ class Selected:
         self.states = states
         self.args = args
 
-    def tree_flatten_with_keys(self) -> tuple[tuple[tuple[Any, Any], ...], None]:
-        key = jax.tree_util.GetAttrKey
-        return ((key("states"), list(self.states)), (key("args"), list(self.args))), None
+    def tree_flatten(self) -> tuple[tuple[list[Any], list[Any]], None]:
+        return (list(self.states), list(self.args)), None
 
     @classmethod
     def tree_unflatten(cls, _: None, children: Iterable[Any]) -> "Selected":
