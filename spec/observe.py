@@ -143,12 +143,21 @@ def mismatch_claim(name: str, mismatch: Mismatch) -> str:
     wanted = mismatch.expected
     if wanted.startswith("an array of shape "):
         return f"jnp.shape({where}) == {wanted.removeprefix('an array of shape ')}"
+    if wanted.startswith("shape "):
+        return f"jnp.shape({where}) == {wanted.removeprefix('shape ')}"
     if wanted.startswith("keys "):
         return f"list({where}.keys()) == {wanted.removeprefix('keys ')}"
     if wanted.startswith("jnp.array(") or _is_number(wanted):
         return f"jnp.allclose({where}, {wanted})"
     if wanted.startswith("a ") and wanted.removeprefix("a ").isidentifier():
         return f"type({where}) is {wanted.removeprefix('a ')}"
+    if wanted == "None":
+        return f"{where} is None"
+    if wanted.startswith(("'", '"', "True", "False")):
+        return f"{where} == {wanted}"
+    if " with keys " in wanted:
+        kind, _, keys = wanted.partition(" with keys ")
+        return f"type({where}).__name__ == {kind!r} and set({where}) == set({keys})"
     if " of " in wanted:
         kind, _, size = wanted.partition(" of ")
         return f"type({where}).__name__ == {kind!r} and len({where}) == {size}"

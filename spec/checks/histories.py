@@ -40,15 +40,9 @@ def history_agrees_with_plain_objects(subject: Subject, history: History) -> Non
                 got = names[name] if name in names else held(names)[name]
                 matching.same(value, got, rtol=rtol)
             except Mismatch as mismatch:
-                raise Violation(f"{name} after step {index}: {mismatch}", claim(name, mismatch),
+                message = f"{name} after step {index}: {mismatch}"
+                raise Violation(message, mismatch_claim(name, mismatch),
                                 history.lines(index)) from mismatch
-
-
-def claim(name: str, mismatch: Mismatch) -> str:
-    """An expression that is false where a mismatch was seen."""
-    if mismatch.expected.startswith("'"):
-        return f"{name}{mismatch.place} == {mismatch.expected}"
-    return mismatch_claim(name, mismatch)
 
 
 def held(names: dict[str, Any]) -> Snapshot:

@@ -123,9 +123,7 @@ CLOSURES = {
     f"{member} | {name}": {"T": f"lib.transform.{member}", **case}
     for member in FAMILY if FAMILY[member].layout != "sample" for name, case in CLOSURES.items()
 })
-def the_world_is_read_at_every_call(
-    lib: Any, jnp: Any, np: Any, T: Any, change: Any
-) -> None:
+def the_world_is_read_at_every_call(lib: Any, jnp: Any, T: Any, change: Any) -> None:
     """A transform that was called before equals one that is built after the change."""
     w = {"k": 1.0, "flag": False, "g": lambda v: v, "s": lib.State(jnp.array(1.0))}
     def f(x: Any) -> Any:
@@ -135,18 +133,14 @@ def the_world_is_read_at_every_call(
     before = kept(jnp.array(2.0))
     change(w)
     got, want = kept(jnp.array(2.0)), T(lambda x: f(x))(jnp.array(2.0))
-    assert np.allclose(got, want), f"expected {want}, got {got}"
-    assert not np.allclose(got, before), f"still gives {before}, as before the change"
+    assert jnp.allclose(got, want), f"expected {want}, got {got}"
+    assert not jnp.allclose(got, before), f"still gives {before}, as before the change"
 
 
 @snippet("WRB-25", {m: v for m, v in MEMBERS.items() if FAMILY[m].layout != "sample"})
-def states_behind_attributes_are_read_at_every_call(
-    lib: Any, jnp: Any, np: Any, T: Any
-) -> None:
+def states_behind_attributes_are_read_at_every_call(lib: Any, jnp: Any, T: Any) -> None:
     """An attribute of a module gets another state, which the next call reads and writes."""
-    class M(lib.nn.Module):
-        pass
-    m = M()
+    m = type("M", (lib.nn.Module,), {})()
     m.s = old = lib.State(jnp.array(2.0))
     def f(x: Any) -> Any:
         m.s.value = m.s.value + 1.0

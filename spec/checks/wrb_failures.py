@@ -143,7 +143,7 @@ REFUSALS = {
 
 
 @snippet("WRB-18", REFUSALS)
-def refused_call_leaves_the_states(lib: Any, jnp: Any, np: Any, options: Any, out: Any) -> None:
+def refused_call_leaves_the_states(lib: Any, jnp: Any, options: Any, out: Any) -> None:
     """The function writes; then its output or what is asked for cannot be used."""
     s, caught = lib.State(jnp.array(1.0)), None
     def f(x: Any, k: Any) -> Any:
@@ -160,9 +160,7 @@ def refused_call_leaves_the_states(lib: Any, jnp: Any, np: Any, options: Any, ou
 @snippet("WRB-19", {
     "before": {"early": "True"}, "after": {"early": "False"},
 })
-def failing_transform_of_the_user_leaves_the_states(
-    lib: Any, jnp: Any, np: Any, early: Any
-) -> None:
+def failing_transform_of_the_user_leaves_the_states(lib: Any, jnp: Any, early: Any) -> None:
     """The user's transform raises before or after it runs the function."""
     s = lib.State(jnp.array(1.0))
     def f(x: Any) -> Any:
@@ -193,7 +191,7 @@ def interrupt_leaves_the_states(lib: Any, jnp: Any, np: Any, T: Any) -> None:
 
 
 @snippet("WRB-21", MEMBERS)
-def transform_serves_again_after_a_failure(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+def transform_serves_again_after_a_failure(lib: Any, jnp: Any, T: Any) -> None:
     """The second call fails after its write, by its argument; the third counts as the second."""
     s, failed = lib.State(jnp.ones(3)), []
     def f(x: Any) -> Any:
@@ -205,22 +203,19 @@ def transform_serves_again_after_a_failure(lib: Any, jnp: Any, np: Any, T: Any) 
             t(jnp.ones(size))
         except Exception:
             failed.append(size)
-    assert failed == [2], f"expected the call of size 2 to fail, failed: {failed}"
-    assert np.allclose(s.value, 4.0), f"expected 4.0, got {s.value}"
+    got, want = (failed, float(s.value[0])), ([2], 4.0)
+    assert got == want, f"expected {want}, the failed sizes and the value, got {got}"
 
 
 @snippet("WRB-22", MEMBERS)
-def inner_failure_takes_back_its_own_writes(lib: Any, jnp: Any, np: Any, T: Any) -> None:
-    """The outer function writes, calls a transform that fails, and goes on."""
+def inner_failure_takes_back_its_own_writes(lib: Any, jnp: Any, T: Any) -> None:
+    """The outer function writes, calls a transform that fails after a write, and goes on."""
     s = lib.State(jnp.array(1.0))
-    def inner(y: Any) -> Any:
-        s.value = 100.0 * y
-        return y / "text"
     def f(x: Any) -> Any:
         s.value = s.value + x
-        try:
-            lib.transform.grad(inner)(x)
-        except TypeError:
+        try:  # a function that returns None has no gradient
+            lib.transform.grad(lambda y: setattr(s, "value", 100.0 * y))(x)
+        except Exception:
             s.value = 10.0 * s.value
         return jnp.sin(s.value)
     T(f)(jnp.array(2.0))

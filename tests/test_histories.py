@@ -1,0 +1,191 @@
+"""Histories: every list of moves is a script, and a wrong library is caught by a short one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import refimpl
+from spec import histories, model_transforms
+from spec.checks import Violation, all_checks
+from spec.checks.histories import history_agrees_with_plain_objects, snapshots
+from spec.histories import FEATURES, STATES, Author, History
+from spec.implementation import Subject
+from spec.runner import Profile, Verdict, decide
+from tests.saboteurs.craft import Call, Cell, copy_of, meddle, meddle_states, selected
+
+RIGHT = Subject("refimpl", refimpl)
+(CHECK,) = (c for c in all_checks() if c.function is history_agrees_with_plain_objects)
+SEARCH = Profile("search", 60, 400)
+
+
+# -- the scripts -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_every_history_runs_on_the_model(feature: str, data: st.DataObject) -> None:
+    """To its end, with a snapshot for every step."""
+    history = data.draw(histories.histories(feature))
+    assert len(snapshots(RIGHT, history)) == len(history.steps)
+
+
+MOVES = {
+    "writes": [("define", 0, 1, 1), ("build", 0, 0, 1), ("call", 0, 0, 0), ("call", 0, 0, 0)],
+    "replacements": [("build", 0, 0, 0), ("create", 1, 0, 2), ("call", 0, 1, 0)],
+    "failures": [("fail", 0, 0, 1), ("fail", 0, 0, 1)],
+    "nesting": [("nest", 0, 0, 0), ("call", 0, 0, 0)],
+    "compilation": [("jit", 0, 0, 0), ("build", 0, 0, 0), ("call", 0, 0, 0)],
+    "random": [("draw", 0, 0, 0), ("call", 0, 0, 0)],
+}
+
+
+@pytest.mark.parametrize("feature", MOVES)
+def test_histories_do_what_they_are_for(feature: str) -> None:
+    """The mark of each feature is in its script, and the right library passes."""
+    mark = {
+        "writes": ".value = ", "replacements": "s1 = lib", "failures": "'raised'",
+        "nesting": "y = y + jnp.sum(t", "compilation": "lib.transform.jit(",
+        "random": "lib.random.normal",
+    }[feature]
+    history = Author(FEATURES[feature]).write(MOVES[feature])
+    assert mark in repr(history)
+    history_agrees_with_plain_objects(RIGHT, history)
+
+
+def test_every_place_for_states_is_reached() -> None:
+    history = Author(FEATURES["replacements"]).write([("create", i, 0, 0) for i in range(4)])
+    assert all(f"{place} = lib.State" in repr(history) for place in STATES)
+
+
+# -- the model ---------------------------------------------------------------------------------
+
+
+def test_model_transforms_differentiate() -> None:
+    """A gradient by state and argument, a Hessian, and a gradient of a gradient."""
+    lib = model_transforms.library(lambda seed, shapes: np.zeros(shapes[-1]))
+    s = lib.State(np.array([0.5, 1.0]))
+
+    def f(x: Any) -> Any:
+        old = s.value
+        s.value = 2.0 * old
+        return np.sum(np.sin(old * x)) + x * x * s.value[0]
+
+    def old_value() -> None:
+        s.value = np.array([0.5, 1.0])
+
+    x = np.array(0.7)
+    (by_s,), by_x = lib.transform.grad(f, grad_states=[s], argnums=0)(x)
+    np.testing.assert_allclose(by_s, x * np.cos(s.value / 2 * x) + [2 * x * x, 0], rtol=1e-12)
+    np.testing.assert_allclose(s.value, [1.0, 2.0])
+    old_value()
+    hessian = lib.transform.hessian(f)(x)
+    old_value()
+    nested = lib.transform.grad(lambda y: lib.transform.grad(f)(y))(x)
+    v = np.array([0.5, 1.0])
+    expected = np.sum(-v * v * np.sin(v * x)) + 2.0
+    np.testing.assert_allclose([by_x, hessian, nested], [
+        np.sum(v * np.cos(v * x)) + 2 * x * 1.0, expected, expected], rtol=1e-10)
+
+
+def test_model_takes_a_failure_back() -> None:
+    lib = model_transforms.library(lambda seed, shapes: np.zeros(shapes[-1]))
+    s = lib.State(np.array(1.0))
+
+    def f(x: Any) -> Any:
+        s.value = x
+        lib.random.normal()
+        raise ArithmeticError("planned")
+
+    with pytest.raises(ArithmeticError, match="planned"):
+        lib.transform.grad(f)(np.array(2.0))
+    assert s.value == 1.0
+
+
+# -- wrong libraries ---------------------------------------------------------------------------
+
+
+def loses_writes(lib: Any) -> None:
+    """A transform does not write back."""
+    def hook(call: Call) -> Any:
+        states = call.used()
+        before = [state.value for state in states]
+        result = call.proceed()
+        for state, value in zip(states, before, strict=True):
+            state.value = value
+        return result
+
+    meddle(lib, hook)
+
+
+def keeps_the_writes_of_a_failure(lib: Any) -> None:
+    """A call that fails leaves zeros in the selected states."""
+    def hook(call: Call) -> Any:
+        try:
+            return call.proceed()
+        except ArithmeticError:
+            for state in selected(call):
+                if not isinstance(state.value, dict):
+                    state.value = jnp.zeros_like(state.value)
+            raise
+
+    meddle(lib, hook)
+
+
+def keeps_old_results(lib: Any) -> None:
+    """A second call of a transform answers with the result of the first."""
+    def hook(call: Call) -> Any:
+        known = vars(call.transform)
+        result = call.proceed()
+        return known.setdefault("kept", result)
+
+    meddle(lib, hook)
+
+
+def ignores_new_shapes(lib: Any) -> None:
+    """A write of another shape is dropped."""
+    class Stiff(Cell):
+        def write(self, value: Any) -> None:
+            if jnp.shape(self.read()) == jnp.shape(value) or isinstance(value, dict):
+                super().write(value)
+
+    meddle_states(lib, Stiff)
+
+
+WRONG: dict[Callable[[Any], None], str] = {
+    loses_writes: "writes",
+    keeps_the_writes_of_a_failure: "failures",
+    keeps_old_results: "values",
+    ignores_new_shapes: "values",
+}
+
+
+@pytest.mark.parametrize("spoil", WRONG, ids=lambda spoil: spoil.__name__)
+def test_wrong_library_is_caught_by_a_short_script(spoil: Callable[[Any], None]) -> None:
+    """The script fails as it is printed, on the wrong library and not on the right one."""
+    lib = copy_of(refimpl)
+    spoil(lib)
+    found = decide(CHECK, Subject("wrong", lib), WRONG[spoil], SEARCH, 0)
+    assert found.verdict is Verdict.FAIL, found.message
+    lines = found.script.splitlines()[3:]
+    assert len(lines) <= 18, found.script
+    with pytest.raises(AssertionError):
+        exec("\n".join(lines), {"lib": lib, "jnp": jnp})
+    exec("\n".join(lines), {"lib": refimpl, "jnp": jnp})
+
+
+def test_script_stops_where_it_went_wrong() -> None:
+    lib = copy_of(refimpl)
+    loses_writes(lib)
+    history: History = Author(()).write([
+        ("define", 0, 1, 1), ("build", 0, 0, 1), ("call", 0, 0, 0), ("call", 0, 0, 0)])
+    with pytest.raises(Violation) as raised:
+        history_agrees_with_plain_objects(Subject("wrong", lib), history)
+    assert raised.value.lines == history.lines(len(history.steps) - 1)
