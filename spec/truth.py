@@ -80,6 +80,19 @@ class Block:
     dtype: np.dtype[Any]
 
 
+def placed_after(start: int, value: Tree) -> tuple[Tree, int]:
+    """The blocks of a value's leaves in a flat vector, from an index on, and where they end."""
+    end = start
+
+    def block(leaf: Any) -> Block:
+        nonlocal end
+        array = np.asarray(leaf)
+        end += array.size
+        return Block(slice(end - array.size, end), array.shape, array.dtype)
+
+    return trees.map_leaves(block, value), end
+
+
 def execute(lines: list[str], lib: Any, xp: Any) -> dict[str, Any]:
     """Run script lines with the given library and array namespace; the names they define."""
     names: dict[str, Any] = {"lib": lib, "jnp": xp}
@@ -110,13 +123,12 @@ class Truth:
         self.blocks: dict[tuple[str, Any], Tree] = {}
         self.size = 0
         for state in self.selected:
-            self.blocks["var", state] = self._place(self.start[state])
+            self.blocks["var", state], self.size = placed_after(self.size, self.start[state])
         for position in case.positions if "arg" in case.sides else ():
-            self.blocks["arg", position] = self._place(self.args[position])
+            self.blocks["arg", position], self.size = placed_after(self.size, self.args[position])
         self.out, self.aux = self._run(self.start, self.args)
         self.after = {name: self.names[name].value for name in self.start}
-        self._rows = 0
-        self.out_blocks = self._rows_of(self.out)
+        self.out_blocks, _ = placed_after(0, self.out)
 
     # -- running ---------------------------------------------------------------------------
 
@@ -154,26 +166,6 @@ class Truth:
         leaves = [np.ravel(np.asarray(leaf)) for _, leaf in trees.leaves(out)]
         flat = np.concatenate(leaves) if leaves else np.zeros(0)
         return np.sum(flat, keepdims=True) if self.case.member == "vector_grad" else flat
-
-    # -- blocks ----------------------------------------------------------------------------
-
-    def _place(self, value: Tree) -> Tree:
-        def block(leaf: Any) -> Block:
-            array = np.asarray(leaf)
-            where = slice(self.size, self.size + array.size)
-            self.size += array.size
-            return Block(where, array.shape, array.dtype)
-
-        return trees.map_leaves(block, value)
-
-    def _rows_of(self, out: Tree) -> Tree:
-        def block(leaf: Any) -> Block:
-            array = np.asarray(leaf)
-            where = slice(self._rows, self._rows + array.size)
-            self._rows += array.size
-            return Block(where, array.shape, array.dtype)
-
-        return trees.map_leaves(block, out)
 
     # -- derivatives -----------------------------------------------------------------------
 
