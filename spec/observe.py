@@ -141,6 +141,8 @@ def mismatch_claim(name: str, mismatch: Mismatch) -> str:
     """An expression that is false where a mismatch was seen."""
     where = name + mismatch.place
     wanted = mismatch.expected
+    if wanted == "a concrete value":
+        return f"jnp.ravel({where}).tolist() is not None"
     if wanted.startswith("an array of shape "):
         return f"jnp.shape({where}) == {wanted.removeprefix('an array of shape ')}"
     if wanted.startswith("shape "):
