@@ -84,7 +84,8 @@ def test_condition_of_a_row_is_noticed(row: Row) -> None:
                                 (True, False, None)):
         if getattr(row, field) is value or (value is None and field != "args"):
             continue
-        flipped = replace(row, **{field: value})
+        other: dict[str, Any] = {field: value}
+        flipped = replace(row, **other)
         assert not is_partition(flipped if r is row else r for r in ROWS), (field, value)
 
 
