@@ -53,10 +53,10 @@ class Twice(Outside):
 
 
 def compiled(kind: type[Case]) -> SearchStrategy[Case]:
-    """Calls of any member in any row, compiled."""
-    wish = Wish(DISTINCT, (ROWS[5], ROWS[8], ROWS[11]), writes=True)
-    sides = Wish(("grad", "jacfwd"), (ROWS[5], ROWS[8], ROWS[11]), writes=True)
-    drawn = cases(sides if kind is Twice else wish)
+    """Calls of any member, compiled; of both sides together only where RET is not about it."""
+    states = Wish(DISTINCT, (ROWS[5], ROWS[7]), writes=True)
+    both = Wish(("grad", "jacfwd"), (ROWS[5], ROWS[8], ROWS[11]), writes=True)
+    drawn = cases(both) if kind is Twice else cases(states) | cases(both)
     return drawn.map(lambda case: kind(**vars(case)))
 
 

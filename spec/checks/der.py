@@ -150,7 +150,8 @@ def with_draws(cell: Cell) -> SearchStrategy[Case]:
     return cell.strategy().filter(lambda case: case.program.draws).map(widened)
 
 
-@generated("DER-09", with_draws, cells("states", Wish(draws=True), ("grad", "jacfwd", "hessian")), needs)
+@generated("DER-09", with_draws,
+           cells("states", Wish(draws=True), ("grad", "jacfwd", "hessian")), needs)
 def random_draws_are_constants(subject: Subject, case: Case) -> None:
     """The derivative at the very numbers that one plain call draws."""
     judge_values(observe(case, subject))
