@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,14 +71,14 @@ class Report:
         return {rule: ", ".join(outcomes) for rule, outcomes in seen.items() if outcomes}
 
     def failures(self) -> list[list[Outcome]]:
-        """The outcomes that are no pass, those of one check with one verdict together, the one
-        with the shortest script first."""
+        """The outcomes that are no pass, those of one check with one verdict together, the most
+        telling first."""
         groups: dict[tuple[str, str, Verdict], list[Outcome]] = {}
         for outcome in self.outcomes:
             if outcome.verdict is not Verdict.PASS:
                 key = outcome.rule, outcome.check, outcome.verdict
                 groups.setdefault(key, []).append(outcome)
-        return [sorted(alike, key=lambda o: len(o.script)) for alike in groups.values()]
+        return [telling(alike) for alike in groups.values()]
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON data; see ``spec/data/report.schema.json``."""
@@ -130,9 +131,15 @@ def device(subject: Subject) -> str:
     return str(next(iter(devices())).platform) if callable(devices) else "cpu"
 
 
-def summary(outcomes: Iterable[Outcome]) -> str:
+def telling(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """The outcomes with the most frequent message first, and of these the shortest script."""
+    found = list(outcomes)
+    often = Counter(outcome.message for outcome in found)
+    return sorted(found, key=lambda o: (-often[o.message], len(o.script)))
+
+
+def summary(bad: list[Outcome]) -> str:
     """Where a rule fails, in a few words: the points of the axes and the first message."""
-    bad = [o for o in outcomes if o.verdict is not Verdict.PASS]
     points = [o.point for o in bad if o.point]
     where = ", ".join(points[:6]) + (f" and {len(points) - 6} more" if len(points) > 6 else "")
     return f"{where}: {bad[0].message}" if where else bad[0].message
@@ -168,16 +175,15 @@ def absences(outcomes: list[Outcome]) -> str:
 
 
 def show_failure(rule: str, outcomes: list[Outcome], console: Console) -> None:
-    """Print why a rule is not kept, and the shortest script that shows it."""
+    """Print why a rule is not kept, and a script that shows it."""
     verdict = verdict_of(outcomes)
-    mine = [outcome for outcome in outcomes if outcome.verdict is verdict]
+    mine = telling(outcome for outcome in outcomes if outcome.verdict is verdict)
     console.rule(f"[{STYLE[verdict]}]{rule} {verdict}[/]", align="left")
     console.print(escape(registry()[rule].statement))
     console.print(escape(summary(mine)), style="italic")
-    scripts = [outcome.script for outcome in mine if outcome.script]
-    if scripts:
+    if mine[0].script:
         console.print()
-        console.print(min(scripts, key=len), markup=False, highlight=False, soft_wrap=True)
+        console.print(mine[0].script, markup=False, highlight=False, soft_wrap=True)
     console.print()
 
 
