@@ -1,0 +1,234 @@
+"""States that are no faithful cells, and random numbers that are not those of the stream."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+import refimpl
+from tests.saboteurs.craft import Call, Cell, Lib, meddle, meddle_states, saboteur, selected
+from tests.saboteurs.effects import STREAM, kept
+
+ALSO = "STA WRB GST DER CMP SEL FLT FND CUS AUX ERR ARG RET"
+random = refimpl.random
+
+
+@saboteur("STA-01", also=ALSO)
+def values_become_arrays(lib: Lib) -> None:
+    """Numbers in the value of a state are converted to arrays when it is made."""
+    class Converting:
+        def __init__(self, value: Any, *args: Any, **options: Any) -> None:
+            array = jax.tree.map(lambda x: jnp.asarray(x) if isinstance(x, (int, float)) else x,
+                                 value)
+            super().__init__(array, *args, **options)  # type: ignore[call-arg]
+
+    meddle_states(lib, Converting)
+
+
+@saboteur("STA-01", also=ALSO)
+def dicts_are_sorted(lib: Lib) -> None:
+    """A dict that is written to a state is flattened, and comes back with its keys sorted."""
+    class Sorting(Cell):
+        def read(self) -> Any:
+            value = super().read()
+            return dict(sorted(value.items())) if type(value) is dict else value
+
+    meddle_states(lib, Sorting)
+
+
+@saboteur("STA-02", also=ALSO)
+def parameters_are_no_states(lib: Lib) -> None:
+    """ParamState has a base class of its own."""
+    class State(refimpl.State):
+        pass
+
+    lib.State = State
+
+
+@saboteur("STA-03", also="STA WRB FND ERR")
+def names_are_made_unique(lib: Lib) -> None:
+    """A state's name gets a number appended."""
+    count = itertools.count()
+
+    class Numbered:
+        def __init__(self, value: Any, name: Any = None, **options: Any) -> None:
+            name = name if name is None else f"{name}_{next(count)}"
+            super().__init__(value, name, **options)  # type: ignore[call-arg]
+
+    meddle_states(lib, Numbered)
+
+
+@saboteur("STA-04", also=ALSO)
+def equal_values_are_equal_states(lib: Lib) -> None:
+    """States compare by their values, as data classes do."""
+    class Valued:
+        def __eq__(self, other: object) -> bool:
+            return type(self) is type(other) and repr(self) == repr(other)
+
+        def __hash__(self) -> int:
+            return hash(repr(self))
+
+    meddle_states(lib, Valued)
+
+
+@saboteur("STA-05", also="STA")
+def one_value_is_one_cell(lib: Lib) -> None:
+    """States that are made from one object share it, so that a write reaches all of them."""
+    owners: dict[int, list[Any]] = {}
+
+    class Sharing(Cell):
+        def __init__(self, value: Any, *args: Any, **options: Any) -> None:
+            super().__init__(value, *args, **options)  # type: ignore[call-arg]
+            alike = owners.setdefault(id(value), [value])
+            if refimpl.frames.stack.frames or isinstance(value, (int, float)):
+                return
+            vars(self)["_alike"] = alike
+            alike.append(self)
+
+        def write(self, value: Any) -> None:
+            super().write(value)
+            for other in vars(self).get("_alike", [None])[1:]:
+                if other is not self and not refimpl.frames.stack.frames:
+                    Cell.write(other, value)
+
+    meddle_states(lib, Sharing)
+
+
+@saboteur("STA-06", also=ALSO)
+def values_are_taken_when_built(lib: Lib) -> None:
+    """A transform differentiates at the values that its states held when it was built."""
+    base = refimpl.transform.grad
+
+    def grad(fun: Any = None, grad_states: Any = None, *args: Any, **options: Any) -> Any:
+        if fun is None:
+            return lambda f: grad(f, grad_states, *args, **options)
+        made = base(fun, grad_states, *args, **options)
+        states = list(made.selection.states)
+        values = [state.value for state in states]
+
+        class Early(type(made)):  # type: ignore[misc]
+            def __call__(self, /, *a: Any, **k: Any) -> Any:
+                with kept(states):
+                    for state, value in zip(states, values, strict=True):
+                        state.value = value
+                    return super().__call__(*a, **k)
+
+        made.__class__ = Early
+        return made
+
+    lib.transform.grad = grad
+
+
+@saboteur("STA-07", also=ALSO)
+def modules_copy_their_states(lib: Lib) -> None:
+    """A state that is assigned to an attribute of a module is copied."""
+    class Module(refimpl.nn.Module):
+        def __setattr__(self, name: str, value: Any) -> None:
+            if isinstance(value, refimpl.State):
+                value = type(value)(value.value, value.name, tag=value.tag)
+            super().__setattr__(name, value)
+
+    lib.nn.Module = Module
+
+
+@saboteur("STA-08", also=ALSO)
+def known_classes_only(lib: Lib) -> None:
+    """Transforms look states up by their exact class."""
+    def hook(call: Call) -> Any:
+        for state in selected(call):
+            if type(state) not in (lib.State, lib.ParamState, refimpl.random.RandomState):
+                raise TypeError(f"{type(state).__name__} is no known kind of state")
+        return call.proceed()
+
+    meddle(lib, hook)
+
+
+@saboteur("STA-09", also="STA")
+def threads_share_a_stack(lib: Lib) -> None:
+    """What a running transform keeps is shared by all threads."""
+    running: list[Any] = []
+
+    def hook(call: Call) -> Any:
+        if refimpl.frames.stack.frames:
+            return call.proceed()
+        mine = object()
+        running[:] = [mine]
+        result = call.proceed()
+        return result if running == [mine] else jax.tree.map(jnp.zeros_like, result)
+
+    meddle(lib, hook)
+
+
+@saboteur("STA-10", also="STA DER WRB CMP")
+def seeds_are_ignored(lib: Lib) -> None:
+    """random.seed leaves the stream where it is."""
+    lib.random.seed = lambda *args: None
+
+
+def meddle_draws(lib: Lib, change: Any, names: tuple[str, ...]) -> None:
+    """Replace functions of random by ``change(original)``."""
+    for name in names:
+        setattr(lib.random, name, change(getattr(random, name)))
+
+
+@saboteur("STA-11", also="STA WRB CMP FND")
+def uniform_numbers_have_their_own_stream(lib: Lib) -> None:
+    """One of the functions does not advance the stream."""
+    def still(original: Any) -> Any:
+        def draw(*args: Any, **options: Any) -> Any:
+            with kept([STREAM]):
+                return original(*args, **options)
+
+        return draw
+
+    meddle_draws(lib, still, ("uniform",))
+
+
+@saboteur("STA-12", also="STA WRB DER CMP AUX")
+def size_comes_first(lib: Lib) -> None:
+    """normal(size, loc, scale) takes the size as its first argument, as JAX does."""
+    def first(original: Any) -> Any:
+        def draw(size: Any = None, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+            return original(loc, scale, size)
+
+        return draw
+
+    meddle_draws(lib, first, ("normal",))
+
+
+@saboteur("STA-13", also="STA")
+def scale_is_a_variance(lib: Lib) -> None:
+    """The scale of a normal distribution is taken for its variance."""
+    def variance(original: Any) -> Any:
+        def draw(loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
+            return original(loc, jnp.sqrt(scale), size)
+
+        return draw
+
+    meddle_draws(lib, variance, ("normal",))
+
+
+@saboteur("STA-14", also="STA")
+def keys_repeat(lib: Lib) -> None:
+    """split_key returns the key of the stream and does not advance it."""
+    lib.random.split_key = lambda n=None: random.get_key()
+
+
+@saboteur("STA-15", also="STA WRB DER CMP AUX CUS")
+def inner_draws_are_skipped(lib: Lib) -> None:
+    """A transform draws once for itself before it calls the function."""
+    def hook(call: Call) -> Any:
+        if STREAM not in call.used("write"):
+            return call.proceed()
+        with kept([STREAM]):
+            call.fun(*call.args, **call.kwargs)
+            after = STREAM.value
+        random.split_key()
+        result = call.proceed()
+        STREAM.value = after
+        return result
+
+    meddle(lib, hook)
