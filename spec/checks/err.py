@@ -74,11 +74,11 @@ def the_class_is_the_conventional_one(subject: Subject, script: Script) -> None:
 def a_list_of_two_under_has_aux(lib: Any, jnp: Any, T: Any) -> Any:
     s = lib.State(jnp.array(3.0))
     try:
-        got = T(lambda: [s.value ** 2, 5.0], grad_states=s, has_aux=True)()
+        got, seen = T(lambda: [s.value ** 2, 5.0], grad_states=s, has_aux=True)(), "taken as a pair"
+        assert jnp.allclose(got[0], 6.0) and got[1] == 5.0, f"expected (6.0, 5.0), got {got}"
     except TypeError:
-        return "TypeError"
-    assert jnp.allclose(got[0], 6.0) and got[1] == 5.0, f"expected (6.0, 5.0), got {got}"
-    return "taken as a pair"
+        seen = "TypeError"
+    return seen
 
 
 @snippet("ERR-23", {
