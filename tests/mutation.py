@@ -27,7 +27,7 @@ MODULES = (
     "refimpl/frames.py", "refimpl/transform/gradient.py", "refimpl/transform/selection.py",
     "refimpl/transform/finder.py", "refimpl/graph.py", "refimpl/util/filter.py",
 )
-TIMEOUT = 300.0
+TIMEOUT = 1200.0
 
 
 def judge() -> int:

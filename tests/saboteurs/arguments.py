@@ -174,7 +174,7 @@ def all_arguments_become_arrays(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("ARG-13", also="ARG CMP")
+@saboteur("ARG-13", also="ARG CMP DER ERR")
 def every_argument_must_be_floating(lib: Lib) -> None:
     """Integer arrays are refused among all the arguments, not only the differentiated ones."""
     def hook(call: Call) -> Any:
@@ -213,7 +213,7 @@ def containers_of_the_caller_change(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("ARG-16", also="ARG CMP CUS")
+@saboteur("ARG-16", also="ARG CMP CUS WRB")
 def first_shapes_are_kept(lib: Lib) -> None:
     """A transform is bound to the shapes of its first call."""
     def hook(call: Call) -> Any:

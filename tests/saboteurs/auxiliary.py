@@ -51,7 +51,7 @@ def aux_of_a_second_run(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("AUX-02", also=WIDE)
+@saboteur("AUX-02", also=WIDE + " GST")
 def aux_has_a_batch_axis(lib: Lib) -> None:
     """In forward mode aux has an axis more, one entry for every tangent."""
     change_aux(lib, arrays(lambda x: x[None]), ("jacfwd", "hessian"))
@@ -128,7 +128,7 @@ def loss_is_single(lib: Lib) -> None:
     change_loss(lib, arrays(lambda x: x.astype(jnp.float32) if x.dtype == np.float64 else x))
 
 
-@saboteur("AUX-09", also=WIDE)
+@saboteur("AUX-09", also=WIDE + " ERR GST STA")
 def aux_is_traced(lib: Lib) -> None:
     """aux leaves the call by a closure, still traced."""
     def hook(call: Call) -> Any:
@@ -146,7 +146,7 @@ def aux_is_traced(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("AUX-10", also=WIDE)
+@saboteur("AUX-10", also=WIDE + " GST")
 def aux_is_differentiated(lib: Lib) -> None:
     """The gradient is that of primal and aux together."""
     def hook(call: Call) -> Any:

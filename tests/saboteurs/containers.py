@@ -12,6 +12,7 @@ import refimpl
 from tests.saboteurs.craft import (
     Call,
     Lib,
+    map_leaves,
     map_states,
     meddle,
     meddle_states,
@@ -37,7 +38,7 @@ def is_a(*kinds: type) -> Any:
     return lambda node: type(node) in kinds
 
 
-@saboteur("GST-01", also=PLACES)
+@saboteur("GST-01", also=PLACES + " ARG ERR STA")
 def bare_state_in_a_list(lib: Lib) -> None:
     """A bare State is treated as a list of one."""
     on_container(lib, lambda node: isinstance(node, refimpl.State), lambda g, call: [g])
@@ -138,7 +139,7 @@ def repeated_states_share_their_gradient(lib: Lib) -> None:
         if len(set(places)) == len(places) or call.member in ("hessian", "jacrev", "jacfwd",
                                                               "jacobian"):
             return call.proceed()
-        return call.var_grads(lambda g: jax.tree.map(lambda x: x / len(places), g))
+        return call.var_grads(lambda g: map_leaves(lambda x: x / len(places), g))
 
     meddle(lib, hook)
 
@@ -189,7 +190,7 @@ def empty_means_not_given(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("GST-14", also=PLACES)
+@saboteur("GST-14", also=PLACES + " AUX")
 def order_is_that_of_creation(lib: Lib) -> None:
     """Gradients are put in the order in which the states were made."""
     count = iter(range(10 ** 9))
@@ -234,7 +235,7 @@ def float_gradients_are_floats(lib: Lib) -> None:
         plain = isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer)
         return float(x) if plain and x.weak_type and x.shape == () else x
 
-    meddle(lib, lambda call: call.grads(lambda g: jax.tree.map(number, g)))
+    meddle(lib, lambda call: call.grads(lambda g: map_leaves(number, g)))
 
 
 @saboteur("GST-17", also="GST DER ARG")
@@ -243,7 +244,7 @@ def empty_arrays_are_flattened(lib: Lib) -> None:
     def flat(x: Any) -> Any:
         return jnp.zeros(0, x.dtype) if x.size == 0 and x.ndim == 2 else x
 
-    meddle(lib, lambda call: call.grads(lambda g: jax.tree.map(flat, g)))
+    meddle(lib, lambda call: call.grads(lambda g: map_leaves(flat, g)))
 
 
 @saboteur("GST-18", also="GST DER ARG")
@@ -251,7 +252,7 @@ def first_dtype_for_all(lib: Lib) -> None:
     """All gradients have the dtype of the first leaf."""
     def alike(g: Any) -> Any:
         leaves = [x for x in jax.tree.leaves(g) if x.dtype != jax.dtypes.float0]
-        return jax.tree.map(lambda x: x.astype(leaves[0].dtype), g) if leaves else g
+        return map_leaves(lambda x: x.astype(leaves[0].dtype), g) if leaves else g
 
     meddle(lib, lambda call: call.grads(alike))
 

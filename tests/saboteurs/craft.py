@@ -6,6 +6,7 @@ interface alone, so that what it breaks is what a real library could break.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
@@ -348,6 +349,19 @@ def map_states(change: Callable[[refimpl.State], Any], node: Any) -> Any:
     if isinstance(node, (list, tuple)):
         return type(node)([map_states(change, child) for child in node])
     return node
+
+
+def map_leaves(change: Callable[[Any], Any], node: Any) -> Any:
+    """A like tree with every leaf replaced; keys keep their order, which jax.tree sorts."""
+    if isinstance(node, dict):
+        made = copy.copy(node)
+        made.update({key: map_leaves(change, child) for key, child in node.items()})
+        return made
+    if isinstance(node, tuple) and hasattr(node, "_make"):
+        return node._make([map_leaves(change, child) for child in node])
+    if isinstance(node, (list, tuple)):
+        return type(node)([map_leaves(change, child) for child in node])
+    return None if node is None else change(node)
 
 
 def selected(call: Call) -> list[refimpl.State]:

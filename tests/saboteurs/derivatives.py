@@ -12,6 +12,7 @@ from tests.saboteurs.craft import (
     Call,
     Cell,
     Lib,
+    map_leaves,
     map_states,
     meddle,
     meddle_states,
@@ -44,7 +45,7 @@ def tanh_is_off_by_one_in_a_thousand(lib: Lib) -> None:
     meddle_replay(lib, {"tanh": off("tanh", lambda x: 1.0 - jnp.tanh(x) ** 2)})
 
 
-@saboteur("DER-02")
+@saboteur("DER-02", also="ARG CMP CUS ERR GST WRB")
 def only_parameters_have_gradients(lib: Lib) -> None:
     """A selected state that is no ParamState gets zeros."""
     def zero(call: Call, g: Any) -> Any:
@@ -79,7 +80,7 @@ def leaves_of_an_argument_change_places(lib: Lib) -> None:
     meddle(lib, lambda c: c.proceed() if c.states else c.grads(rotated), FIRST)
 
 
-@saboteur("DER-06", also="RET GST")
+@saboteur("DER-06", also="RET GST CMP")
 def output_structure_is_lost(lib: Lib) -> None:
     """A Jacobian of a structured output is a flat list of the blocks of its leaves."""
     def hook(call: Call) -> Any:
@@ -97,18 +98,18 @@ def quiet(lib: Lib, hook: Any, members: tuple[str, ...] = ()) -> None:
     meddle(lib, lambda call: call.proceed() if call.used("write") else hook(call), members)
 
 
-@saboteur("DER-07")
+@saboteur("DER-07", also="ARG CMP")
 def vector_grad_is_a_mean(lib: Lib) -> None:
     """vector_grad differentiates the mean of the entries, not their sum."""
     def hook(call: Call) -> Any:
         size = jax.eval_shape(lambda: call.again(return_value=True)[1])
         count = sum(leaf.size for leaf in jax.tree.leaves(size))
-        return call.grads(lambda g: jax.tree.map(lambda x: x / count, g))
+        return call.grads(lambda g: map_leaves(lambda x: x / count, g))
 
     quiet(lib, hook, ("vector_grad",))
 
 
-@saboteur("DER-07")
+@saboteur("DER-07", also="ERR")
 def vector_grad_takes_one_leaf(lib: Lib) -> None:
     """vector_grad sums the entries of the first leaf of the output alone."""
     def hook(call: Call) -> Any:
@@ -129,16 +130,16 @@ def gradients_are_widened(lib: Lib) -> None:
     def wide(x: Any) -> Any:
         return x.astype(jnp.float64) if x.dtype == jnp.float32 else x
 
-    meddle(lib, lambda call: call.grads(lambda g: jax.tree.map(wide, g)))
+    meddle(lib, lambda call: call.grads(lambda g: map_leaves(wide, g)))
 
 
-@saboteur("DER-08")
+@saboteur("DER-08", also="GST")
 def single_precision_goes_through_bfloat16(lib: Lib) -> None:
     """Gradients of float32 parameters pass through bfloat16, as products do on some devices."""
     def half(x: Any) -> Any:
         return x.astype(jnp.bfloat16).astype(x.dtype) if x.dtype == jnp.float32 else x
 
-    meddle(lib, lambda call: call.grads(lambda g: jax.tree.map(half, g)))
+    meddle(lib, lambda call: call.grads(lambda g: map_leaves(half, g)))
 
 
 @saboteur("DER-24", also="GST ARG")
@@ -149,12 +150,12 @@ def all_leaves_share_one_dtype(lib: Lib) -> None:
         kinds = [x.dtype for x in leaves if x.dtype != jax.dtypes.float0]
         if len(kinds) < 2 or len(kinds) < len(leaves):
             return g
-        return jax.tree.map(lambda x: x.astype(jnp.result_type(*kinds)), g)
+        return map_leaves(lambda x: x.astype(jnp.result_type(*kinds)), g)
 
     meddle(lib, lambda call: call.grads(common))
 
 
-@saboteur("DER-09", also="WRB CMP")
+@saboteur("DER-09", also="WRB CMP STA")
 def draws_again_for_the_derivative(lib: Lib) -> None:
     """The primal and the derivative see different random numbers."""
     stream = refimpl.random.DEFAULT
@@ -171,7 +172,7 @@ def draws_again_for_the_derivative(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("DER-10", also="GST ARG")
+@saboteur("DER-10", also="GST ARG CUS ERR WRB")
 def numbers_are_no_arrays(lib: Lib) -> None:
     """A Python number cannot be differentiated."""
     def hook(call: Call) -> Any:
@@ -187,18 +188,18 @@ def numbers_are_no_arrays(lib: Lib) -> None:
 def empty_arrays_are_left_out(lib: Lib) -> None:
     """The derivative with respect to an array of no entries is None."""
     def left_out(g: Any) -> Any:
-        return jax.tree.map(lambda x: x if x.size else None, g)
+        return map_leaves(lambda x: x if x.size else None, g)
 
     meddle(lib, lambda call: call.grads(left_out))
 
 
-@saboteur("DER-12")
+@saboteur("DER-12", also="ARG GST")
 def jacobian_is_forward(lib: Lib) -> None:
     """jacobian is another name of jacfwd."""
     lib.transform.jacobian = lib.transform.jacfwd
 
 
-@saboteur("DER-13")
+@saboteur("DER-13", also="GST")
 def hessian_rows_and_columns_change_places(lib: Lib) -> None:
     """The block at a row and a column is the one of that column and row."""
     def transposed(g: Any) -> Any:
@@ -239,7 +240,7 @@ def three_states_are_too_many(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("DER-15", also="DER GST WRB CMP CUS RET")
+@saboteur("DER-15", also="DER GST WRB CMP CUS RET ARG AUX")
 def only_the_first_read_counts(lib: Lib) -> None:
     """What was read once is cached, and read again it is a constant."""
     class OnceRead(Cell):
@@ -274,7 +275,7 @@ def other_states_are_followed(lib: Lib) -> None:
     quiet(lib, hook, FIRST)
 
 
-@saboteur("DER-17", also="DER WRB CMP GST")
+@saboteur("DER-17", also="DER WRB CMP GST CUS STA")
 def writes_detach(lib: Lib) -> None:
     """What is written to a state is detached from the graph, as by a write to .data."""
     class Detached(Cell):
@@ -286,7 +287,7 @@ def writes_detach(lib: Lib) -> None:
     meddle_states(lib, Detached)
 
 
-@saboteur("DER-18", also="DER")
+@saboteur("DER-18", also="DER CMP FND GST RET SEL WRB")
 def stop_gradient_is_ignored(lib: Lib) -> None:
     """Derivatives are central differences, which see through stop_gradient."""
     def hook(call: Call) -> Any:
@@ -313,14 +314,14 @@ def stop_gradient_is_ignored(lib: Lib) -> None:
     quiet(lib, hook, ("grad", "vector_grad", "jacrev", "jacfwd"))
 
 
-@saboteur("DER-19")
+@saboteur("DER-19", also="GST")
 def custom_rules_are_lost(lib: Lib) -> None:
     """A trace of the function is replayed without its custom derivative rules."""
     meddle_replay(lib, {"custom_jvp_call": inline, "custom_vjp_call": inline,
                         "custom_vjp_call_jaxpr": inline})
 
 
-@saboteur("DER-20")
+@saboteur("DER-20", also="GST")
 def ties_go_to_the_first(lib: Lib) -> None:
     """Where two operands of a maximum are equal, the first receives the whole gradient."""
     meddle_replay(lib, {"max": lambda x, y: jnp.where(x >= y, x, y)})

@@ -70,7 +70,7 @@ def hessian_applies_effects_twice(lib: Lib) -> None:
     meddle(lib, hook, ("hessian",))
 
 
-@saboteur("WRB-03", also="ARG DER")
+@saboteur("WRB-03", also="ARG DER CMP")
 def argument_is_taken_for_the_state(lib: Lib) -> None:
     """An argument that holds the very array of a state is differentiated as the state."""
     def hook(call: Call) -> Any:
@@ -160,7 +160,7 @@ def second_call_has_no_effects(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("WRB-09", also="WRB")
+@saboteur("WRB-09", also="WRB CMP")
 def writes_are_kept_by_name(lib: Lib) -> None:
     """Writes are collected in a dict by the states' names, so that the last of a name wins."""
     def hook(call: Call) -> Any:

@@ -189,7 +189,7 @@ def everything_is_compiled_once(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("WRB-26", also="WRB CMP STA CUS")
+@saboteur("WRB-26", also="WRB CMP STA CUS ARG")
 def fourth_call_is_the_third(lib: Lib) -> None:
     """From its third call with equal arguments on, a transform answers from a cache."""
     def hook(call: Call) -> Any:

@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 
 import refimpl
-from tests.saboteurs.craft import Call, Lib, meddle, saboteur
+from tests.saboteurs.craft import Call, Lib, map_leaves, meddle, saboteur
 
 T = refimpl.transform
 
 
 def conjugated(g: Any) -> Any:
     """Every complex gradient conjugated."""
-    return jax.tree.map(lambda x: jnp.conj(x) if jnp.iscomplexobj(x) else x, g)
+    return map_leaves(lambda x: jnp.conj(x) if jnp.iscomplexobj(x) else x, g)
 
 
 @saboteur("DER-22", "DER-21", also="DER")
@@ -41,7 +41,7 @@ def integers_have_integer_gradients(lib: Lib) -> None:
     def zero(x: Any) -> Any:
         return jnp.zeros(x.shape, int) if x.dtype == jax.dtypes.float0 else x
 
-    meddle(lib, lambda call: call.grads(lambda g: jax.tree.map(zero, g)))
+    meddle(lib, lambda call: call.grads(lambda g: map_leaves(zero, g)))
 
 
 def meddle_pull(lib: Lib, change: Any) -> None:
@@ -53,7 +53,7 @@ def meddle_pull(lib: Lib, change: Any) -> None:
     lib.transform.vjp = vjp
 
 
-@saboteur("DER-25", also="DER")
+@saboteur("DER-25", also="DER ERR")
 def pullback_of_ones(lib: Lib) -> None:
     """The pullback ignores its cotangent and pulls ones back."""
     meddle_pull(lib, lambda pull, out: lambda cotangent: pull(jax.tree.map(jnp.ones_like, out)))
@@ -103,10 +103,10 @@ def tangents_of_first_argument_only(lib: Lib) -> None:
 
 def change_sample(lib: Lib, change: Any) -> None:
     """Change the result of fwd_grad."""
-    meddle(lib, lambda call: call.grads(lambda g: jax.tree.map(change, g)), ("fwd_grad",))
+    meddle(lib, lambda call: call.grads(lambda g: map_leaves(change, g)), ("fwd_grad",))
 
 
-@saboteur("DER-29", also="DER")
+@saboteur("DER-29", also="DER GST")
 def slope_without_its_sign(lib: Lib) -> None:
     """The forward gradient forgets the sign of the slope."""
     change_sample(lib, jnp.abs)
@@ -117,7 +117,7 @@ def directions_are_normalized(lib: Lib) -> None:
     """The result is divided by the length of the gradient."""
     def unit(g: Any) -> Any:
         norm = jnp.sqrt(sum(jnp.sum(x ** 2) for x in jax.tree.leaves(g)) + 1e-12)
-        return jax.tree.map(lambda x: x / norm, g)
+        return map_leaves(lambda x: x / norm, g)
 
     meddle(lib, lambda call: call.grads(unit), ("fwd_grad",))
 
@@ -150,13 +150,13 @@ def directions(lib: Lib, draw: Any) -> None:
     meddle(lib, hook, ("fwd_grad",))
 
 
-@saboteur("DER-31", also="DER")
+@saboteur("DER-31", also="DER ERR GST")
 def one_direction_for_every_leaf(lib: Lib) -> None:
     """Every leaf gets the same random numbers, as the key is not split."""
     directions(lib, lambda key, leaf, i: jax.random.normal(key, jnp.shape(leaf)))
 
 
-@saboteur("DER-31", also="DER")
+@saboteur("DER-31", also="DER ERR GST")
 def directions_are_uniform(lib: Lib) -> None:
     """Directions are uniform numbers, whose variance is a third."""
     directions(lib, lambda key, leaf, i: jax.random.uniform(

@@ -9,7 +9,7 @@ from tests.saboteurs.craft import Call, Lib, meddle, saboteur
 FLAGS = ("RET-04", "RET-08", "RET-12")
 
 
-@saboteur(*FLAGS)
+@saboteur(*FLAGS, also="AUX CUS DER GST WRB")
 def aux_before_loss(lib: Lib) -> None:
     """Returns (grads, aux, loss) where (grads, loss, aux) is due."""
     def hook(call: Call) -> Any:
@@ -21,13 +21,13 @@ def aux_before_loss(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("RET-09", "RET-10", "RET-11", "RET-12")
+@saboteur("RET-09", "RET-10", "RET-11", "RET-12", also="ARG CMP CUS DER GST")
 def arguments_before_states(lib: Lib) -> None:
     """Returns (arg_grads, var_grads) where both are selected."""
     meddle(lib, lambda c: c.grads(lambda g: (g[1], g[0])) if c.both else c.proceed())
 
 
-@saboteur("RET-02", "RET-03", "RET-06", "RET-07", "RET-10", "RET-11")
+@saboteur("RET-02", "RET-03", "RET-06", "RET-07", "RET-10", "RET-11", also="AUX CMP CUS WRB")
 def list_for_tuple(lib: Lib) -> None:
     """Returns [grads, aux] or [grads, loss] as a list."""
     def hook(call: Call) -> Any:
@@ -37,7 +37,7 @@ def list_for_tuple(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("RET-06")
+@saboteur("RET-06", also="AUX CMP ERR")
 def aux_lost_with_states(lib: Lib) -> None:
     """Forgets aux when only states are differentiated and no value is asked for."""
     def hook(call: Call) -> Any:
@@ -48,7 +48,7 @@ def aux_lost_with_states(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("RET-10", "RET-11", "RET-12")
+@saboteur("RET-10", "RET-11", "RET-12", also="CUS GST")
 def flat_triple_with_both(lib: Lib) -> None:
     """Returns (var_grads, arg_grads, loss, aux) flat where the first two belong together."""
     def hook(call: Call) -> Any:
@@ -60,7 +60,7 @@ def flat_triple_with_both(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("RET-01")
+@saboteur("RET-01", also="ARG AUX CUS DER STA WRB")
 def lonely_gradient_in_a_tuple(lib: Lib) -> None:
     """Wraps a lonely arg_grads into a 1-tuple."""
     def hook(call: Call) -> Any:
@@ -71,7 +71,7 @@ def lonely_gradient_in_a_tuple(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("RET-05")
+@saboteur("RET-05", also="ARG CMP CUS DER ERR FND GST SEL STA WRB")
 def states_gradient_in_a_tuple(lib: Lib) -> None:
     """Returns (var_grads,) when only states are differentiated."""
     def hook(call: Call) -> Any:
@@ -81,7 +81,7 @@ def states_gradient_in_a_tuple(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("RET-03", "RET-04")
+@saboteur("RET-03", "RET-04", also="ARG AUX")
 def value_first_as_jax_has_it(lib: Lib) -> None:
     """Returns (value, grads) as jax.value_and_grad does, when only arguments are selected."""
     def hook(call: Call) -> Any:
@@ -104,7 +104,7 @@ def hessian_forgets_the_value(lib: Lib) -> None:
     meddle(lib, hook, ("hessian",))
 
 
-@saboteur("RET-07", "RET-11")
+@saboteur("RET-07", "RET-11", also="ARG AUX CMP CUS GST")
 def value_lost_in_forward_mode(lib: Lib) -> None:
     """jacfwd forgets the value when states are differentiated."""
     def hook(call: Call) -> Any:

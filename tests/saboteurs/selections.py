@@ -26,7 +26,7 @@ def states_in_lists_are_overlooked(lib: Lib) -> None:
     meddle_each(lib, outside)
 
 
-@saboteur("SEL-01", "SEL-16", also=MAPPINGS)
+@saboteur("SEL-01", "SEL-16", also=MAPPINGS + " ARG")
 def selection_holds_copies(lib: Lib) -> None:
     """A selection holds copies of the states."""
     def copies(flat: Any) -> Any:
@@ -44,7 +44,7 @@ def one_filter_gives_a_tuple(lib: Lib) -> None:
     meddle_selection(lib, select, treefy=False)
 
 
-@saboteur("SEL-03", "SEL-14", also="SEL")
+@saboteur("SEL-03", "SEL-14", also="SEL ERR")
 def last_filter_wins(lib: Lib) -> None:
     """A state that several filters match goes to the last of them."""
     def select(node: Any, *filters: Any) -> Any:
@@ -55,7 +55,7 @@ def last_filter_wins(lib: Lib) -> None:
     meddle_selection(lib, select, treefy=False)
 
 
-@saboteur("SEL-03", also="SEL")
+@saboteur("SEL-03", also="SEL ERR")
 def every_match_counts(lib: Lib) -> None:
     """A state that several filters match is in each of their mappings."""
     def select(node: Any, *filters: Any) -> Any:
@@ -84,7 +84,7 @@ def indices_are_text(lib: Lib) -> None:
         tuple(str(k) if isinstance(k, int) else k for k in p): s for p, s in flat.items()})
 
 
-@saboteur("SEL-05", "SEL-18", also=MAPPINGS)
+@saboteur("SEL-05", "SEL-18", also=MAPPINGS + " ARG")
 def paths_start_above(lib: Lib) -> None:
     """A path begins with the name of the module's class."""
     def select(node: Any, *filters: Any) -> Any:
@@ -126,7 +126,7 @@ def order_is_that_of_assignment(lib: Lib) -> None:
     meddle_selection(lib, by_assignment)
 
 
-@saboteur("SEL-07", also="SEL")
+@saboteur("SEL-07", also="SEL GST")
 def equal_values_are_one_state(lib: Lib) -> None:
     """States are told apart by class and value, so that equal ones appear once."""
     def distinct(flat: Any) -> Any:
@@ -216,7 +216,7 @@ def selections_are_remembered(lib: Lib) -> None:
     meddle_selection(lib, select)
 
 
-@saboteur("SEL-12", also="SEL GST FLT CUS RET")
+@saboteur("SEL-12", also="SEL GST FLT CUS RET ARG")
 def mapping_without_its_methods(lib: Lib) -> None:
     """A selection iterates over pairs, where a mapping iterates over keys."""
     class Pairs(dict):  # type: ignore[type-arg]
@@ -232,7 +232,7 @@ def nothing_selected_is_none(lib: Lib) -> None:
     meddle_each(lib, lambda flat: flat or None, treefy=False)
 
 
-@saboteur("SEL-14", also="SEL GST")
+@saboteur("SEL-14", also="SEL GST FLT")
 def treefied_in_reverse(lib: Lib) -> None:
     """treefy_states visits last attributes first."""
     lib.graph.treefy_states = lambda node, *fs: on_each(
@@ -291,7 +291,7 @@ class View:
         return self.flat[key]
 
 
-@saboteur("SEL-19", also=MAPPINGS)
+@saboteur("SEL-19", also=MAPPINGS + " ARG")
 def selections_are_views(lib: Lib) -> None:
     """A selection is a view, of a type that no transform takes for a container."""
     meddle_each(lib, View, treefy=False)
