@@ -71,8 +71,8 @@ class Function:
         The states that are selected; a transform is forgotten when one of them is replaced.
     cached : bool
         Whether a compiled function is part of it, which may not see the world change.
-    open : bool
-        Whether it depends on flags, which compiled functions may not see change.
+    open : frozenset of str
+        The flags and numbers it takes from outside, which compiled functions may not see change.
     fails : bool
         Whether it raises for an argument with three axes.
     nestable : str
@@ -88,7 +88,7 @@ class Function:
     touched: tuple[str, ...] = ()
     selects: frozenset[str] = frozenset()
     cached: bool = False
-    open: bool = False
+    open: frozenset[str] = frozenset()
     fails: bool = False
     nestable: str = ""
     nests: bool = False
@@ -144,6 +144,8 @@ class Author:
         state = STATES[i % len(STATES)]
         if state == "m.w" and not any("class M" in step.lines[0] for step in self.steps):
             self._step("class M(lib.nn.Module): pass", "m = M()")
+        if state in self.states:
+            self._again(lambda known: state in known.reads - known.selects, j)
         kind = ("State", "ParamState")[j % 2]
         self._step(f"{state} = lib.{kind}({self._literal(state, k)})")
         if state not in self.states:
@@ -168,7 +170,7 @@ class Author:
             w=f"{b}.value", a=read(a), b=read(b), wrap=wrap, close=close)
         if write and "turn" in self.features and k % 3 == 2:
             self._switch("flag", "True")
-            write, known = f"if flag: {write}", replace(known, open=True)
+            write, known = f"if flag: {write}", replace(known, open=known.open | {"flag"})
         body += [write] if write else []
         if "fail" in self.features and (i + j) % 3 != 1:
             body.append("if x.ndim == 3: raise ArithmeticError('planned')")
@@ -189,13 +191,14 @@ class Author:
         if "turn" in self.features and j % 2:
             self._switch("k", "2.0")
             lines.append("y = k * y")
-            known = replace(known, open=True)
+            known = replace(known, open=frozenset({"k"}))
         inner = [name for name, f in self.transforms.items() if f.nestable]
         if "nest" in self.features and inner and k % 3 != 1:
             name = inner[j % len(inner)]
             used = self.transforms[name]
             lines.append(f"y = y + {used.nestable.format(name)}")
-            known = replace(known, reads=used.reads, cached=used.cached, open=used.open,
+            known = replace(known, reads=used.reads, cached=used.cached,
+                            open=known.open | used.open,
                             fails=used.fails, selects=used.selects, nests=True)
         return lines, known
 
@@ -259,10 +262,17 @@ class Author:
 
     def _turn(self, i: int, j: int, k: int) -> None:
         """Flags and closures change; what is compiled is not called any more."""
-        self._switch(*(("flag", "True"), ("k", "2.0"))[i % 2])
-        self._step(("flag = not flag", "k = 0.5 - k")[i % 2])
-        self._forget(lambda known: known.cached and known.open)
-        self._again(lambda known: known.open, j)
+        ready = [name for name, known in self.transforms.items() if known.open]
+        if not ready:
+            self._define(i, 1, k)
+            self._build(0, j, k)
+            ready = list(self.transforms)[-1:]
+        name = ready[i % len(ready)]
+        self._result(name, j)
+        switch = sorted(self.transforms[name].open)[0]
+        self._step({"flag": "flag = not flag", "k": "k = 0.5 - k"}[switch])
+        self._forget(lambda known: known.cached and switch in known.open)
+        self._result(name, j)
 
     def _jit(self, i: int, j: int, k: int) -> None:
         """A compiled function, of what depends on states and arguments only."""
@@ -339,8 +349,7 @@ def container(form: str, states: list[str]) -> str:
 def histories(feature: str) -> st.SearchStrategy[History]:
     """Histories with a feature of :data:`FEATURES`."""
     extra = FEATURES[feature]
-    kinds = ("call", "call", "build", "define", "create")[: 5 if "create" in extra else 4]
-    kind = st.sampled_from((*kinds, *(e for e in extra if e != "create")))
+    kind = st.sampled_from(("call", "call", "build", "define", *extra))
     # One number for three: a move that does not matter shrinks in one go.
     numbers = st.integers(0, 12**3 - 1).map(lambda n: (n % 12, n // 12 % 12, n // 144))
     moves = st.lists(st.builds(lambda kind, three: (kind, *three), kind, numbers), max_size=12)
