@@ -28,6 +28,8 @@ MODULES = (
     "refimpl/transform/finder.py", "refimpl/graph.py", "refimpl/util/filter.py",
 )
 TIMEOUT = 1200.0
+POINTS = 6
+"""Points of every check that a mutant faces."""
 
 
 def judge() -> int:
@@ -35,7 +37,7 @@ def judge() -> int:
     from spec.checks import all_checks
     from spec.implementation import load
     from spec.runner import Verdict, decide
-    from tests.saboteurs.matrix import GLANCE, POINTS, spread
+    from tests.saboteurs.matrix import GLANCE, spread
 
     subject = load("refimpl")
     for check in sorted(all_checks(), key=lambda check: check.strategy is not None):
@@ -74,6 +76,7 @@ def run(modules: list[str], sample: int, seed: int) -> dict[str, Any]:
             program = [sys.executable, "-m", "cosmic_ray.cli", *words]
             subprocess.run(program, cwd=tree, check=True)
 
+        cosmic_ray("baseline", str(settings))  # the judge must let the reference pass
         cosmic_ray("init", str(settings), str(session))
         total = thin(session, sample, seed)
         cosmic_ray("exec", str(settings), str(session))
@@ -124,7 +127,7 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", default=list(MODULES))
     parser.add_argument("--sample", type=int, default=10**9)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     if given.command == "judge":
         return judge()
     found = run(given.modules or list(MODULES), given.sample, given.seed)
