@@ -33,6 +33,7 @@ from spec.results import read
 from spec.rules import registry
 
 KILLS, COVERAGE = "kill-matrix.json", "coverage.json"
+REPORTS = "*-py3.*.json"
 OWN = "refimpl"
 
 
@@ -69,16 +70,20 @@ def depend(env: Any) -> None:
         env.note_dependency(str(file))
 
 
+def label(meta: Mapping[str, Any]) -> str:
+    """Implementation, version, and the device where it is not the usual one."""
+    device = "" if meta["device"] == "cpu" else f" ({meta['device']})"
+    return f"{meta['implementation']} {meta['version']}{device}"
+
+
 def reports(env: Any) -> list[Result]:
     """Every committed report, by implementation and version."""
+    read_in = [read(file) for file in sorted(folder(env).glob(REPORTS))]
+    short = [label(data["meta"]) for data in read_in]
     found = []
-    for file in files(env):
-        if file.name in (KILLS, COVERAGE):
-            continue
-        data = read(file)
-        meta = data["meta"]
-        device = "" if meta["device"] == "cpu" else f" ({meta['device']})"
-        found.append(Result(f"{meta['implementation']} {meta['version']}{device}", data))
+    for name, data in zip(short, read_in, strict=True):
+        python = ".".join(data["meta"]["python"].split(".")[:2])
+        found.append(Result(f"{name}, {python}" if short.count(name) > 1 else name, data))
     return sorted(found, key=lambda r: (r.name.startswith(OWN), r.name))
 
 
