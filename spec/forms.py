@@ -5,6 +5,7 @@ A form is a word; the functions here say what it stands for.  Rules walk the for
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import LinearRegression  # a named tuple that any script can import
 from typing import Any, Final
 
@@ -12,75 +13,68 @@ from hypothesis import strategies as st
 
 from spec.cases import Selection, selected_from_module, treefied_from_module
 from spec.programs import Program, Ref
+from spec.trees import Tree
 
-CONTAINERS: Final = (
-    "one", "list", "tuple", "namedtuple", "dict", "keys", "nested", "none", "twice", "module",
-    "treefy", "empty list", "empty dict", "empty tuple",
-)
-"""The forms of ``grad_states``."""
+KEYS: Final = ("z", 3, None, ("a", 0), 1.5, "b", False)
+"""Keys of which no two neighbours can be sorted together."""
+
+PLAIN: Final[dict[str, Callable[[list[Any]], Tree]]] = {
+    "one": lambda states: states[0],
+    "list": list,
+    "tuple": tuple,
+    "namedtuple": lambda states: LinearRegression._make((states[-1], states[0])),
+    "dict": lambda states: {f"k{9 - i}": state for i, state in enumerate(states)},
+    "keys": lambda states: dict(zip(KEYS[:len(states) + 1], [*states, ()], strict=True)),
+    "nested": lambda states: {"a": [states[0], ()], "z": {1: tuple(states[1:])}},
+    "none": lambda states: [None, *states, None],
+    "twice": lambda states: (states[0], states, states[0]),
+}
+"""The containers that are made of the chosen states."""
+
+MODULAR: Final[dict[str, Callable[[Program, str, tuple[str, ...]], Selection]]] = {
+    "module": selected_from_module,
+    "treefy": treefied_from_module,
+}
+"""The containers that are selected from a module."""
 
 NOTHING: Final[dict[str, Any]] = {"empty list": [], "empty dict": {}, "empty tuple": ()}
 """The containers that hold no state."""
 
-MODULAR: Final = ("module", "treefy")
-"""The containers that are selected from a module."""
-
-KEYS: Final = ("z", 3, None, ("a", 0), 1.5, "b", False)
-"""Keys that no sorting can order."""
+CONTAINERS: Final = (*PLAIN, *MODULAR, *NOTHING)
+"""The forms of ``grad_states``."""
 
 
 def selections(form: str, chosen: list[str], program: Program) -> Selection:
     """The container of a form over the chosen states; from a module, all its ParamStates."""
     if form in NOTHING:
         return Selection(NOTHING[form])
-    refs = [Ref(state) for state in chosen]
-    match form:
-        case "one":
-            return Selection(refs[0])
-        case "list":
-            return Selection(refs)
-        case "tuple":
-            return Selection(tuple(refs))
-        case "namedtuple":
-            return Selection(LinearRegression._make((refs[-1], refs[0])))
-        case "dict":
-            return Selection({f"k{9 - i}": ref for i, ref in enumerate(refs)})
-        case "keys":
-            return Selection(dict(zip(KEYS, [*refs, ()], strict=False)))
-        case "nested":
-            return Selection({"a": [refs[0], ()], "z": {1: tuple(refs[1:])}})
-        case "none":
-            return Selection([None, *refs, None])
-        case "twice":
-            return Selection((refs[0], refs, refs[0]))
-        case "module":
-            return selected_from_module(program, "lib.ParamState", ("ParamState",))
-        case "treefy":
-            return treefied_from_module(program, "lib.ParamState", ("ParamState",))
-    raise ValueError(f"no container form {form!r}")
+    if form in MODULAR:
+        return MODULAR[form](program, "lib.ParamState", ("ParamState",))
+    return Selection(PLAIN[form]([Ref(state) for state in chosen]))
 
 
-ARGNUMS: Final = ("int", "negative", "list", "tuple", "negatives", "empty")
+def _several(count: int) -> st.SearchStrategy[list[int]]:
+    return st.lists(st.integers(0, count - 1), min_size=1, unique=True)
+
+
+INDICES: Final[dict[str, Callable[[int], st.SearchStrategy[Any]]]] = {
+    "int": lambda count: st.integers(0, count - 1),
+    "negative": lambda count: st.integers(-count, -1),
+    "list": _several,
+    "tuple": lambda count: _several(count).map(tuple),
+    "negatives": lambda count: _several(count).map(
+        lambda indices: [indices[0] - count, *indices[1:]]),
+    "empty": lambda count: st.sampled_from(([], ())),
+}
+"""Values of ``argnums`` by their form, for a call with so many positional arguments."""
+
+ARGNUMS: Final = tuple(INDICES)
 """The forms of ``argnums``."""
 
 
 def argnums_forms(form: str, count: int) -> st.SearchStrategy[Any]:
     """Values of ``argnums`` of a form, for a call with ``count`` positional arguments."""
-    several = st.lists(st.integers(0, count - 1), min_size=1, unique=True)
-    match form:
-        case "int":
-            return st.integers(0, count - 1)
-        case "negative":
-            return st.integers(-count, -1)
-        case "list":
-            return several
-        case "tuple":
-            return several.map(tuple)
-        case "negatives":
-            return several.map(lambda indices: [indices[0] - count, *indices[1:]])
-        case "empty":
-            return st.sampled_from(([], ()))
-    raise ValueError(f"no argnums form {form!r}")
+    return INDICES[form](count)
 
 
 AUXES: Final = {
