@@ -28,7 +28,7 @@ from spec.returns import ROWS
 from spec.strategies import CALM, SHAPES, Wish, cases
 from spec.transforms import FAMILY
 from spec.truth import execute
-from spec.writeback import Call, Cell, call, cells
+from spec.writeback import ROLES, Call, Cell, call, cells
 
 EXACT = tuple(name for name, member in FAMILY.items() if member.layout != "sample")
 # Rules that share a wish judge the same programs, so that each is compiled once; and few states
@@ -181,7 +181,13 @@ def directions_do_not_advance_the_stream(subject: Subject, case: Case) -> None:
     judge_stream(subject, case)
 
 
-@rule("WRB-07", table(SELECTED, EXACT) | drawn(WRITING, EXACT))
+AT_ENTRY = [
+    cell for cell in cells(*ROLES, success=True, writes=True, container=False)
+    if cell.point == "entry"
+]
+
+
+@rule("WRB-07", table(AT_ENTRY, EXACT) | drawn(WRITING, EXACT))
 def derivative_is_taken_at_the_value_on_entry(subject: Subject, case: Case) -> None:
     """Against the oracles, by the table and in generated programs."""
     judge_values(observe(case, subject))
