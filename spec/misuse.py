@@ -44,7 +44,8 @@ class Misuse:
     helps : tuple of str
         What a helpful message contains, beyond that.
     members : tuple of str
-        The transforms for which the row is walked.
+        The transforms for which the row is walked: all that its rule concerns, or a few of them
+        where another row of the rule is walked for all.
     setup : tuple of str
         Lines before, which define ``f``.
     states : mapping
