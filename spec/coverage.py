@@ -11,7 +11,8 @@ import numpy as np
 from spec import trees
 from spec.cases import Case, Selection
 from spec.forms import ARGNUMS, AUXES, CONTAINERS
-from spec.programs import Assign, Draw, Fail, Line, Program, Ref, Write
+from spec.histories import SIGNS, History
+from spec.programs import Assign, Draw, Fail, Line, Node, Program, Ref, Write
 from spec.returns import ROWS
 from spec.transforms import FAMILY
 
@@ -27,12 +28,17 @@ AXES: Mapping[str, tuple[str, ...]] = {
     "states": tuple(str(count) for count in range(7)),
     "written": ("0", "1", "2", "3"),
     "random": ("draws", "no draws"),
+    "module": ("attribute", "list", "dict", "module", "shared state", "shared module"),
+    "failure": ("none", "before the first step", "between steps", "after the last step"),
+    "history": tuple(SIGNS),
 }
 """The cells of every axis that is counted."""
 
 
 def features(case: Any) -> set[str]:
-    """The cells that a case covers, as ``axis: cell``; empty for what is not a Case."""
+    """The cells that a case covers, as ``axis: cell``; none where it is of another kind."""
+    if isinstance(case, History):
+        return {f"history: {name}" for name, shows in SIGNS.items() if shows(case)}
     if not isinstance(case, Case):
         return set()
     program = case.program
@@ -43,7 +49,10 @@ def features(case: Any) -> set[str]:
         f"states: {len(program.states)}",
         f"written: {min(len(program.writes), 3)}",
         f"random: {'draws' if program.draws else 'no draws'}",
+        f"failure: {failure_form(program)}",
     }
+    if program.module is not None:
+        found.update(f"module: {form}" for form in module_forms(program.module))
     if case.selection is not None:
         found.add(f"container: {container_form(case.selection)}")
     if program.aux is not None:
@@ -51,6 +60,31 @@ def features(case: Any) -> set[str]:
     for var in program.states:
         found.update(f"value: {kind}" for kind in value_kinds(var.value))
         found.add(f"access: {access(program, var.id)}")
+    return found
+
+
+def failure_form(program: Program) -> str:
+    """Where a program raises."""
+    at = [isinstance(statement, Fail) for statement in program.body]
+    if True not in at:
+        return "none"
+    if at.index(True) == 0:
+        return "before the first step"
+    return "after the last step" if at[-1] else "between steps"
+
+
+def module_forms(root: Node) -> set[str]:
+    """How a module holds its states, and what of it stands in two places."""
+    found, seen = set(), list[Any]()
+    form = {Ref: "attribute", Node: "module", list: "list", dict: "dict"}
+    for child in root.attributes.values():
+        found.add(form[type(child)])
+        held = list(child.values()) if isinstance(child, dict) else child
+        for one in held if isinstance(held, list) else [held]:
+            parts = list(one.attributes.values()) if isinstance(one, Node) else []
+            found.update({"shared module"} if parts and one in seen else ())
+            found.update({"shared state"} if isinstance(one, Ref) and one in seen else ())
+            seen += [one, *(part for part in parts if one not in seen)]
     return found
 
 

@@ -9,7 +9,8 @@ list of moves is a history, any part of it too, and a failing one shrinks to a s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -36,13 +37,13 @@ WRITES: Final = (
 FEATURES: Final = {
     "writes": (),
     "values": ("write",),
-    "replacements": ("write", "create"),
+    "replacements": ("write", "create", "replace"),
     "world": ("turn",),
     "failures": ("fail",),
     "nesting": ("nest",),
-    "compilation": ("jit", "write"),
+    "compilation": ("jit", "jit", "write"),
     "random": ("draw",),
-    "everything": ("write", "create", "turn", "fail", "nest", "jit", "draw"),
+    "everything": ("write", "create", "replace", "turn", "fail", "nest", "jit", "draw"),
 }
 """What histories may contain beside definitions, transforms and calls."""
 
@@ -141,7 +142,14 @@ class Author:
 
     def _create(self, i: int, j: int, k: int) -> None:
         """A new state, in a new place or behind the name of an old one."""
-        state = STATES[i % len(STATES)]
+        self._place(STATES[i % len(STATES)], j, k)
+
+    def _replace(self, i: int, j: int, k: int) -> None:
+        """A new state behind the name of an old one that a function reads."""
+        self._pick(self.functions, i, lambda: self._define(i, j, k))
+        self._place(self.states[i % len(self.states)], j, k)
+
+    def _place(self, state: str, j: int, k: int) -> None:
         if state == "m.w" and not any("class M" in step.lines[0] for step in self.steps):
             self._step("class M(lib.nn.Module): pass", "m = M()")
         if state in self.states:
@@ -227,7 +235,7 @@ class Author:
     def _call(self, i: int, j: int, k: int) -> None:
         """A call of a transform, whenever it was built; sometimes of the function itself."""
         name = self._pick(self.transforms, i, lambda: self._build(i, j, k))
-        if k % 7 == 6:
+        if (i + j) % 4 == 3:
             name = self._pick(self.functions, i, lambda: self._define(i, j, k))
         self._result(name, j)
 
@@ -246,8 +254,8 @@ class Author:
         ready = {name: known for name, known in self.transforms.items() if known.fails}
         if not ready:
             self._define(i, 3 - i, k)
-            self.transforms.clear()
-            return self._build(len(self.functions) - 1, j, k)
+            self._build(0, j, k)
+            ready = dict(list(self.transforms.items())[-1:])
         name = self._pick(ready, i, lambda: None)
         result = self._name("r")
         self._step(
@@ -258,7 +266,6 @@ class Author:
             f"    {result} = 'raised'",
             result=result,
         )
-        return None
 
     def _turn(self, i: int, j: int, k: int) -> None:
         """Flags and closures change; what is compiled is not called any more."""
@@ -288,7 +295,7 @@ class Author:
         """A function that calls a transform."""
         self._build(2 * i, j % 2, 3 * (k % 2))
         self._define(i, j, 3 * k)
-        self._build(len(self.functions) - 1, j, k)
+        self._build(0, j, k)
 
     def _draw(self, i: int, j: int, k: int) -> None:
         """An eager draw."""
@@ -311,7 +318,7 @@ class Author:
     def _state(self, i: int) -> str:
         state = STATES[i % len(STATES)]
         if state not in self.states:
-            self._create(i, i, i % 3)
+            self._place(state, i, i % 3)
         return state
 
     def _switch(self, name: str, value: str) -> None:
@@ -332,6 +339,34 @@ class Author:
                 del known[name]
 
 
+SIGNS: Final[Mapping[str, Callable[[History], bool]]] = {
+    "module": lambda h: any("class M" in line for line in h.lines()),
+    "eager write": lambda h: any(".value = " in step.lines[0] for step in h.steps),
+    "state replaced": lambda h: any(n > 1 for n in _heads(h, " = lib.", "State(").values()),
+    "transform kept": lambda h: any(n > 1 for n in _heads(h, " = t", "(jnp", last=True).values()),
+    "function called": lambda h: bool(_heads(h, " = f", "(jnp", last=True)),
+    "closure turned": lambda h: any(step.lines[0].startswith(("k = 0.5", "flag = not"))
+                                    for step in h.steps),
+    "failed call": lambda h: any(step.lines[0] == "try:" for step in h.steps),
+    "nested": lambda h: any(line.startswith("    y = y + ") for line in h.lines()),
+    "compiled": lambda h: any("transform.jit(" in line for line in h.lines()),
+    "draw in a function": lambda h: any("    y = y * lib.random" in line for line in h.lines()),
+    "draw between calls": lambda h: any(" = lib.random.normal" in step.lines[0]
+                                        for step in h.steps),
+}
+"""What a history may hold, and how its lines show it."""
+
+
+def _heads(history: History, middle: str, then: str, *, last: bool = False) -> Counter[str]:
+    """How often each name stands before (or after) the first of two parts of a step's line."""
+    found: Counter[str] = Counter()
+    for step in history.steps:
+        before, sign, after = step.lines[-1].partition(middle)
+        if sign and then in after:
+            found[after.partition("(")[0] if last else before] += 1
+    return found
+
+
 def read(state: str) -> str:
     """The source of the array in a state."""
     return f"{state}.value['a']" if state == "d0" else f"{state}.value"
@@ -349,12 +384,16 @@ def container(form: str, states: list[str]) -> str:
 def histories(feature: str) -> st.SearchStrategy[History]:
     """Histories with a feature of :data:`FEATURES`."""
     extra = FEATURES[feature]
-    kind = st.sampled_from(("call", "call", "build", "define", *extra))
     # One number for three: a move that does not matter shrinks in one go.
     numbers = st.integers(0, 12**3 - 1).map(lambda n: (n % 12, n // 12 % 12, n // 144))
-    moves = st.lists(st.builds(lambda kind, three: (kind, *three), kind, numbers), max_size=12)
-    return moves.map(
-        lambda moves: Author(extra).write([*moves, ("call", 0, 0, 0)]))
+
+    def moves(kinds: Sequence[str]) -> st.SearchStrategy[Move]:
+        return st.builds(lambda kind, three: (kind, *three), st.sampled_from(kinds), numbers)
+
+    some = st.lists(moves(("call", "call", "build", "define", *extra)), max_size=12)
+    sure = st.tuples(moves(extra)) if extra else st.just(())  # each shows what it is about
+    return st.builds(lambda some, sure: Author(extra).write([*some, *sure, ("call", 0, 0, 0)]),
+                     some, sure)
 
 
 def places(names: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ STYLE = {
     Verdict.NOT_IMPLEMENTED: "dim",
     Verdict.KNOWN: "magenta",
 }
+
+
+CONTRAST = re.compile(r"(?:^|: )expected (?P<expected>.+?), (?:got|left|not) (?P<actual>.+)$")
+"""How a message tells what was expected from what was seen."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +108,18 @@ def failure(alike: list[Outcome]) -> dict[str, Any]:
         "case": outcome.point,
         "verdict": str(outcome.verdict),
         "message": outcome.message,
+        **contrast(outcome),
         "script": outcome.script,
         "also": [other.point for other in alike[1:]],
     }
+
+
+def contrast(outcome: Outcome) -> dict[str, str]:
+    """What should have been and what was; where the message does not tell them apart, what the
+    rule demands and what the message says."""
+    told = CONTRAST.search(outcome.message)
+    return told.groupdict() if told else {
+        "expected": registry()[outcome.rule].statement, "actual": outcome.message}
 
 
 def metadata(subject: Subject, profile: Profile, seed: int) -> dict[str, Any]:

@@ -282,7 +282,7 @@ def outputs(draw: DrawFn, wish: Wish, scope: list[Name], must: list[Name], scala
 
 @st.composite
 def modules(draw: DrawFn, states: Sequence[str]) -> Node:
-    """A module that holds the states in attributes, lists and sub-modules."""
+    """A module that holds the states in attributes, lists and sub-modules, some of them twice."""
     attributes: dict[str, Any] = {}
     for index, state in enumerate(states):
         place = draw(st.sampled_from(("attribute", "list", "sub", "dict")))
@@ -296,6 +296,11 @@ def modules(draw: DrawFn, states: Sequence[str]) -> Node:
                 attributes.setdefault("sub", Node({})).attributes[name] = Ref(state)
             case "dict":
                 attributes.setdefault("table", {})[name] = Ref(state)
+    match draw(st.sampled_from(("once", "state", "module"))):
+        case "state":  # under a name of its own, before or after its other place
+            attributes[draw(st.sampled_from("az"))] = Ref(draw(st.sampled_from(states)))
+        case "module" if "sub" in attributes:
+            attributes[draw(st.sampled_from("az"))] = attributes["sub"]
     return Node(attributes)
 
 

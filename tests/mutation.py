@@ -1,11 +1,13 @@
 """Mutation testing of the reference implementation: small faults, each judged in a process.
 
-``judge`` is the suite that a mutant faces: a few points of every rule, a few examples each, and
-it ends at the first failure.  ``run`` mutates a copy of the working tree with Cosmic Ray, which
-starts ``judge`` anew for every mutant, so that JAX's threads and caches do not outlive it.
+``judge`` is the suite that a mutant faces: every snippet, and a few points of every generated
+check with a few examples each; it ends at the first failure.  ``run`` mutates copies of the
+working tree with Cosmic Ray, which starts ``judge`` anew for every mutant, so that JAX's threads
+and caches do not outlive it.  At every place of the source one fault of each kind is tried: that
+``+`` may become ``-`` or ``*`` is one question, not ten.
 
     python -m tests.mutation judge
-    python -m tests.mutation run [--sample N] [--seed N] MODULE...
+    python -m tests.mutation run [--sample N] [--seed N] [--workers N] MODULE...
 """
 
 from __future__ import annotations
@@ -13,39 +15,51 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / "docs" / "results" / "mutation.json"
-MODULES = (
-    "refimpl/frames.py", "refimpl/transform/gradient.py", "refimpl/transform/selection.py",
-    "refimpl/transform/finder.py", "refimpl/graph.py", "refimpl/util/filter.py",
+MODULES = sorted(
+    path.relative_to(ROOT).as_posix() for path in (ROOT / "refimpl").rglob("*.py")
+    if path.name != "__init__.py"
 )
-TIMEOUT = 1200.0
+TIMEOUT = 300.0
 POINTS = 6
-"""Points of every check that a mutant faces."""
+"""Points of every generated check that a mutant faces."""
+POLL = 10.0
+"""Seconds between two looks at how far the workers are."""
+IDLE = ("BitOr", "Is_Eq", "IsNot_NotEq")
+"""Operators without an effect: ``|`` stands in annotations alone, where any other fails at import,
+and what is compared by identity here is None, a class or a state, which equal only themselves."""
 
 
 def judge() -> int:
-    """Decide a few points of every rule on the reference; 1 at the first failure."""
+    """Decide points of every rule on the reference, one of each check first; 1 at a failure."""
     from spec.checks import all_checks
     from spec.implementation import load
     from spec.runner import Verdict, decide
     from tests.saboteurs.matrix import GLANCE, spread
 
     subject = load("refimpl")
-    for check in sorted(all_checks(), key=lambda check: check.strategy is not None):
-        for point in spread(list(check.cases), POINTS):
-            outcome = decide(check, subject, point, GLANCE, 0)
-            if outcome.verdict is Verdict.FAIL:
-                print(f"{check.id} {point}: {outcome.message}")
-                return 1
+    faced = [
+        (check.strategy is not None, turn, check, point) for check in all_checks()
+        for turn, point in enumerate(
+            check.cases if check.strategy is None else spread(list(check.cases), POINTS))
+    ]
+    for _, _, check, point in sorted(faced, key=lambda entry: entry[:2]):
+        outcome = decide(check, subject, point, GLANCE, 0)
+        if outcome.verdict is Verdict.FAIL:
+            print(f"{check.id} {point}: {outcome.message}")
+            return 1
     return 0
 
 
@@ -63,55 +77,99 @@ def configuration(modules: list[str]) -> str:
     ])
 
 
-def run(modules: list[str], sample: int, seed: int) -> dict[str, Any]:
-    """Judge a sample of all mutants of some modules in a copy of the tree."""
+def run(modules: list[str], sample: int, seed: int, workers: int) -> dict[str, Any]:
+    """Judge a sample of the faults of some modules, each worker in a copy of the tree."""
     with tempfile.TemporaryDirectory() as folder:
-        tree, session = Path(folder) / "tree", Path(folder) / "session.sqlite"
+        trees = [Path(folder) / f"tree-{number}" for number in range(workers)]
         ignored = shutil.ignore_patterns(".git", ".tox", "__pycache__", "docs", ".*_cache")
-        shutil.copytree(ROOT, tree, ignore=ignored)
+        for tree in trees:
+            shutil.copytree(ROOT, tree, ignore=ignored)
         settings = Path(folder) / "cosmic-ray.toml"
         settings.write_text(configuration(modules))
+        session = Path(folder) / "session.sqlite"
+        cosmic_ray(trees[0], "baseline", str(settings))  # the judge must pass the reference
+        cosmic_ray(trees[0], "init", str(settings), str(session))
+        total, jobs = chosen(session, sample, seed)
+        sessions = [tree / "session.sqlite" for tree in trees]
+        for number, own in enumerate(sessions):
+            shutil.copy(session, own)
+            keep(own, jobs[number::workers])
+        started = [
+            subprocess.Popen(program("exec", str(settings), own.name), cwd=tree)
+            for tree, own in zip(trees, sessions, strict=True)
+        ]
+        while any(process.poll() is None for process in started):
+            time.sleep(POLL)
+            done = sum(len(rows(own)) for own in sessions)
+            print(f"{done} of {len(jobs)}", file=sys.stderr, flush=True)
+        if any(process.returncode for process in started):
+            raise RuntimeError("a worker of the mutation run failed; its message is above")
+        return {"places": total, "seed": seed, **results(row for s in sessions for row in rows(s))}
 
-        def cosmic_ray(*words: str) -> None:
-            program = [sys.executable, "-m", "cosmic_ray.cli", *words]
-            subprocess.run(program, cwd=tree, check=True)
 
-        cosmic_ray("baseline", str(settings))  # the judge must let the reference pass
-        cosmic_ray("init", str(settings), str(session))
-        total = thin(session, sample, seed)
-        cosmic_ray("exec", str(settings), str(session))
-        return {"mutants": total, "seed": seed, **results(session)}
+def program(*words: str) -> list[str]:
+    """A command line of Cosmic Ray."""
+    return [sys.executable, "-m", "cosmic_ray.cli", *words]
 
 
-def thin(session: Path, sample: int, seed: int) -> int:
-    """Keep a random sample of the mutants of a session; how many there were.
+def cosmic_ray(tree: Path, *words: str) -> None:
+    """Run Cosmic Ray in a copy of the tree."""
+    subprocess.run(program(*words), cwd=tree, check=True)
 
-    The operator ``|`` stands in annotations alone, where any other fails at import.
-    """
+
+def kind(operator: str) -> str:
+    """What sort of fault an operator of Cosmic Ray makes, whatever it puts in."""
+    name = operator.rpartition("/")[2]
+    return re.sub(r"(Replace(?:Binary|Comparison|Unary)Operator)_.*", r"\1", name)
+
+
+def chosen(session: Path, sample: int, seed: int) -> tuple[int, list[str]]:
+    """How many places with a kind of fault there are, and one fault for each of a sample."""
     with sqlite3.connect(session) as base:
-        every = base.execute("""select job_id, operator_name from mutation_specs
-            order by module_path, operator_name, occurrence""").fetchall()
-        jobs = [job for job, operator in every if "BitOr" not in operator]
-        kept = set(random.Random(seed).sample(jobs, min(sample, len(jobs))))
-        for job in {job for job, _ in every} - kept:
+        every = base.execute("""select job_id, operator_name, module_path, start_pos_row,
+            start_pos_col from mutation_specs
+            order by module_path, start_pos_row, start_pos_col, operator_name, occurrence""")
+        at: dict[tuple[Any, ...], list[str]] = {}
+        for job, operator, *place in every:
+            if not any(name in operator for name in IDLE):
+                at.setdefault((*place, kind(operator)), []).append(job)
+    draw = random.Random(seed)
+    faults = [draw.choice(jobs) for jobs in at.values()]
+    return len(at), draw.sample(faults, min(sample, len(faults)))
+
+
+def keep(session: Path, jobs: Iterable[str]) -> None:
+    """Drop all other faults from a session."""
+    with sqlite3.connect(session) as base:
+        for job in {job for job, in base.execute("select job_id from mutation_specs")} - set(jobs):
             base.execute("delete from mutation_specs where job_id = ?", (job,))
             base.execute("delete from work_items where job_id = ?", (job,))
-    return len(jobs)
 
 
-def results(session: Path) -> dict[str, Any]:
-    """How many of the sample were killed, and the survivors."""
-    query = """select m.module_path, m.operator_name, m.start_pos_row, r.test_outcome, r.diff
-               from mutation_specs m join work_results r on m.job_id = r.job_id"""
+def rows(session: Path) -> list[tuple[Any, ...]]:
+    """What a session has judged."""
+    query = """select m.module_path, m.operator_name, m.start_pos_row, r.test_outcome, r.diff,
+                      r.output from mutation_specs m join work_results r on m.job_id = r.job_id"""
     with sqlite3.connect(session) as base:
-        rows = base.execute(query).fetchall()
+        return base.execute(query).fetchall()
+
+
+def results(judged: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
+    """How many faults were killed, and the survivors.
+
+    A fault that stops the module from being imported shows nothing about the checks: it is
+    stillborn, and counts neither as judged nor as killed.
+    """
+    found = list(judged)
     survivors = [
         {"place": f"{Path(path).as_posix()}:{row}", "operator": operator.rpartition("/")[2],
          "change": change(diff)}
-        for path, operator, row, outcome, diff in rows if "SURVIVED" in str(outcome).upper()
+        for path, operator, row, outcome, diff, _ in found if "SURVIVED" in str(outcome).upper()
     ]
     survivors.sort(key=lambda entry: (entry["place"], entry["change"]))
-    return {"judged": len(rows), "killed": len(rows) - len(survivors), "survivors": survivors}
+    killed = sum(bool(re.match(r"[A-Z]{3}-\d\d/", output or "")) for *_, output in found)
+    return {"stillborn": len(found) - len(survivors) - killed, "killed": killed,
+            "survivors": survivors}
 
 
 def change(diff: str) -> str:
@@ -124,15 +182,17 @@ def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", choices=("judge", "run"))
-    parser.add_argument("modules", nargs="*", default=list(MODULES))
+    parser.add_argument("modules", nargs="*", default=MODULES)
     parser.add_argument("--sample", type=int, default=10**9)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1)
     given = parser.parse_intermixed_args()
     if given.command == "judge":
         return judge()
-    found = run(given.modules or list(MODULES), given.sample, given.seed)
+    found = run(given.modules or MODULES, given.sample, given.seed, given.workers)
     HOME.write_text(json.dumps(found, indent=1) + "\n")
-    print(f"killed {found['killed']} of {found['judged']}; survivors: {len(found['survivors'])}")
+    print(f"killed: {found['killed']}, survivors: {len(found['survivors'])}, "
+          f"stillborn: {found['stillborn']}")
     return 0
 
 

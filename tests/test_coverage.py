@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
-from typing import Any
 
-import hypothesis
 import pytest
-from hypothesis import Phase
 
-from spec.checks import Check, all_checks
-from spec.coverage import AXES, empty_cells, features, table
-from spec.runner import PROFILES
+from spec.coverage import AXES, empty_cells, table
+from tests import power
 
 UNREACHABLE: dict[str, str] = {}
 """Cells that no case can reach, with the reason."""
 
 
-def drawn(check: Check, point: str) -> set[str]:
-    """The features of the cases that the quick profile draws for a point of a check."""
-    assert check.strategy is not None
-    found: set[str] = set()
-
-    def collect(case: Any) -> None:
-        found.update(features(case))
-
-    settings: Any = hypothesis.settings(
-        max_examples=PROFILES["quick"].examples, phases=[Phase.generate], database=None,
-        suppress_health_check=list(hypothesis.HealthCheck),
-    )
-    given: Any = hypothesis.given(check.strategy(check.cases[point]))
-    hypothesis.seed(0)(settings(given(collect)))()
-    return found
-
-
 @cache
 def covered() -> frozenset[str]:
     """The features of every case that the quick profile draws, of any check."""
-    checks = [check for check in all_checks() if check.strategy is not None]
-    return frozenset().union(*(drawn(c, point) for c in checks for point in c.cases))
+    return frozenset().union(*power.every(0))
 
 
 def test_no_cell_is_empty_without_a_reason() -> None:
@@ -47,6 +26,20 @@ def test_no_cell_is_empty_without_a_reason() -> None:
 
 def test_no_reason_is_stale() -> None:
     assert sorted(UNREACHABLE.keys() & covered()) == []
+
+
+def test_every_cell_is_within_reach_of_a_quick_run() -> None:
+    assert power.weak(json.loads(power.HOME.read_text())) == []
+
+
+def test_committed_power_is_about_these_cells() -> None:
+    expected = json.loads(power.HOME.read_text())["expected"]
+    assert {axis: tuple(cells) for axis, cells in expected.items()} == dict(AXES)
+
+
+def test_a_cell_out_of_reach_is_weak() -> None:
+    assert power.weak({"cases": 100, "expected": {"a": {"b": 26.0, "c": None, "d": 25.0}}}) == [
+        "a: b takes 26.0 cases", "a: c takes None cases"]
 
 
 @pytest.mark.parametrize("axis", AXES)

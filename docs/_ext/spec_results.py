@@ -1,8 +1,9 @@
 """Committed results: verdicts beside the rules, the matrices, the findings.
 
 All of it is read from ``results/*.json``: one report for each implementation and version,
-``kill-matrix.json`` (which saboteurs break which rule) and ``coverage.json`` (which cells of which
-axis a run covered). What is not there is said not to be there.
+``kill-matrix.json`` (which saboteurs break which rule), ``coverage.json`` (how many drawn cases it
+takes to reach a cell of an axis) and ``mutation.json`` (which small faults of the reference no
+rule notices). What is not there is said not to be there.
 """
 
 from __future__ import annotations
@@ -202,8 +203,6 @@ class Coverage(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         depend(self.env)
         found = {r.name: r.data["coverage"] for r in reports(self.env) if "coverage" in r.data}
-        if axes := optional(self.env, COVERAGE).get("axes"):
-            found["all runs"] = axes
         rows = [self.row(name, axis, cells) for name, axes in found.items()
                 for axis, cells in axes.items()]
         head = ["run", "axis", "covered", "not covered"]
@@ -215,6 +214,25 @@ class Coverage(SphinxDirective):
         more = [nodes.Text(f" and {len(empty) - 12} more")] if len(empty) > 12 else []
         return [[nodes.Text(name)], [nodes.Text(axis)],
                 [nodes.Text(f"{len(cells) - len(empty)} of {len(cells)}")], shown + more]
+
+
+class Power(SphinxDirective):
+    """``{power}``: for every axis, the cell that takes most cases, and how many."""
+
+    def run(self) -> list[nodes.Node]:
+        depend(self.env)
+        measured = optional(self.env, COVERAGE)
+        rows = []
+        for axis, cells in measured.get("expected", {}).items():
+            hardest = max(cells, key=lambda cell: cells[cell] or float("inf"))
+            rows.append([[nodes.Text(axis)], [nodes.Text(str(len(cells)))],
+                         [nodes.literal("", hardest)], [nodes.Text(str(cells[hardest]))]])
+        if not rows:
+            return missing("measure of the generator")
+        words = (f"A quick run draws {measured['cases']} such cases; the means are over "
+                 f"{measured['seeds']} seeds.")
+        head = ["axis", "cells", "hardest to reach", "cases until it is reached"]
+        return [nodes.paragraph("", words), table(head, rows)]
 
 
 class Findings(SphinxDirective):
@@ -299,6 +317,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives and where results lie."""
     app.add_config_value("spec_results", "results", "env", str)
     for name, directive in (("matrix", Matrix), ("totals", Totals), ("kills", Kills),
-                            ("coverage", Coverage), ("findings", Findings)):
+                            ("coverage", Coverage), ("power", Power), ("findings", Findings)):
         app.add_directive(name, directive)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -176,7 +176,7 @@ PLACES: Final = ("list", "tuple", "namedtuple", "dict", "nested", "none", "modul
 
 
 @generated("GST-14", Cell.strategy,
-           cells(calm(containers=PLACES, fewest=2, most=6, writes=True, steps=(2, 6)),
+           cells(calm(containers=PLACES, fewest=2, most=6, writes=True, steps=(3, 8)),
                  members=EXACT), needs)
 def gradients_stand_in_their_places(subject: Subject, case: Case) -> None:
     """Values, place by place, with up to six states of which some are written."""

@@ -1,0 +1,104 @@
+"""Generator power: how many drawn cases it takes, on average, to reach a cell of coverage.
+
+    python -m tests.power [--write | --check] [--seeds N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+from hypothesis import Phase
+
+from spec.checks import Check, all_checks
+from spec.coverage import AXES, features
+from spec.runner import PROFILES, seed_of
+
+HOME = Path(__file__).parents[1] / "docs" / "results" / "coverage.json"
+SEEDS = 5
+SURE = 4
+"""A quick run draws at least so many times the cases that a cell needs on average, so that it
+misses the cell in fewer than two runs of a hundred (exp(-4))."""
+
+
+def drawn(check: Check, point: str, seed: int) -> list[set[str]]:
+    """The features of the cases that the quick profile draws for a point of a check."""
+    assert check.strategy is not None
+    found: list[set[str]] = []
+
+    def collect(case: Any) -> None:
+        found.append(features(case))
+
+    settings: Any = hypothesis.settings(
+        max_examples=PROFILES["quick"].examples, phases=[Phase.generate], database=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    given: Any = hypothesis.given(check.strategy(check.cases[point]))
+    hypothesis.seed(seed_of(check, point, seed))(settings(given(collect)))()
+    return found
+
+
+def every(seed: int) -> Iterator[set[str]]:
+    """The features of every case that a quick run draws and that is counted."""
+    checks = [check for check in all_checks() if check.strategy is not None]
+    return (one for c in checks for point in c.cases for one in drawn(c, point, seed) if one)
+
+
+def measure(seeds: int) -> dict[str, Any]:
+    """For every cell, the mean number of cases of a quick run until it is reached."""
+    hits: Counter[str] = Counter()
+    cases = 0
+    for seed in range(seeds):
+        for found in every(seed):
+            cases += 1
+            hits.update(found)
+        print(f"{seed + 1} of {seeds} seeds", file=sys.stderr, flush=True)
+    return {
+        "seeds": seeds, "cases": cases // seeds,
+        "expected": {
+            axis: {cell: expectation(cases, hits[f"{axis}: {cell}"]) for cell in cells}
+            for axis, cells in AXES.items()
+        },
+    }
+
+
+def expectation(cases: int, hits: int) -> float | None:
+    """The mean number of cases until a hit; None if there was none."""
+    return round(cases / hits, 1) if hits else None
+
+
+def weak(measured: Mapping[str, Any]) -> list[str]:
+    """The cells that a quick run may well miss."""
+    most = measured["cases"] / SURE
+    return [
+        f"{axis}: {cell} takes {mean} cases" for axis, cells in measured["expected"].items()
+        for cell, mean in cells.items() if mean is None or mean > most
+    ]
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write the committed file")
+    parser.add_argument("--check", action="store_true", help="compare with the committed file")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    given = parser.parse_args()
+    found = measure(given.seeds)
+    text = json.dumps(found, indent=1) + "\n"
+    if given.write:
+        HOME.write_text(text)
+    faults = weak(found)
+    if given.check and HOME.read_text() != text:
+        faults.append(f"{HOME.name} is out of date: python -m tests.power --write")
+    print("\n".join(faults) or f"{sum(map(len, AXES.values()))} cells, all within reach")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
