@@ -578,6 +578,16 @@ def test_form_of_argnums_is_noticed(form: str, monkeypatch: pytest.MonkeyPatch) 
             assert not argnums_are_told(form), other
 
 
+def test_missing_empty_argnums_are_noticed() -> None:
+    """No index is written in each of the ways in which some are."""
+    empty, some = (
+        {type(case.argnums) for form in chosen
+         for case in drawn(calm(argnums=(form,), rows=(ROWS[8],), members=("grad",)))}
+        for chosen in (("empty",), ("list", "tuple"))
+    )
+    assert empty == some == {list, tuple}
+
+
 def auxes_are_told() -> bool:
     """Whether every aux is seen as what it is called."""
     return all(aux_form(text.format("x")) == form for form, text in forms.AUXES.items())
