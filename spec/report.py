@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from rich.console import Console
@@ -76,10 +77,10 @@ class Report:
         return {rule: ", ".join(outcomes) for rule, outcomes in seen.items() if outcomes}
 
     def failures(self) -> list[list[Outcome]]:
-        """The outcomes that are no pass, those of one check with one verdict together, the most
-        telling first."""
+        """The outcomes that are no pass, in the order of the specification; those of one check
+        with one verdict together, the most telling first."""
         groups: dict[tuple[str, str, Verdict], list[Outcome]] = {}
-        for outcome in self.outcomes:
+        for outcome in chain.from_iterable(self.by_rule().values()):
             if outcome.verdict is not Verdict.PASS:
                 key = outcome.rule, outcome.check, outcome.verdict
                 groups.setdefault(key, []).append(outcome)

@@ -152,16 +152,21 @@ def combination_means_what_its_parts_mean(subject: Subject, case: Question) -> N
 # -- selections ----------------------------------------------------------------------------------
 
 POOLED = filters.nested_source(POOL)
-SELECTIONS = {
-    f"{filter.form}: {filter.source()}": {"pool": POOLED, "filter": filter.source()}
-    for means in MEANINGS for filter in filters.examples(means)
-}
-"""Every form, and a pool for the attributes of a module.  What a form means is judged above."""
+def selections(select: str) -> dict[str, dict[str, str]]:
+    """Every form, a pool for the attributes of a module, and a way to select from it.
+
+    What a form means is judged above."""
+    return {
+        f"{filter.form}: {filter.source()}":
+            {"pool": POOLED, "filter": filter.source(), "select": select}
+        for means in MEANINGS for filter in filters.examples(means)
+    }
 
 
-@snippet("FLT-12", SELECTIONS)
-def states_takes_every_form(lib: Any, jnp: Any, pool: Any, filter: Any) -> None:
-    """`states(filter)`, against the predicate asked about every state."""
+@snippet("FLT-13", selections("lambda m, filter: lib.graph.treefy_states(m, filter).to_flat()"))
+@snippet("FLT-12", selections("lambda m, filter: m.states(filter)"))
+def selecting_takes_every_form(lib: Any, jnp: Any, pool: Any, filter: Any, select: Any) -> None:
+    """What is selected, against the predicate asked about every state."""
     class M(lib.nn.Module):
         pass
     m = M()
@@ -169,21 +174,7 @@ def states_takes_every_form(lib: Any, jnp: Any, pool: Any, filter: Any) -> None:
         setattr(m, name, part)
     matches = lib.util.filter.to_predicate(filter)
     want = [path for path, state in m.states().items() if matches(path, state)]
-    got = list(m.states(filter).keys())
-    assert got == want, f"expected {want}, got {got}"
-
-
-@snippet("FLT-13", SELECTIONS)
-def treefy_states_takes_every_form(lib: Any, jnp: Any, pool: Any, filter: Any) -> None:
-    """`treefy_states(m, filter)`, against the predicate asked about every state."""
-    class M(lib.nn.Module):
-        pass
-    m = M()
-    for name, part in pool.items():
-        setattr(m, name, part)
-    matches = lib.util.filter.to_predicate(filter)
-    want = [path for path, state in m.states().items() if matches(path, state)]
-    got = list(lib.graph.treefy_states(m, filter).to_flat().keys())
+    got = list(select(m, filter).keys())
     assert got == want, f"expected {want}, got {got}"
 
 
