@@ -1,18 +1,22 @@
 """Mutation testing of the reference implementation: small faults, each judged in a process.
 
-``judge`` is the suite that a mutant faces: every snippet, and a few points of every generated
-check with a few examples each; it ends at the first failure.  ``run`` mutates copies of the
-working tree with Cosmic Ray, which starts ``judge`` anew for every mutant, so that JAX's threads
-and caches do not outlive it.  At every place of the source one fault of each kind is tried: that
-``+`` may become ``-`` or ``*`` is one question, not ten.
+``judge`` is the suite that a mutant faces: every snippet, a few points of every generated check
+with a few examples each, and what no rule notices then meets the reference's own tests; it ends
+at the first failure.  ``run`` mutates copies of the working tree with Cosmic Ray, which starts
+``judge`` anew for every mutant, so that JAX's threads and caches do not outlive it.  At every
+place of the source one fault of each kind is tried: that ``+`` may become ``-`` or ``*`` is one
+question, not ten.  ``again`` judges the survivors of the committed run anew.
 
     python -m tests.mutation judge
     python -m tests.mutation run [--sample N] [--seed N] [--workers N] MODULE...
+    python -m tests.mutation again [--workers N]
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import random
 import re
@@ -22,9 +26,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / "docs" / "results" / "mutation.json"
@@ -43,7 +50,8 @@ and what is compared by identity here is None, a class or a state, which equal o
 
 
 def judge() -> int:
-    """Decide points of every rule on the reference, one of each check first; 1 at a failure."""
+    """Decide points of every rule on the reference, one of each check first, then run its own
+    tests; 1 at a failure, whose check or test is printed."""
     from spec.checks import all_checks
     from spec.implementation import load
     from spec.runner import Verdict, decide
@@ -60,7 +68,25 @@ def judge() -> int:
         if outcome.verdict is Verdict.FAIL:
             print(f"{check.id} {point}: {outcome.message}")
             return 1
-    return 0
+    tests = sorted(str(path) for path in (ROOT / "tests").glob("test_refimpl_*.py"))
+    silent, found = io.StringIO(), Failed()
+    with contextlib.redirect_stdout(silent):
+        code = pytest.main(["-x", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", *tests],
+                           plugins=[found])
+    if code:
+        print(f"{found.first or 'tests/'}: the reference's own test")
+    return int(bool(code))
+
+
+class Failed:
+    """A pytest plugin that keeps the first test that fails."""
+
+    first = ""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note a failure."""
+        if report.failed and not self.first:
+            self.first = report.nodeid
 
 
 def configuration(modules: list[str]) -> str:
@@ -77,8 +103,12 @@ def configuration(modules: list[str]) -> str:
     ])
 
 
-def run(modules: list[str], sample: int, seed: int, workers: int) -> dict[str, Any]:
-    """Judge a sample of the faults of some modules, each worker in a copy of the tree."""
+Choose = Callable[[Path], tuple[int, list[str]]]
+"""From a session to how many faults there are, and which of them are judged."""
+
+
+def run(modules: list[str], choose: Choose, workers: int) -> dict[str, Any]:
+    """Judge chosen faults of some modules, each worker in a copy of the tree."""
     with tempfile.TemporaryDirectory() as folder:
         trees = [Path(folder) / f"tree-{number}" for number in range(workers)]
         ignored = shutil.ignore_patterns(".git", ".tox", "__pycache__", "docs", ".*_cache")
@@ -89,7 +119,7 @@ def run(modules: list[str], sample: int, seed: int, workers: int) -> dict[str, A
         session = Path(folder) / "session.sqlite"
         cosmic_ray(trees[0], "baseline", str(settings))  # the judge must pass the reference
         cosmic_ray(trees[0], "init", str(settings), str(session))
-        total, jobs = chosen(session, sample, seed)
+        total, jobs = choose(session)
         sessions = [tree / "session.sqlite" for tree in trees]
         for number, own in enumerate(sessions):
             shutil.copy(session, own)
@@ -104,7 +134,7 @@ def run(modules: list[str], sample: int, seed: int, workers: int) -> dict[str, A
             print(f"{done} of {len(jobs)}", file=sys.stderr, flush=True)
         if any(process.returncode for process in started):
             raise RuntimeError("a worker of the mutation run failed; its message is above")
-        return {"places": total, "seed": seed, **results(row for s in sessions for row in rows(s))}
+        return {"places": total, **results(row for s in sessions for row in rows(s))}
 
 
 def program(*words: str) -> list[str]:
@@ -138,6 +168,16 @@ def chosen(session: Path, sample: int, seed: int) -> tuple[int, list[str]]:
     return len(at), draw.sample(faults, min(sample, len(faults)))
 
 
+def survived(session: Path, before: dict[str, Any]) -> tuple[int, list[str]]:
+    """The faults that survived an earlier run, found by module, operator and occurrence."""
+    known = {(s["module"], s["operator"], s["occurrence"]) for s in before["survivors"]}
+    with sqlite3.connect(session) as base:
+        every = base.execute(
+            "select job_id, module_path, operator_name, occurrence from mutation_specs")
+        jobs = [job for job, path, *fault in every if (Path(path).as_posix(), *fault) in known]
+    return before["places"], jobs
+
+
 def keep(session: Path, jobs: Iterable[str]) -> None:
     """Drop all other faults from a session."""
     with sqlite3.connect(session) as base:
@@ -148,8 +188,9 @@ def keep(session: Path, jobs: Iterable[str]) -> None:
 
 def rows(session: Path) -> list[tuple[Any, ...]]:
     """What a session has judged."""
-    query = """select m.module_path, m.operator_name, m.start_pos_row, r.test_outcome, r.diff,
-                      r.output from mutation_specs m join work_results r on m.job_id = r.job_id"""
+    query = """select m.module_path, m.operator_name, m.occurrence, m.start_pos_row,
+                      r.test_outcome, r.diff, r.output
+               from mutation_specs m join work_results r on m.job_id = r.job_id"""
     with sqlite3.connect(session) as base:
         return base.execute(query).fetchall()
 
@@ -162,14 +203,22 @@ def results(judged: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
     """
     found = list(judged)
     survivors = [
-        {"place": f"{Path(path).as_posix()}:{row}", "operator": operator.rpartition("/")[2],
-         "change": change(diff)}
-        for path, operator, row, outcome, diff, _ in found if "SURVIVED" in str(outcome).upper()
+        {"module": Path(path).as_posix(), "line": row, "operator": operator,
+         "occurrence": occurrence, "change": change(diff)}
+        for path, operator, occurrence, row, outcome, diff, _ in found
+        if "SURVIVED" in str(outcome).upper()
     ]
-    survivors.sort(key=lambda entry: (entry["place"], entry["change"]))
-    killed = sum(bool(re.match(r"[A-Z]{3}-\d\d/", output or "")) for *_, output in found)
-    return {"stillborn": len(found) - len(survivors) - killed, "killed": killed,
-            "survivors": survivors}
+    survivors.sort(key=lambda entry: (entry["module"], entry["line"], entry["change"]))
+    by = Counter(killer(str(output or "")) for *_, output in found)
+    return {"by_rules": by["rules"], "by_tests": by["tests"],
+            "stillborn": by[""] - len(survivors), "survivors": survivors}
+
+
+def killer(output: str) -> str:
+    """What killed a fault, by what the judge printed last: the rules, the tests, or neither."""
+    if re.search(r"^[A-Z]{3}-\d\d/", output, re.MULTILINE):
+        return "rules"
+    return "tests" if re.search(r"^tests/", output, re.MULTILINE) else ""
 
 
 def change(diff: str) -> str:
@@ -181,7 +230,7 @@ def change(diff: str) -> str:
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=("judge", "run"))
+    parser.add_argument("command", choices=("judge", "run", "again"))
     parser.add_argument("modules", nargs="*", default=MODULES)
     parser.add_argument("--sample", type=int, default=10**9)
     parser.add_argument("--seed", type=int, default=0)
@@ -189,9 +238,16 @@ def main() -> int:
     given = parser.parse_intermixed_args()
     if given.command == "judge":
         return judge()
-    found = run(given.modules or MODULES, given.sample, given.seed, given.workers)
+    if given.command == "again":
+        before = json.loads(HOME.read_text())
+        found = run(MODULES, lambda session: survived(session, before), given.workers)
+        found |= {key: found[key] + before[key] for key in ("by_rules", "by_tests", "stillborn")}
+    else:
+        found = run(given.modules or MODULES,
+                    lambda session: chosen(session, given.sample, given.seed), given.workers)
     HOME.write_text(json.dumps(found, indent=1) + "\n")
-    print(f"killed: {found['killed']}, survivors: {len(found['survivors'])}, "
+    print(f"killed by rules: {found['by_rules']}, by tests of the reference: "
+          f"{found['by_tests']}, survivors: {len(found['survivors'])}, "
           f"stillborn: {found['stillborn']}")
     return 0
 
