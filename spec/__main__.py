@@ -36,6 +36,8 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--profile", choices=PROFILES, default="quick")
     check.add_argument("--max-examples", type=int, help="examples for every generated check")
     check.add_argument("--seed", type=int, default=0, help="same seed, same cases (default 0)")
+    check.add_argument("--database", default="", metavar="DIR",
+                       help="keep failing cases in this folder, and try those in it first")
     check.add_argument("--rules", default="", help="only these, e.g. RET,DER-01")
     check.add_argument("--workers", type=int, default=os.cpu_count() or 1,
                        help="processes to share the work (default: one a core)")
@@ -77,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
 def check(arguments: argparse.Namespace) -> int:
     """Check one implementation and print what was found."""
     errors = Console(stderr=True)
-    profile = PROFILES[arguments.profile]
+    profile = replace(PROFILES[arguments.profile], database=arguments.database)
     if arguments.max_examples:
         profile = replace(profile, examples=arguments.max_examples)
     try:

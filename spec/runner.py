@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import hypothesis
 from hypothesis import HealthCheck, Phase
+from hypothesis.database import DirectoryBasedExampleDatabase
 
 from spec.checks import (
     Check,
@@ -61,11 +63,15 @@ class Profile:
         Cases for every point of a generated check.
     shrinks : int
         After a failure, how many cases may be run in search of a smaller one.
+    database : str
+        A folder where failing cases are kept, and tried first the next time; empty for none,
+        so that a run depends on its seed alone.
     """
 
     name: str
     examples: int
     shrinks: int = 60
+    database: str = ""
 
 
 PROFILES = {p.name: p for p in (
@@ -198,8 +204,7 @@ def _decide_generated(
             tally.reasons[str(reason)] += 1
 
     try:
-        own = seed_of(check, point, seed)
-        _search(judge, check.strategy(check.cases[point]), profile, own)
+        _search(judge, check, point, profile, seed)
     except Violation:
         assert tally.last is not None
         case, violation = tally.last
@@ -224,21 +229,33 @@ def seed_of(check: Check, point: str, seed: int) -> int:
     return zlib.crc32(f"{seed} {check.id} {point}".encode())
 
 
-def _search(judge: Callable[[Any], None], strategy: Any, profile: Profile, seed: int) -> None:
+def _search(
+    judge: Callable[[Any], None], check: Check, point: str, profile: Profile, seed: int
+) -> None:
     """Judge drawn cases; raises the violation of the smallest failing case."""
+    assert check.strategy is not None
     settings: Any = hypothesis.settings(
         max_examples=profile.examples,
         deadline=None,
-        database=None,
+        database=_database(profile, check, point),
         derandomize=False,
         report_multiple_bugs=False,
-        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+        phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
         suppress_health_check=(HealthCheck.too_slow, HealthCheck.differing_executors),
         print_blob=False,
         verbosity=hypothesis.Verbosity.quiet,
     )
-    given: Any = hypothesis.given(strategy)
-    hypothesis.seed(seed)(settings(given(judge)))()
+    given: Any = hypothesis.given(check.strategy(check.cases[point]))
+    seeded = hypothesis.seed(seed_of(check, point, seed))(given(judge))
+    settings(seeded)()  # in this order: a seed would take the database away again
+
+
+def _database(profile: Profile, check: Check, point: str) -> DirectoryBasedExampleDatabase | None:
+    """Where failing cases of a check at a point are kept: apart, as each draws its own kind."""
+    if not profile.database:
+        return None
+    name = f"{check.name}-{zlib.crc32(point.encode()):08x}"
+    return DirectoryBasedExampleDatabase(Path(profile.database, check.rule, name))
 
 
 def _harness_error(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """Every rule catches the wrong implementations that it is meant to catch, in a quick run."""
 
+import ast
 import json
 from collections.abc import Iterator
 
@@ -7,12 +8,13 @@ import pytest
 
 import refimpl
 from spec.rules import registry
+from spec.runner import PROFILES, Verdict, decide
 from tests.saboteurs import matrix
 from tests.saboteurs.craft import Saboteur, all_saboteurs, copy_of, names_of
 
 SABOTEURS = {saboteur.name: saboteur for saboteur in all_saboteurs()}
-EVERY_TENTH = sorted(SABOTEURS)[::10]
-"""For the default run, which is to stay short; `tox -e saboteurs` runs all against all rules."""
+EVERY = 8
+"""Of the pairs of a saboteur and a rule that draws cases, every eighth is shrunk."""
 COMMITTED = json.loads(matrix.HOME.read_text())
 
 
@@ -24,7 +26,7 @@ def generated_points(rule: str, changed: frozenset[str]) -> int:
     )
 
 
-@pytest.mark.parametrize("name", EVERY_TENTH)
+@pytest.mark.parametrize("name", SABOTEURS)
 def test_saboteur_is_caught_by_every_rule_it_breaks(name: str) -> None:
     saboteur = SABOTEURS[name]
     missed = [rule for rule in saboteur.breaks if matrix.caught(saboteur, rule) is None]
@@ -64,6 +66,29 @@ def measured() -> Iterator[tuple[Saboteur, str, float]]:
     for name, entry in COMMITTED["saboteurs"].items():
         for rule, mean in entry["examples"].items():
             yield SABOTEURS[name], rule, mean
+
+
+def shrunk(saboteur: Saboteur, rule: str) -> str:
+    """The script of the first failure of a rule's generated checks."""
+    subject, changed = saboteur.subject(), saboteur.changed()
+    for check in matrix.checks_of(rule):
+        points = check.cases if check.strategy is not None else ()
+        for point in (p for p in points if matrix.concerns(check, p, changed)):
+            outcome = decide(check, subject, point, PROFILES["quick"], 0)
+            if outcome.verdict is Verdict.FAIL:
+                return outcome.script
+    raise AssertionError(f"{rule} did not notice {saboteur.name}")
+
+
+@pytest.mark.parametrize(
+    ("saboteur", "rule"), [(s, rule) for s, rule, _ in measured()][::EVERY],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
+def test_planted_defect_shrinks_to_a_short_program(saboteur: Saboteur, rule: str) -> None:
+    tree = ast.parse(shrunk(saboteur, rule))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    steps = [[s for s in f.body if not isinstance(s, ast.Return)] for f in functions]
+    assert max(map(len, steps), default=0) <= 3
 
 
 def test_expected_number_of_examples_is_within_a_quick_run() -> None:

@@ -281,3 +281,13 @@ def calls_of_every_kind_in_turn(lib: Any, jnp: Any, transform: Any) -> None:
         calls = g(2.0), g(1.0, 3.0), g(jnp.ones(3)), g(1.0, by=4.0), g(other=5.0)
         got = [float(loss) for _, loss in calls]
         assert got == [4.0, 8.0, 6.0, 10.0, 10.0], f"expected 4, 8, 6, 10, 10, got {got}"
+
+
+@snippet("ARG-17", cases=MEMBERS)
+def transform_in_a_class_binds(lib: Any, jnp: Any, transform: Any) -> None:
+    class Model:
+        def __init__(self) -> None: self.w = lib.State(jnp.array(2.0))
+        def loss(self, x: Any) -> Any: return self.w.value * x
+        slope = transform(loss, argnums=1, return_value=True)
+    _, loss = Model().slope(jnp.array(3.0))
+    assert loss == 6.0, f"expected the loss 6.0, got {loss}"

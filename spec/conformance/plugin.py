@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from spec import smoke
@@ -10,14 +12,14 @@ from spec.runner import PROFILES, Profile
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--impl``, ``--rules-profile``, ``--rules-seed``, ``--device``."""
+    """Add ``--impl``, ``--rules-profile``, ``--rules-seed``, ``--rules-database``, ``--device``."""
     group = parser.getgroup("spec", "the conformance suite of state-aware differentiation")
     group.addoption("--impl", default="refimpl", help="module to check (default: refimpl)")
     group.addoption("--rules-profile", choices=PROFILES, default="quick",
                     help="how many cases a generated check draws (default: quick)")
     group.addoption("--rules-seed", type=int, default=0, help="same seed, same cases (default: 0)")
-
-
+    group.addoption("--rules-database", default="",
+                    help="folder of failing cases, which are tried first")
     group.addoption("--device", choices=DEVICES, help="where JAX's arrays live")
 
 
@@ -38,7 +40,8 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 @pytest.fixture(scope="session")
 def rules_profile(request: pytest.FixtureRequest) -> Profile:
     """How much is drawn."""
-    return PROFILES[request.config.getoption("--rules-profile")]
+    profile = PROFILES[request.config.getoption("--rules-profile")]
+    return replace(profile, database=request.config.getoption("--rules-database"))
 
 
 @pytest.fixture(scope="session")

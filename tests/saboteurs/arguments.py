@@ -10,7 +10,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from tests.saboteurs.craft import Call, Lib, meddle, saboteur
+import refimpl
+from spec.transforms import FAMILY
+from tests.saboteurs.craft import Call, Lib, change_transform, meddle, saboteur
 
 WIDE = "ARG RET DER CMP CUS AUX ERR GST WRB"
 
@@ -224,3 +226,22 @@ def first_shapes_are_kept(lib: Lib) -> None:
         return call.proceed()
 
     meddle(lib, hook)
+
+
+@saboteur("ARG-17", also="ARG")
+def methods_do_not_bind(lib: Lib) -> None:
+    """A transform in the body of a class does not pass the instance on."""
+    class Unbound(refimpl.transform.GradientTransform):
+        def __get__(self, instance: Any, owner: type | None = None) -> Any:
+            return self
+
+    def change(original: Any) -> Any:
+        def member(fun: Any = None, *args: Any, **options: Any) -> Any:
+            if fun is None:
+                return functools.partial(member, **options)
+            made = original(fun, *args, **options)
+            made.__class__ = Unbound
+            return made
+        return member
+
+    change_transform(lib, change, tuple(FAMILY))

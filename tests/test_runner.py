@@ -1,0 +1,50 @@
+"""Running a check: seeds, points, and the folder of failing cases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+import refimpl
+from spec.checks import Check, Violation
+from spec.implementation import Subject
+from spec.runner import Outcome, Profile, Verdict, decide, seed_of
+
+SUBJECT = Subject("refimpl", refimpl)
+MANY = Profile("many", 3000)
+ONE = Profile("one", 1)
+
+
+def refuse_large(subject: Subject, case: list[int]) -> None:
+    """Fail for few of the cases."""
+    if sum(case) > 2000:
+        raise Violation(f"expected at most 2000, got {sum(case)}", lines=["assert False"])
+
+
+LARGE = Check("RET-01", "refuse_large", refuse_large, {"a": 1000, "b": 1000},
+              lambda most: st.lists(st.integers(0, most)))
+
+
+def at(point: str, profile: Profile, seed: int = 0) -> Outcome:
+    return decide(LARGE, SUBJECT, point, profile, seed)
+
+
+def test_a_failing_case_is_tried_first_the_next_time(tmp_path: Path) -> None:
+    kept = str(tmp_path)
+    found = at("a", replace(MANY, database=kept))
+    assert found.verdict is Verdict.FAIL and found.examples > 1
+    assert at("a", ONE, 1).verdict is Verdict.PASS, "one new case does not show it"
+    assert at("a", replace(ONE, database=kept), 1).message == found.message
+    assert at("b", replace(ONE, database=kept), 1).verdict is Verdict.PASS, "another point"
+
+
+def test_without_a_folder_a_run_is_repeated_exactly() -> None:
+    assert at("a", MANY).verdict is Verdict.FAIL
+    assert at("a", MANY) == at("a", MANY)
+
+
+def test_points_and_seeds_draw_apart() -> None:
+    seeds = {seed_of(LARGE, point, seed) for point in "ab" for seed in range(3)}
+    assert len(seeds) == 6
