@@ -69,13 +69,33 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Withdrawn:
+    """An id whose rule is gone; it stays taken, so that nothing else is ever cited by it.
+
+    Attributes
+    ----------
+    id : str
+        The id of the rule that was withdrawn.
+    by : tuple of str
+        The rules that say it now.
+    reason : str
+        Why it was withdrawn, in one sentence.
+    """
+
+    id: str
+    by: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
 class Family:
-    """A family of rules: three letters, a title and the terms its rules use."""
+    """A family of rules: three letters, a title, the terms its rules use, and ids that are gone."""
 
     id: str
     title: str
     about: str
     rules: tuple[Rule, ...]
+    withdrawn: tuple[Withdrawn, ...] = ()
 
 
 def _strings(value: str | list[str]) -> tuple[str, ...]:
@@ -93,6 +113,14 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
     if bool(rule.outcomes) != (rule.level is Level.OPEN):
         raise ValueError(f"rule {rule.id}: exactly the OPEN rules name permitted outcomes")
     return rule
+
+
+def _withdrawn(entry: Mapping[str, Any]) -> Withdrawn:
+    if set(entry) != {"id", "by", "reason"}:
+        raise ValueError(f"withdrawn {entry.get('id')}: expected the keys id, by and reason")
+    if not ID.match(entry["id"]):
+        raise ValueError(f"withdrawn id {entry['id']!r} is not of the form FAMILY-NN")
+    return Withdrawn(entry["id"], _strings(entry["by"]), entry["reason"])
 
 
 def _return_rules() -> tuple[Rule, ...]:
@@ -113,7 +141,8 @@ def families() -> Mapping[str, Family]:
         rules = tuple(_rule(entry) for entry in data.get("rule", ()))
         if data["family"] == "RET":
             rules = _return_rules() + rules
-        found[data["family"]] = Family(data["family"], data["title"], data["about"], rules)
+        gone = tuple(_withdrawn(entry) for entry in data.get("withdrawn", ()))
+        found[data["family"]] = Family(data["family"], data["title"], data["about"], rules, gone)
     order = sorted(found, key=lambda family: ORDER.index(family))
     return {family: found[family] for family in order}
 

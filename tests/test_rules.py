@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations
+from pathlib import Path
 from types import CodeType, SimpleNamespace
 from typing import Any
 
@@ -18,7 +19,8 @@ from spec import returns, rules
 from spec.checks import Check, all_checks, snippet_source
 from spec.implementation import NAMES, Subject
 from spec.returns import ROWS, Row
-from spec.rules import Level, Rule, families, registry
+from spec.rules import Level, Rule, Withdrawn, families, registry
+from tests.saboteurs.craft import all_saboteurs
 
 SUBJECT = Subject("refimpl", SimpleNamespace())
 """Stands for any implementation on JAX, whose header a script begins with."""
@@ -26,10 +28,13 @@ SUBJECT = Subject("refimpl", SimpleNamespace())
 LONGEST_SCRIPT = 15
 PROVIDED = {"lib", "jnp", "np", "jax"}
 RULES = tuple(registry().values())
+WITHDRAWN = tuple(entry for family in families().values() for entry in family.withdrawn)
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = [page for page in DOCS.rglob("*.md") if "_build" not in page.parts]
 SNIPPETS = tuple(check for check in all_checks() if check.strategy is None)
 
 
-def identity(entry: Rule | Check | Row) -> str:
+def identity(entry: Rule | Withdrawn | Check | Row) -> str:
     return entry.id
 
 
@@ -52,8 +57,26 @@ def test_no_id_is_given_twice() -> None:
 def test_numbers_of_a_family_leave_no_gap() -> None:
     """A rule that is withdrawn keeps its number, so that no other rule is ever mistaken for it."""
     for family in families().values():
-        numbers = sorted(int(rule.id[4:]) for rule in family.rules)
+        numbers = sorted(int(entry.id[4:]) for entry in (*family.rules, *family.withdrawn))
         assert numbers == list(range(1, len(numbers) + 1)), family.id
+
+
+@pytest.mark.parametrize("entry", WITHDRAWN, ids=identity)
+def test_withdrawn_id_is_no_rule_and_another_rule_says_it(entry: Withdrawn) -> None:
+    assert entry in families()[entry.id[:3]].withdrawn
+    assert entry.id not in registry()
+    assert entry.by and set(entry.by) <= set(registry())
+    assert entry.reason.endswith(".")
+
+
+@pytest.mark.parametrize("entry", WITHDRAWN, ids=identity)
+def test_withdrawn_id_is_used_nowhere(entry: Withdrawn) -> None:
+    assert not [check.id for check in all_checks() if check.rule == entry.id]
+    assert not [s.name for s in all_saboteurs() if entry.id in s.breaks]
+    texts = [rule.statement + rule.reason for rule in RULES]
+    texts += [family.about for family in families().values()]
+    texts += [page.read_text(encoding="utf-8") for page in PAGES]
+    assert not [text[:60] for text in texts if entry.id in text]
 
 
 def test_every_family_says_what_its_words_mean() -> None:
@@ -88,6 +111,15 @@ def test_needs_are_names_of_the_interface(rule: Rule) -> None:
 @pytest.mark.parametrize("rule", RULES, ids=identity)
 def test_open_rules_name_what_they_permit(rule: Rule) -> None:
     assert (len(rule.outcomes) > 1) == (rule.level is Level.OPEN)
+
+
+@pytest.mark.parametrize("change", [{"id": "AB-1"}, {"since": "0.1"}, {"by": None}])
+def test_malformed_withdrawal_is_refused(change: dict[str, Any]) -> None:
+    entry = {"id": "ABC-01", "by": "ABC-02", "reason": "ABC-02 says it."}
+    assert rules._withdrawn(entry).by == ("ABC-02",)
+    changed = {key: value for key, value in (entry | change).items() if value is not None}
+    with pytest.raises(ValueError, match="withdrawn"):
+        rules._withdrawn(changed)
 
 
 ENTRY = {"id": "ABC-01", "level": "MUST", "statement": "A does B.", "source": "ruling 1"}

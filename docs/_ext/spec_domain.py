@@ -4,6 +4,7 @@
 - ``{rules} RET`` renders a family: every rule with its anchor, level, source, reason, checks,
   saboteurs and the verdicts of known implementations.
 - A rule that no page renders is a warning too.
+- A withdrawn id is a line of its family's page, and a label, but no rule.
 
 In ``objects.inv`` a rule is ``std:rule`` and ``std:label`` (``ret-05``), so any other project can
 link to it by a plain ``:ref:``.
@@ -21,7 +22,17 @@ from typing import Any
 
 import spec_results as results
 from docutils import nodes
-from spec_nodes import badge, details, link, listed, note_label, source, table, term
+from spec_nodes import (
+    badge,
+    details,
+    link,
+    listed,
+    note_label,
+    rule_link,
+    source,
+    table,
+    term,
+)
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -29,7 +40,7 @@ from sphinx.util.docutils import SphinxDirective
 import spec
 from spec.__main__ import main
 from spec.checks import Check, all_checks
-from spec.rules import ORDER, Rule, families, registry
+from spec.rules import ORDER, Rule, Withdrawn, families, registry
 
 logger = logging.getLogger(__name__)
 ROOT = Path(spec.__file__).resolve().parents[1]
@@ -59,8 +70,30 @@ class Rules(SphinxDirective):
         if name not in families():
             raise self.error(f"no family {name!r}; there are {', '.join(families())}")
         results.depend(self.env)
-        sections = [self.section(rule) for rule in families()[name].rules]
+        family = families()[name]
+        sections = [self.section(rule) for rule in family.rules]
+        if family.withdrawn:
+            place = f"withdrawn-{name.lower()}"
+            last = nodes.section("", nodes.title("", "Withdrawn"), ids=[place], names=[place])
+            last += [self.gone(entry) for entry in family.withdrawn]
+            sections.append(last)
         return [summary(self), *sections]
+
+    def gone(self, entry: Withdrawn) -> nodes.paragraph:
+        """One line for an id that is withdrawn, under its old anchor: links to it still lead here.
+
+        It is a label only: within these pages nothing can refer to it as to a rule.
+        """
+        anchor = entry.id.lower()
+        note_label(self.env, anchor, entry.id)
+        says = "say" if len(entry.by) > 1 else "says"
+        line = nodes.paragraph("", "", ids=[anchor], names=[anchor], classes=["rule-withdrawn"])
+        line += nodes.literal("", entry.id, classes=["rule-id"])
+        line += nodes.Text(" is withdrawn; ")
+        line += listed([[rule_link(rule)] for rule in entry.by])
+        line += nodes.Text(f" {says} it. ")
+        line += self.parse_inline(entry.reason)[0]
+        return line
 
     def section(self, rule: Rule) -> nodes.section:
         anchor = rule.id.lower()
