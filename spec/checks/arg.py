@@ -291,3 +291,18 @@ def transform_in_a_class_binds(lib: Any, jnp: Any, transform: Any) -> None:
         slope = transform(loss, argnums=1, return_value=True)
     _, loss = Model().slope(jnp.array(3.0))
     assert loss == 6.0, f"expected the loss 6.0, got {loss}"
+
+
+@snippet("ARG-18", cases=product({
+    "argument": {"high": "lambda s, limit: limit > 1.0"},
+    "state": {"high": "lambda s, limit: s.value > 1.0"},
+}))
+def what_is_constant_may_steer_python(
+    lib: Any, jnp: Any, transform: Any, high: Any
+) -> None:
+    s, limit = lib.State(jnp.array(2.0)), jnp.array(2.0)
+    def f(x: Any, limit: Any) -> Any: return x * (s.value if high(s, limit) else limit * 0.0)
+    for states in (None, lib.State(jnp.array(1.0))):
+        options = {} if states is None else {'grad_states': states, 'check_states': False}
+        _, loss = transform(f, return_value=True, **options)(jnp.array(3.0), limit)
+        assert loss == 6.0, f"expected the loss 6.0, got {loss}"

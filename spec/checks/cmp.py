@@ -41,8 +41,8 @@ class Inside(Case):
 
 
 @dataclass(frozen=True)
-class Twice(Outside):
-    """A case whose compiled call is made twice, from the same values of the states."""
+class Again(Case):
+    """A case whose call is made twice by one transform, from the same values of the states."""
 
     def call(self) -> str:
         """The lines of both calls."""
@@ -52,11 +52,21 @@ class Twice(Outside):
                           f"g({self.arguments()})", *reset, f"result = g({self.arguments()})"])
 
 
+@dataclass(frozen=True)
+class OutsideTwice(Again, Outside):
+    """A case whose compiled transform is called twice."""
+
+
+@dataclass(frozen=True)
+class InsideTwice(Again, Inside):
+    """A case whose function is compiled, and whose transform is called twice."""
+
+
 def compiled(kind: type[Case]) -> SearchStrategy[Case]:
     """Calls of any member, compiled; of both sides together only where RET is not about it."""
     states = Wish(DISTINCT, (ROWS[5], ROWS[7]), writes=True)
     both = Wish(("grad", "jacfwd"), (ROWS[5], ROWS[8], ROWS[11]), writes=True)
-    drawn = cases(both) if kind is Twice else cases(states) | cases(both)
+    drawn = cases(both) if issubclass(kind, Again) else cases(states) | cases(both)
     return drawn.map(lambda case: kind(**vars(case)))
 
 
@@ -73,13 +83,13 @@ def judge(subject: Subject, case: Case) -> None:
     judge_effects(seen)
 
 
-@generated("CMP-01", compiled, {"jit(T(f))": Outside, "twice": Twice}, jit)
+@generated("CMP-01", compiled, {"jit(T(f))": Outside, "twice": OutsideTwice}, jit)
 def jit_of_a_transform_agrees(subject: Subject, case: Case) -> None:
     """Structure, values and effects, all as without jit."""
     judge(subject, case)
 
 
-@generated("CMP-02", compiled, {"T(jit(f))": Inside}, jit)
+@generated("CMP-02", compiled, {"T(jit(f))": Inside, "twice": InsideTwice}, jit)
 def a_transform_of_jit_agrees(subject: Subject, case: Case) -> None:
     """Structure, values and effects, all as without jit."""
     judge(subject, case)

@@ -12,7 +12,7 @@ from spec import trees
 from spec.cases import Case
 from spec.checks import generated
 from spec.implementation import Subject
-from spec.observe import judge_sides, judge_values, observe
+from spec.observe import judge_row, judge_sides, judge_values, observe
 from spec.programs import Assign, Draw, Statement
 from spec.returns import ROWS, Row
 from spec.strategies import Wish, cases
@@ -117,6 +117,15 @@ def arguments_may_have_any_structure(subject: Subject, case: Case) -> None:
 def blocks_of_structured_outputs_stand_in_the_output(subject: Subject, case: Case) -> None:
     """The structure of the output is outermost, and every block holds its derivative."""
     seen = observe(case, subject)
+    judge_sides(seen, strict=False)
+    judge_values(seen)
+
+
+@generated("DER-33", Cell.strategy, cells("both", Wish(outputs=("tree",)), BLOCKS), needs)
+def sides_stand_outside_of_the_output(subject: Subject, case: Case) -> None:
+    """The pair is outermost; in each of its members, the structure of the output is."""
+    seen = observe(case, subject)
+    judge_row(seen)
     judge_sides(seen, strict=False)
     judge_values(seen)
 

@@ -245,3 +245,16 @@ def methods_do_not_bind(lib: Lib) -> None:
         return member
 
     change_transform(lib, change, tuple(FAMILY))
+
+
+@saboteur("ARG-18", also="ARG")
+def everything_is_traced(lib: Lib) -> None:
+    """Every array and every state is traced, whether or not it is differentiated."""
+    def hook(call: Call) -> Any:
+        plain = isinstance(call.options.get("grad_states"), (refimpl.State, type(None)))
+        if not plain or call.kwargs or len(call.args) < 2 or not all(
+                isinstance(arg, jax.Array) for arg in call.args):
+            return call.proceed()
+        return refimpl.transform.jit(call.proceed)(*call.args)
+
+    meddle(lib, hook)

@@ -98,6 +98,22 @@ def quiet(lib: Lib, hook: Any, members: tuple[str, ...] = ()) -> None:
     meddle(lib, lambda call: call.proceed() if call.used("write") else hook(call), members)
 
 
+@saboteur("DER-33", also="DER")
+def sides_stand_within_the_output(lib: Lib) -> None:
+    """A Jacobian of both sides has the structure of the output outermost, and pairs within."""
+    def hook(call: Call) -> Any:
+        def inside(grads: Any) -> Any:
+            var, arg = grads
+            return {key: (var[key], arg[key]) for key in var}
+
+        def structured(grads: Any) -> bool:
+            return all(isinstance(side, dict) and list(side) == ["p", "q"] for side in grads)
+
+        return call.grads(lambda g: inside(g) if call.both and structured(g) else g)
+
+    meddle(lib, hook, ("jacrev", "jacfwd", "jacobian"))
+
+
 @saboteur("DER-07", also="ARG CMP")
 def vector_grad_is_a_mean(lib: Lib) -> None:
     """vector_grad differentiates the mean of the entries, not their sum."""
