@@ -230,9 +230,11 @@ OUTPUTS: Final = (
           ("an array", "s.value * x", ("(2,)",), SCALAR),
           ("an array of one", "s.value * x[:1]", ("(1,)",), SCALAR),
           ("a dict", "{'loss': s.value * jnp.sum(x)}", (), ("grad",)),
+          ("text", "[s.value, 'text'][1]", (), ("grad",)),
           ("nothing", "[s.value, None][1]", (), SCALAR))),
-    Misuse("an integer output", "ERR-09", "{T}(f)", f"t({X})", suggests="TypeError",
-           setup=_returning("jnp.sum(x).astype(int)")),
+    *(Misuse(f"{words} output", "ERR-09", "{T}(f)", f"t({X})", suggests="TypeError",
+             setup=_returning(text))
+      for words, text in (("an integer", "jnp.sum(x).astype(int)"), ("a Python int as", "1"))),
     Misuse("a complex output", "ERR-10", "{T}(f, grad_states=s)", f"t({X})",
            suggests="TypeError", setup=_returning("s.value * jnp.sum(x) * (1.0 + 1.0j)"),
            members=("grad", "jacrev")),

@@ -169,23 +169,6 @@ def several_runs_have_the_effects_of_one(lib: Any, jnp: Any, jax: Any) -> None:
     assert n.value == 1.0 and jnp.allclose(got, 6.0), f"expected 1.0, 6.0, got {n.value}, {got}"
 
 
-@snippet("CUS-09", needs=G)
-def a_failing_transform_changes_nothing(lib: Any, jnp: Any, jax: Any) -> None:
-    n = lib.State(jnp.array(0.0))
-    def failing(fun: Any, *, argnums: Any, has_aux: Any) -> Any:
-        return lambda *args: [jax.grad(fun, argnums=argnums, has_aux=True)(*args), 1 / 0]
-
-    def f(x: Any) -> Any:
-        n.value = n.value + x
-        return x
-
-    try:
-        lib.transform.GradientTransform(f, failing)(1.0)
-    except ZeroDivisionError as error:
-        assert "by zero" in str(error), f"expected the transform's own exception, got {error!r}"
-    assert n.value == 0.0, f"expected 0.0 after the failure, got {n.value}"
-
-
 @snippet("CUS-10", MEMBERS, needs=("State",))
 def with_options_alone_it_is_a_decorator(lib: Any, jnp: Any, T: Any) -> None:
     s = lib.State(jnp.array(2.0))

@@ -69,18 +69,6 @@ def the_class_is_the_conventional_one(subject: Subject, script: Script) -> None:
     passes(subject, script)
 
 
-@snippet("ERR-08", {name: {"T": f"lib.transform.{name}"} for name in ("grad", "jacrev")},
-         needs=("State",))
-def a_list_of_two_under_has_aux(lib: Any, jnp: Any, T: Any) -> Any:
-    s = lib.State(jnp.array(3.0))
-    try:
-        got, seen = T(lambda: [s.value ** 2, 5.0], grad_states=s, has_aux=True)(), "taken as a pair"
-        assert jnp.allclose(got[0], 6.0) and got[1] == 5.0, f"expected (6.0, 5.0), got {got}"
-    except TypeError:
-        seen = "TypeError"
-    return seen
-
-
 @snippet("ERR-23", {
     name: {"T": f"lib.transform.{name}", "shape": "(2, 2)" if name == "hessian" else "(2,)"}
     for name in EXACT

@@ -40,7 +40,7 @@ def on_failure(lib: Lib, kinds: Any, do: Any) -> None:
     meddle(lib, hook)
 
 
-@saboteur("WRB-15", "WRB-18", also=WIDE)
+@saboteur("WRB-15", "ERR-20", also=WIDE)
 def failure_keeps_the_writes(lib: Lib) -> None:
     """Writes go to the states at once, and nothing takes them back when the call fails."""
     on_failure(lib, Exception, lambda call, error: dirty(call, STREAM))
@@ -72,13 +72,13 @@ def exceptions_are_wrapped(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("WRB-18", "ERR-20", also=WIDE)
+@saboteur("ERR-20", also=WIDE)
 def refusals_come_too_late(lib: Lib) -> None:
     """What the function returned is checked after its writes were applied."""
     on_failure(lib, (TypeError, ValueError), lambda call, error: dirty(call, STREAM))
 
 
-@saboteur("WRB-19", "CUS-09", also=WIDE)
+@saboteur("WRB-19", also=WIDE)
 def transforms_of_users_fail_dirty(lib: Lib) -> None:
     """If the user's own transform raises, what the function wrote stays."""
     def mark(call: Call, error: Any) -> None:
