@@ -136,11 +136,19 @@ def every_leaf_has_its_own_dtype(lib: Any, jnp: Any, transform: Any) -> None:
     assert got['n'] is None and got['t'] == (), f"expected None and (), got {got}"
 
 
-@snippet("ARG-08", cases=MEMBERS)
-def float_has_a_scalar_gradient(lib: Any, jnp: Any, transform: Any) -> None:
+SLOPES = {"hessian": "-jnp.sin(0.5)", "sample": "None"}
+"""The derivative of the sine at 0.5 by layout, where it is not the cosine."""
+
+
+@snippet("ARG-08", cases={
+    name: {**MEMBERS[name], "want": SLOPES.get(member.layout, "jnp.cos(0.5)")}
+    for name, member in FAMILY.items()
+})
+def float_has_a_scalar_gradient(lib: Any, jnp: Any, transform: Any, want: Any) -> None:
     got = transform(lambda x: jnp.sin(x))(0.5)
     kind = getattr(got, 'shape', None), str(getattr(got, 'dtype', type(got).__name__))
     assert kind == ((), 'float64'), f"expected a scalar array of float64, got {kind}"
+    assert want is None or jnp.allclose(got, want), f"expected {want}, got {got}"
 
 
 @snippet("ARG-09", cases={word: {"word": repr(word)} for word in KEYWORDS})
@@ -259,6 +267,28 @@ def module_is_called_with_its_states(lib: Any, jnp: Any, transform: Any) -> None
     grads, loss = transform(m, grad_states=m.states(), return_value=True)(3.0)
     assert list(grads.keys()) == [('w',)], f"expected the key ('w',), got {list(grads.keys())}"
     assert loss == 6.0, f"expected the loss 6.0, got {loss}"
+
+
+WAYS: Final = {
+    "function": "lambda m: lambda x: m.loss(x)",
+    "bound method": "lambda m: m.loss",
+    "module": "lambda m: m",
+    "partial": "lambda m: __import__('functools').partial(m.scaled, 1.0)",
+    "compiled method": "lambda m: lib.transform.jit(m.loss)",
+}
+"""Ways to call a module."""
+
+
+@snippet("ARG-14", {way: {"pick": text} for way, text in WAYS.items()}, needs=("transform.grad",))
+def callable_is_differentiated(lib: Any, jnp: Any, pick: Any) -> None:
+    class Model(lib.nn.Module):
+        def __call__(self, x: Any) -> Any: return self.scaled(1.0, x)
+        def loss(self, x: Any) -> Any: return self(x)
+        def scaled(self, c: Any, x: Any) -> Any: return c * self.w.value ** 2 * x
+    m = Model()
+    m.w = lib.ParamState(jnp.array(3.0))
+    got = lib.transform.grad(pick(m), grad_states=[m.w])(jnp.array(2.0))
+    assert jnp.allclose(got[0], 12.0), f"expected 12.0, got {got[0]}"
 
 
 @snippet("ARG-15", cases=MEMBERS)

@@ -142,31 +142,3 @@ def one_transform_serves_with_and_without_jit(lib: Any, jnp: Any, np: Any, T: An
     calls = (made, lib.transform.jit(made), made, lib.transform.jit(lambda x: 1.0 * made(x)), made)
     got = [float(np.asarray(call(jnp.array(1.0)))) for call in calls]
     assert np.allclose(got, 12.0), f"expected 12.0 five times, got {got}"
-
-
-CALLABLES = {
-    "function": "lambda m: lambda x: m.loss(x)",
-    "bound method": "lambda m: m.loss",
-    "callable object": "lambda m: m",
-    "partial": "lambda m: __import__('functools').partial(m.scaled, 1.0)",
-    "jitted method": "lambda m: lib.transform.jit(m.loss)",
-}
-
-
-@snippet("CMP-19", {way: {"pick": text} for way, text in CALLABLES.items()},
-         needs=("ParamState", "nn.Module", "transform.grad"))
-def any_callable_is_a_function(lib: Any, jnp: Any, pick: Any) -> None:
-    class Model(lib.nn.Module):
-        def __call__(self, x: Any) -> Any:
-            return self.scaled(1.0, x)
-
-        def loss(self, x: Any) -> Any:
-            return self(x)
-
-        def scaled(self, c: Any, x: Any) -> Any:
-            return c * self.w.value ** 2 * x
-
-    m = Model()
-    m.w = lib.ParamState(jnp.array(3.0))
-    got = lib.transform.grad(pick(m), grad_states=[m.w])(jnp.array(2.0))
-    assert jnp.allclose(got[0], 12.0), f"expected 12.0, got {got[0]}"

@@ -188,7 +188,7 @@ def every_argument_must_be_floating(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("ARG-14", "CMP-19", also="ARG CMP")
+@saboteur("ARG-14", also="ARG CMP")
 def functions_need_a_name(lib: Lib) -> None:
     """The name of the function is read, which partial objects and instances do not have."""
     def hook(call: Call) -> Any:

@@ -98,7 +98,7 @@ def reads_within_jax_are_constants(lib: Lib) -> None:
     meddle_states(lib, Constant)
 
 
-@saboteur("CMP-09", "CMP-10", also=ALSO)
+@saboteur("CMP-09", also=ALSO)
 def foreign_writes_leave_tracers(lib: Lib) -> None:
     """A write under a transform of JAX stores the tracer."""
     class Leaking(Cell):

@@ -285,7 +285,7 @@ def a_tracer_stays_behind(lib: Lib) -> None:
     meddle(lib, hook, ("grad", "jacrev"))
 
 
-@saboteur("WRB-24", "CMP-10", also="WRB CMP STA ERR")
+@saboteur("WRB-24", also="WRB CMP STA ERR")
 def foreign_writes_are_dropped(lib: Lib) -> None:
     """A write under a transform of JAX that knows nothing about states is ignored."""
     class Lenient(Cell):
