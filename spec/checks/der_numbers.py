@@ -69,15 +69,3 @@ def integer_arguments_have_float0_gradients(lib: Any, jnp: Any, jax: Any, T: Any
     got = T(f, argnums=(0, 1), allow_int=True)(jnp.array(2), jnp.array(3.0))
     assert got[0].dtype == jax.dtypes.float0, f"expected float0, got {got[0].dtype}"
     assert jnp.allclose(got[1], 12.0), f"expected 12.0, got {got[1]}"
-
-
-@snippet("DER-24", {
-    name: {"T": f"lib.transform.{name}"} for name in ("grad", "vector_grad", "jacrev", "fwd_grad")
-}, needs=("State",))
-def leaves_of_several_dtypes_keep_their_own(lib: Any, jnp: Any, T: Any) -> None:
-    a, b = lib.State(jnp.array(2.0, jnp.float32)), lib.State(jnp.array(3.0, jnp.float64))
-    x = jnp.array(1.0, jnp.float32)
-    got, arg = T(lambda x: a.value * b.value * x, grad_states=[a, b], argnums=0)(x)
-    for name, leaf, want in (("a", got[0], a), ("b", got[1], b)):
-        assert leaf.dtype == want.value.dtype, f"{name}: {leaf.dtype}, not {want.value.dtype}"
-    assert arg.dtype == x.dtype, f"argument: {arg.dtype}, not {x.dtype}"

@@ -21,25 +21,6 @@ def first_and_second(values: tuple[str, str]) -> dict[str, dict[str, str]]:
     return {name: {"T": f"lib.transform.{name}", "want": want[name]} for name in EXACT}
 
 
-@snippet("DER-10", first_and_second(("6.0", "2.0")), needs=("State",))
-def a_python_number_is_a_value(lib: Any, jnp: Any, T: Any, want: Any) -> None:
-    s = lib.State(3.0)
-    got = T(lambda: s.value ** 2, grad_states=s)()
-    assert jnp.shape(got) == () and jnp.allclose(got, want), f"state: expected {want}, got {got}"
-    got = T(lambda x: x ** 2)(3.0)
-    assert jnp.shape(got) == () and jnp.allclose(got, want), f"argument: expected {want}, got {got}"
-
-
-@snippet("DER-11", first_and_second(("(0,)", "(0, 0)")), needs=("State",))
-def an_empty_array_has_an_empty_derivative(lib: Any, jnp: Any, T: Any, want: Any) -> None:
-    e, s = lib.State(jnp.zeros((0,))), lib.State(jnp.array(3.0))
-    got = T(lambda: jnp.sum(e.value) + s.value ** 2, grad_states=[e, s])()
-    block = got[0][0] if len(want) == 2 else got[0]
-    assert jnp.shape(block) == want, f"expected shape {want}, got {jnp.shape(block)}"
-    whole = got[1][1] if len(want) == 2 else got[1]
-    assert jnp.allclose(whole, 2.0 if len(want) == 2 else 6.0), f"beside it, got {whole}"
-
-
 @snippet("DER-12", needs=("transform.jacobian", "transform.jacrev"))
 def jacobian_is_jacrev(lib: Any, jnp: Any) -> None:
     def f(x: Any) -> Any:
@@ -74,22 +55,6 @@ def hessian_block_between_two_states(lib: Any, jnp: Any) -> None:
         block = got[row][column]
         assert jnp.shape(block) == want.shape, f"{row}, {column}: shape {jnp.shape(block)}"
         assert jnp.allclose(block, want), f"{row}, {column}: expected {want}, got {block}"
-
-
-@snippet("DER-14", members(), needs=("State",))
-def five_states(lib: Any, jnp: Any, T: Any) -> None:
-    s = [lib.State(jnp.array(float(i))) for i in range(1, 6)]
-    def f() -> Any:
-        values = [*(state.value for state in s), 1.0]
-        return sum(values[i] ** 2 * values[i + 1] ** 3 for i in range(5))
-
-    v = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 1.0]
-    want = [2 * v[i] * v[i + 1] ** 3 + 3 * v[i - 1] ** 2 * v[i] ** 2 * (i > 1) for i in range(1, 6)]
-    got = T(f, grad_states=s)()
-    if T is lib.transform.hessian:
-        got = [got[i][(i + 1) % 5] for i in range(5)]
-        want = [6 * v[i] * v[i + 1] ** 2 for i in range(1, 5)] + [0.0]
-    assert jnp.allclose(jnp.array(got), jnp.array(want)), f"expected {want}, got {got}"
 
 
 MODULES = {

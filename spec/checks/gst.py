@@ -193,6 +193,22 @@ def order_is_that_of_the_container(lib: Any, jnp: Any, transform: Any) -> None:
     assert got == [2, 5, 0, 4, 1, 3], f"expected [2, 5, 0, 4, 1, 3], got {got}"
 
 
+@snippet("GST-14", cases={member: MEMBERS[member] for member in EXACT})
+def each_of_five_states_has_its_own(lib: Any, jnp: Any, transform: Any) -> None:
+    """Mistakes of position and order often need three states to show."""
+    s = [lib.State(jnp.array(float(i))) for i in range(1, 6)]
+    def f() -> Any:
+        v = [*(state.value for state in s), 1.0]
+        return sum(v[i] ** 2 * v[i + 1] ** 3 for i in range(5))
+    v = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 1.0]
+    want = [2 * v[i] * v[i + 1] ** 3 + 3 * v[i - 1] ** 2 * v[i] ** 2 * (i > 1) for i in range(1, 6)]
+    got = transform(f, grad_states=s)()
+    if isinstance(got[0], list):  # a Hessian: the entry beside the diagonal of each row
+        got = [got[i][(i + 1) % 5] for i in range(5)]
+        want = [6 * v[i] * v[i + 1] ** 2 for i in range(1, 5)] + [0.0]
+    assert jnp.allclose(jnp.array(got), jnp.array(want)), f"expected {want}, got {got}"
+
+
 @snippet("GST-15", cases={member: MEMBERS[member] for member in EXACT})
 def equal_states_are_not_one(lib: Any, jnp: Any, transform: Any) -> None:
     a, b = (lib.State(jnp.array(1.0), name='w', tag='t') for _ in range(2))
@@ -201,12 +217,20 @@ def equal_states_are_not_one(lib: Any, jnp: Any, transform: Any) -> None:
     assert [float(g) for g in got] == [2.0, 10.0], f"expected 2.0 and 10.0, got {grads}"
 
 
-@snippet("GST-16", cases=MEMBERS)
-def float_has_a_scalar_gradient(lib: Any, jnp: Any, transform: Any) -> None:
+VALUED: Final = {
+    name: {**MEMBERS[name], "want": {"hessian": "2.0", "sample": "None"}.get(member.layout, "3.0")}
+    for name, member in FAMILY.items()
+}
+"""The derivative of v ** 2 at 1.5; None where it is a random sample."""
+
+
+@snippet("GST-16", cases=VALUED)
+def float_has_a_scalar_gradient(lib: Any, jnp: Any, transform: Any, want: Any) -> None:
     s = lib.State(1.5)
     got = transform(lambda: s.value ** 2, grad_states=s)()
     kind = getattr(got, 'shape', None), str(getattr(got, 'dtype', type(got).__name__))
     assert kind == ((), 'float64'), f"expected a scalar array of float64, got {kind}"
+    assert want is None or jnp.allclose(got, want), f"expected {want}, got {got}"
 
 
 @snippet("GST-16", cases={m: MEMBERS[m] for m in FAMILY if m != "hessian"})
@@ -218,13 +242,15 @@ def floats_in_a_value_have_scalar_gradients(lib: Any, jnp: Any, transform: Any) 
         assert kind == ((), 'float64'), f"expected a scalar array of float64, got {kind}"
 
 
-@snippet("GST-17", cases=MEMBERS)
-def zero_size_is_mirrored(lib: Any, jnp: Any, np: Any, transform: Any) -> None:
-    s, t = lib.State(jnp.zeros((0, 3))), lib.State(jnp.array(2.0))
+@snippet("GST-17", cases=VALUED)
+def zero_size_is_mirrored(lib: Any, jnp: Any, np: Any, transform: Any, want: Any) -> None:
+    """The shape, and the value of the derivative that stands beside it."""
+    s, t = lib.State(jnp.zeros((0, 3))), lib.State(jnp.array(1.5))
     got = transform(lambda: jnp.sum(s.value) + t.value ** 2, grad_states=[s, t])()
     got = [g[-1] for g in got] if isinstance(got[0], list) else got
     shapes = [np.shape(leaf) for leaf in got]
     assert shapes == [(0, 3), ()], f"expected shapes (0, 3) and (), got {shapes}"
+    assert want is None or jnp.allclose(got[1], want), f"expected {want} beside it, got {got[1]}"
 
 
 DTYPED: Final = tuple(m for m in FAMILY if m not in ("jacfwd", "hessian"))
@@ -239,6 +265,15 @@ def every_leaf_has_its_own_dtype(lib: Any, jnp: Any, transform: Any) -> None:
     got = [str(g.dtype) for g in (grads[0]['w'], grads[0]['v'], grads[1])]
     expected = ['float32', 'float64', 'float32']
     assert got == expected, f"expected {expected}, got {got}"
+
+
+@snippet("GST-18", cases={m: MEMBERS[m] for m in DTYPED})
+def states_and_arguments_keep_their_own(lib: Any, jnp: Any, transform: Any) -> None:
+    a, b = lib.State(jnp.array(2.0, jnp.float32)), lib.State(jnp.array(3.0, jnp.float64))
+    x = jnp.array(1.0, jnp.float32)
+    got, arg = transform(lambda x: a.value * b.value * x, grad_states=[a, b], argnums=0)(x)
+    dtypes = [str(g.dtype) for g in (*got, arg)]
+    assert dtypes == ['float32', 'float64', 'float32'], f"expected 32, 64 and 32, got {dtypes}"
 
 
 @generated("GST-19", Cell.strategy, cells(calm(bystanders=True, writes=True)), needs)

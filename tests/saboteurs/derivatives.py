@@ -140,7 +140,7 @@ def vector_grad_takes_one_leaf(lib: Lib) -> None:
     meddle(lib, hook, ("vector_grad",))
 
 
-@saboteur("DER-08", "DER-24", also="GST ARG")
+@saboteur("DER-08", "GST-18", also="ARG")
 def gradients_are_widened(lib: Lib) -> None:
     """Gradients come back in double precision whatever the parameter is."""
     def wide(x: Any) -> Any:
@@ -158,7 +158,7 @@ def single_precision_goes_through_bfloat16(lib: Lib) -> None:
     meddle(lib, lambda call: call.grads(lambda g: map_leaves(half, g)))
 
 
-@saboteur("DER-24", also="GST ARG")
+@saboteur("GST-18", also="DER ARG")
 def all_leaves_share_one_dtype(lib: Lib) -> None:
     """Leaves are raveled into one vector, so that all gradients have the widest dtype."""
     def common(g: Any) -> Any:
@@ -188,7 +188,7 @@ def draws_again_for_the_derivative(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("DER-10", also="GST ARG CUS ERR WRB")
+@saboteur("GST-16", "ARG-08", also="DER CUS ERR WRB")
 def numbers_are_no_arrays(lib: Lib) -> None:
     """A Python number cannot be differentiated."""
     def hook(call: Call) -> Any:
@@ -200,7 +200,7 @@ def numbers_are_no_arrays(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("DER-11", also="DER GST ARG")
+@saboteur("GST-17", also="DER ARG")
 def empty_arrays_are_left_out(lib: Lib) -> None:
     """The derivative with respect to an array of no entries is None."""
     def left_out(g: Any) -> Any:
@@ -242,7 +242,7 @@ def mixed_blocks_are_zero(lib: Lib) -> None:
     meddle(lib, lambda c: c.grads(unmixed) if c.both else c.proceed(), ("hessian",))
 
 
-@saboteur("DER-14", also="GST WRB RET CMP")
+@saboteur("GST-14", also="DER GST WRB RET CMP")
 def three_states_are_too_many(lib: Lib) -> None:
     """From three selected states on, the last two change places."""
     def hook(call: Call) -> Any:
