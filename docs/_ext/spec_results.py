@@ -9,6 +9,7 @@ rule notices). What is not there is said not to be there.
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ from spec.rules import registry
 KILLS, COVERAGE = "kill-matrix.json", "coverage.json"
 REPORTS = "*-py3.*.json"
 OWN = "refimpl"
+OWN_TESTS = "own_tests.toml"
 
 
 @dataclass(frozen=True)
@@ -235,6 +237,18 @@ class Power(SphinxDirective):
         return [nodes.paragraph("", words), table(head, rows)]
 
 
+def own_tests(env: Any, rule: str) -> nodes.Node:
+    """What the tests that a library ships say of a rule that it breaks."""
+    file = Path(env.srcdir, OWN_TESTS)
+    env.note_dependency(str(file))
+    told = tomllib.loads(file.read_text(encoding="utf-8"))
+    for kind, words in (("asserts", "assert what was seen: "),
+                        ("runs", "make such a call, and assert nothing about this: ")):
+        if test := told[kind].get(rule):
+            return nodes.inline("", "", nodes.Text(words), nodes.literal("", test))
+    return nodes.Text("do not come by.")
+
+
 class Findings(SphinxDirective):
     """``{findings}``: one section for every rule that a released implementation breaks."""
 
@@ -260,6 +274,7 @@ class Findings(SphinxDirective):
                       else listed([source(text) for text in entry.source]))
         for names, lines in self.observed(rule, found).items():
             facts += term(together(names), lines)
+        facts += term("Its own tests", [own_tests(self.env, rule)])
         section += facts
         section += self.script(rule, found)
         return section
