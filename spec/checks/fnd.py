@@ -281,15 +281,3 @@ def nothing_found_is_an_empty_container(
     """A function that uses no state."""
     got = lib.transform.StateFinder(lambda x: x * 2.0, usage=usage, return_type=kind)(jnp.ones(3))
     assert got == want, f"expected {want}, got {got}"
-
-
-@snippet("FND-20", {f"{usage}, {kind}": {"usage": repr(usage), "kind": repr(kind)}
-                    for usage in ("all", "read") for kind in CONTAINERS})
-def found_states_are_accepted_by_a_transform(lib: Any, jnp: Any, usage: Any, kind: Any) -> None:
-    """The gradient with respect to the one state that a function reads."""
-    s = lib.State(jnp.array(3.0))
-    def f() -> Any:
-        return s.value ** 2
-    found = lib.transform.StateFinder(f, usage=usage, return_type=kind)()
-    got = float(lib.transform.grad(f, grad_states=found)()[0])
-    assert abs(got - 6.0) < 1e-9, f"expected 6.0, got {got}"

@@ -123,6 +123,54 @@ def found_states_can_be_differentiated(
     assert keys[0] == keys[1], f"expected keys or length {keys[0]}, got {keys[1]}"
 
 
+FILTERED: Final = {
+    "no filter": {"filters": "()"}, "one filter": {"filters": "(lib.ParamState,)"},
+}
+
+
+@snippet("GST-09", cases=FILTERED, needs=("nn.Module", "transform.grad"))
+def selection_is_a_container(lib: Any, jnp: Any, filters: Any) -> None:
+    m = lib.nn.Module()
+    m.w = lib.ParamState(jnp.array(3.0))
+    got = lib.transform.grad(lambda: m.w.value ** 2, grad_states=m.states(*filters))()
+    keys = list(got.keys())
+    assert keys == [('w',)] and got[('w',)] == 6.0, f"expected {{('w',): 6.0}}, got {got}"
+
+
+@snippet("GST-10", cases=FILTERED, needs=("transform.grad",))
+def flat_form_of_a_tree_is_a_container(lib: Any, jnp: Any, filters: Any) -> None:
+    m, n = lib.nn.Module(), lib.nn.Module()
+    m.n, n.w = n, lib.ParamState(jnp.array(3.0))
+    chosen = lib.graph.treefy_states(m, *filters)
+    def gradient(states: Any) -> Any:
+        return lib.transform.grad(lambda: n.w.value ** 2, grad_states=states)()
+    flat, nested = gradient(chosen.to_flat()), gradient(chosen)
+    assert list(flat.keys()) == [('n', 'w')], f"expected the key ('n', 'w'), got {flat}"
+    got = flat[('n', 'w')], nested['n']['w']
+    assert got == (6.0, 6.0), f"expected 6.0 twice, got {got}"
+
+
+USAGES: Final = {
+    f"{usage}, {kind}": {"options": repr({"return_type": kind, "usage": usage}), "want": want}
+    for kind in ("dict", "list", "tuple")
+    for usage, want in (("all", "[8.0, 24.0]"), ("read", "[24.0]"), ("write", "[8.0]"))
+}
+
+
+@snippet("GST-11", cases=USAGES, needs=("transform.grad",))
+def each_usage_gives_states_to_differentiate(
+    lib: Any, jnp: Any, options: Any, want: Any
+) -> None:
+    r, w = lib.State(jnp.array(2.0)), lib.ParamState(jnp.array(3.0))
+    def f() -> Any:
+        w.value = 2.0 * w.value
+        return r.value ** 2 * w.value
+    found = lib.transform.StateFinder(f, **options)()
+    grads = lib.transform.grad(f, grad_states=found)()
+    got = [float(g) for g in (grads.values() if isinstance(grads, dict) else grads)]
+    assert type(grads) is type(found) and got == want, f"expected {want}, got {grads}"
+
+
 def result_and_effects_are_as_with_states(subject: Subject, case: Case) -> None:
     """The row, the empty side itself, the other side, and the writes of the function."""
     seen = observe(case, subject)
@@ -158,7 +206,7 @@ SELECTIONS: Final = {
 }
 
 
-@snippet("GST-13", cases=product(SELECTIONS))
+@snippet("GST-12", cases=product(SELECTIONS), needs=("nn.Module",))
 def filter_that_matches_nothing(
     lib: Any, jnp: Any, transform: Any, select: Callable[..., Any]
 ) -> None:

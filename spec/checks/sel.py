@@ -252,32 +252,3 @@ def paths_start_at_the_module_asked(lib: Any, jnp: Any) -> None:
     got = [list(module.states().keys()) for module in (m, m.sub)]
     want = [[("sub", "w")], [("w",)]]
     assert got == want, f"expected {want}, got {got}"
-
-
-USES = {"no filter": {"filters": "()"}, "one filter": {"filters": "(lib.ParamState,)"}}
-
-
-@snippet("SEL-19", USES)
-def selection_is_accepted_by_a_transform(lib: Any, jnp: Any, filters: Any) -> None:
-    """The gradient with respect to the one state of a module."""
-    class M(lib.nn.Module):
-        pass
-    m = M()
-    m.w = lib.ParamState(jnp.array(3.0))
-    gradient = lib.transform.grad(lambda: m.w.value ** 2, grad_states=m.states(*filters))
-    got = float(gradient()[("w",)])
-    assert abs(got - 6.0) < 1e-9, f"expected 6.0, got {got}"
-
-
-@snippet("SEL-20", {f"{words}, {form}": {**point, "use": use} for words, point in USES.items()
-                    for form, use in (("nested", "lambda tree: tree"),
-                                      ("flat", "lambda tree: tree.to_flat()"))})
-def treefied_selection_is_accepted(lib: Any, jnp: Any, filters: Any, use: Any) -> None:
-    """A gradient with respect to the one state of a module, selected as a tree."""
-    class M(lib.nn.Module):
-        pass
-    m = M()
-    m.w = lib.ParamState(jnp.array(3.0))
-    chosen = use(lib.graph.treefy_states(m, *filters))
-    got = len(lib.transform.grad(lambda: m.w.value ** 2, grad_states=chosen)())
-    assert got == 1, f"expected one gradient, got {got}"

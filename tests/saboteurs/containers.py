@@ -153,7 +153,7 @@ def treefied_gradients_are_flat(lib: Lib) -> None:
     on_container(lib, is_a(refimpl.graph.NestedDict), flat)
 
 
-@saboteur("GST-11", "FND-20", also="GST FND")
+@saboteur("GST-11", also="FND")
 def found_states_are_a_view(lib: Lib) -> None:
     """A finder returns a container of its own that transforms do not know."""
     class View:
@@ -179,7 +179,7 @@ def found_states_are_a_view(lib: Lib) -> None:
     lib.transform.StateFinder = StateFinder
 
 
-@saboteur("GST-12", "GST-13", also="GST RET ERR")
+@saboteur("GST-12", also="RET ERR")
 def empty_means_not_given(lib: Lib) -> None:
     """An empty container of states is taken for None, by its truth value."""
     def hook(call: Call) -> Any:

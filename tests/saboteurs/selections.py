@@ -291,13 +291,13 @@ class View:
         return self.flat[key]
 
 
-@saboteur("SEL-19", also=MAPPINGS + " ARG")
+@saboteur("GST-09", also=MAPPINGS + " ARG")
 def selections_are_views(lib: Lib) -> None:
     """A selection is a view, of a type that no transform takes for a container."""
     meddle_each(lib, View, treefy=False)
 
 
-@saboteur("SEL-20", also="SEL GST FLT")
+@saboteur("GST-10", also="SEL FLT")
 def treefied_selections_are_views(lib: Lib) -> None:
     """A treefied selection is a view, of a type that no transform takes for a container."""
     lib.graph.treefy_states = lambda node, *fs: on_each(View, refimpl.graph.treefy_states(
