@@ -161,18 +161,6 @@ def loss_is_an_array_like_the_output(
         assert got == expected, f"expected {expected}, got {got}"
 
 
-@snippet("AUX-09", cases=MEMBERS)
-def loss_and_aux_are_concrete(lib: Any, jnp: Any, np: Any, transform: Any) -> None:
-    s = lib.State(jnp.array(2.0))
-    def f(x: Any) -> Any: return s.value * x, {'y': [s.value * x], 'old': s.value}
-    call = transform(f, grad_states=s, has_aux=True, return_value=True)
-    kept = [call(jnp.array(3.0)), call(jnp.array(4.0))]
-    got = [float(v) for _, loss, aux in kept for v in (loss, aux['y'][0], aux['old'])]
-    assert got == [6.0, 6.0, 2.0, 8.0, 8.0, 2.0], f"expected 6, 6, 2, 8, 8, 2, got {got}"
-    shape = np.asarray(kept[0][2]['y'][0]).shape
-    assert shape == () and bool(kept[0][1] > 5), f"expected 6 of shape (), got shape {shape}"
-
-
 @generated("AUX-10", Cell.strategy, cells(calm(), (ROWS[1], ROWS[5]), EXACT), needs)
 def aux_is_not_differentiated(subject: Subject, case: Case) -> None:
     """Values of derivatives, with an aux that depends on the same inputs."""

@@ -179,29 +179,3 @@ def with_options_alone_it_is_a_decorator(lib: Any, jnp: Any, T: Any) -> None:
     got = f(jnp.array(1.0))
     assert type(got) is tuple and type(got[0]) is list, f"expected ([grad], value), got {got}"
     assert jnp.allclose(got[1], 8.0), f"expected the value 8.0, got {got[1]}"
-
-
-@snippet("CUS-11", {
-    name: {"T": f"lib.transform.{name}", "power": "1" if member.layout != "hessian" else "0"}
-    for name, member in FAMILY.items() if member.layout != "sample"
-}, needs=("State",))
-def every_call_sees_the_present(lib: Any, jnp: Any, T: Any, power: Any) -> None:
-    s, x = lib.State(jnp.array(2.0)), jnp.array(5.0)
-    made = T(lambda x: jnp.sum(s.value ** 2 * x), grad_states=s)
-    for value in (2.0, 3.0, [1.0, 2.0], 3.0):
-        s.value = jnp.array(value)
-        got, v = made(x), jnp.array(value)
-        want = 2.0 * v * x if power else 2.0 * x * (jnp.eye(2) if v.shape else jnp.array(1.0))
-        assert jnp.shape(got) == want.shape, f"{value}: shape {jnp.shape(got)}"
-        assert jnp.allclose(got, want), f"{value}: expected {want}, got {got}"
-
-
-@snippet("CUS-11", needs=("State", "transform.grad"))
-def every_call_sees_the_dtype_of_today(lib: Any, jnp: Any) -> None:
-    s = lib.State(jnp.array([2.0], jnp.float32))
-    made = lib.transform.grad(lambda: jnp.sum(s.value ** 2) * s.value.shape[0], grad_states=s)
-    made()
-    s.value = jnp.array([1.0, 2.0, 3.0], jnp.float64)
-    got = made()
-    assert got.dtype == jnp.float64, f"expected float64, got {got.dtype}"
-    assert jnp.allclose(got, 6.0 * s.value), f"expected {6.0 * s.value}, got {got}"

@@ -7,21 +7,6 @@ from typing import Any
 from spec.checks import snippet
 from spec.trees import Path
 
-
-@snippet("SEL-04", {text: {"rest": text} for text in (
-    "...", "True", "lib.util.filter.Everything()",
-)})
-def last_filter_takes_the_rest(lib: Any, jnp: Any, rest: Any) -> None:
-    """Two states that the first filter does not match, beside one that it does."""
-    class M(lib.nn.Module):
-        pass
-    m = M()
-    m.w, m.b, m.c = lib.ParamState(jnp.ones(1)), lib.State(jnp.ones(1)), lib.State(jnp.ones(1))
-    got = [list(found.keys()) for found in m.states(lib.ParamState, rest)]
-    want = [[("w",)], [("b",), ("c",)]]
-    assert got == want, f"expected {want}, got {got}"
-
-
 S = "lib.State(jnp.ones(1))"
 HELD: dict[str, tuple[str, list[Path]]] = {
     "attribute": (S, [()]),

@@ -29,14 +29,22 @@ CHOICES = (
 """Filters that overlap, in the plainest forms: the other forms are the matter of FLT."""
 
 
+REST = (Filter("..."), Filter("True"))
+"""Filters that match everything, which stand last."""
+
+
 Share = Literal["nothing", "states", "modules"]
 
 
 @dataclass(frozen=True)
 class Wish:
-    """Which selections to draw: how many filters, how deep, what is shared, which function."""
+    """Which selections to draw: how many filters, how deep, what is shared, which function.
+
+    With ``rest`` a filter that matches everything stands after the others.
+    """
 
     filters: int = 0
+    rest: bool = False
     depth: int = 2
     share: Share = "nothing"
     treefy: bool = False
@@ -136,7 +144,8 @@ def selections(draw: Any, wish: Wish) -> Selected:
     tree = Tree(draw, wish.share)
     module = tree.module(wish.depth)
     chosen = st.lists(st.sampled_from(CHOICES), min_size=wish.filters, max_size=wish.filters)
-    return Selected(tuple(tree.states), module, tuple(draw(chosen)), wish.treefy)
+    last = [draw(st.sampled_from(REST))] if wish.rest else []
+    return Selected(tuple(tree.states), module, (*draw(chosen), *last), wish.treefy)
 
 
 # -- judges --------------------------------------------------------------------------------------
@@ -239,7 +248,10 @@ DEPTHS = {word: Wish(depth=depth) for depth, word in enumerate(("flat", "nested"
 
 generated("SEL-01", selections, DEPTHS)(judge_states)
 generated("SEL-02", selections, {"1": Wish(1)})(judge_states)
-generated("SEL-03", selections, {str(n): Wish(n) for n in (2, 3)})(judge_states)
+generated("SEL-03", selections, {
+    "2": Wish(2), "3": Wish(3),
+    "1 and the rest": Wish(1, rest=True), "2 and the rest": Wish(2, rest=True),
+})(judge_states)
 generated("SEL-05", selections, DEPTHS)(judge_paths)
 generated("SEL-06", selections, DEPTHS)(judge_order)
 generated("SEL-07", selections, {"": Wish(share="states")})(judge_paths)

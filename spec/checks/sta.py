@@ -96,6 +96,32 @@ def eager_writes_are_seen(lib: Any, jnp: Any, np: Any, T: Any, want: Any) -> Non
     assert np.allclose(got, want), f"expected the ratios {want}, got {got}"
 
 
+@snippet("STA-06", {name: {"T": f"lib.transform.{name}", "order": str(order)}
+                    for name, order in ORDER.items()})
+def every_call_sees_the_shape_of_today(lib: Any, jnp: Any, T: Any, order: Any) -> None:
+    """A number, a vector and a number again, in one transform of the state."""
+    s, x = lib.State(jnp.array(2.0)), jnp.array(5.0)
+    made = T(lambda x: jnp.sum(s.value ** 2 * x), grad_states=s)
+    for value in (2.0, 3.0, [1.0, 2.0], 3.0):
+        s.value = v = jnp.array(value)
+        second = 2.0 * x * (jnp.eye(2) if v.shape else jnp.array(1.0))
+        got, want = made(x), 2.0 * v * x if order == 1 else second
+        assert jnp.shape(got) == want.shape, f"{value}: shape {jnp.shape(got)}"
+        assert jnp.allclose(got, want), f"{value}: expected {want}, got {got}"
+
+
+@snippet("STA-06", needs=("transform.grad",))
+def every_call_sees_the_dtype_of_today(lib: Any, jnp: Any) -> None:
+    """Three numbers in double precision after one in single."""
+    s = lib.State(jnp.array([2.0], jnp.float32))
+    made = lib.transform.grad(lambda: jnp.sum(s.value ** 2) * s.value.shape[0], grad_states=s)
+    made()
+    s.value = jnp.array([1.0, 2.0, 3.0], jnp.float64)
+    got = made()
+    assert got.dtype == jnp.float64, f"expected float64, got {got.dtype}"
+    assert jnp.allclose(got, 6.0 * s.value), f"expected {6.0 * s.value}, got {got}"
+
+
 @snippet("STA-07", {kind.removeprefix("lib."): {"kind": kind} for kind in CLASSES})
 def states_in_modules_are_themselves(lib: Any, jnp: Any, kind: Any) -> None:
     """The object in an attribute, and a write on each side."""

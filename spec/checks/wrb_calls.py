@@ -77,6 +77,20 @@ def state_may_feed_another(lib: Any, jnp: Any, np: Any, T: Any) -> None:
     assert got == (33.0, 30.0), f"expected (33.0, 30.0), got {got}"
 
 
+@snippet("WRB-23", MEMBERS)
+def loss_and_aux_are_concrete(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+    """Two results that are kept convert to Python numbers, and steer Python."""
+    s = lib.State(jnp.array(2.0))
+    def f(x: Any) -> Any:
+        return s.value * x, {"y": [s.value * x], "old": s.value}
+    call = T(f, grad_states=s, has_aux=True, return_value=True)
+    kept = [call(jnp.array(3.0)), call(jnp.array(4.0))]
+    got = [float(v) for _, loss, aux in kept for v in (loss, aux["y"][0], aux["old"])]
+    assert got == [6.0, 6.0, 2.0, 8.0, 8.0, 2.0], f"expected 6, 6, 2, 8, 8, 2, got {got}"
+    shape = np.asarray(kept[0][2]["y"][0]).shape
+    assert shape == () and bool(kept[0][1] > 5), f"expected 6 of shape (), got shape {shape}"
+
+
 @snippet("WRB-12")
 def change_in_place_is_applied_or_refused(lib: Any, jnp: Any, np: Any) -> str:
     """An array in a dict in a state is replaced without writing the state."""

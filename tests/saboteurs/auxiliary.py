@@ -128,7 +128,7 @@ def loss_is_single(lib: Lib) -> None:
     change_loss(lib, arrays(lambda x: x.astype(jnp.float32) if x.dtype == np.float64 else x))
 
 
-@saboteur("AUX-09", also=WIDE + " ERR GST STA")
+@saboteur("WRB-23", also=WIDE + " ERR GST STA")
 def aux_is_traced(lib: Lib) -> None:
     """aux leaves the call by a closure, still traced."""
     def hook(call: Call) -> Any:

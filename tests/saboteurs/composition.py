@@ -368,7 +368,7 @@ def members_are_no_decorators(lib: Lib) -> None:
         setattr(lib.transform, name, strict(getattr(lib.transform, name)))
 
 
-@saboteur("CUS-11", also=ALSO)
+@saboteur("STA-06", also=ALSO)
 def first_values_are_kept(lib: Lib) -> None:
     """A transform differentiates at the values that the states held at its first call."""
     def hook(call: Call) -> Any:

@@ -110,7 +110,7 @@ def stream_advances_twice(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("WRB-06", also="WRB DER CMP")
+@saboteur("WRB-05", also="DER CMP")
 def directions_come_from_the_stream(lib: Lib) -> None:
     """fwd_grad draws its directions from the stream that the user seeded."""
     def hook(call: Call) -> Any:

@@ -65,7 +65,7 @@ def every_match_counts(lib: Lib) -> None:
     meddle_selection(lib, select)
 
 
-@saboteur("SEL-04", also="SEL")
+@saboteur("SEL-03", also="SEL")
 def the_rest_is_everything(lib: Lib) -> None:
     """`...` after other filters matches everything, not only what is left."""
     def select(node: Any, *filters: Any) -> Any:
