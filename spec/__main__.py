@@ -34,12 +34,12 @@ def parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="check an implementation against the rules")
     check.add_argument("module", help="the module to check, e.g. refimpl or brainstate")
     check.add_argument("--profile", choices=PROFILES, default="quick")
-    check.add_argument("--max-examples", type=int, help="examples for every generated check")
+    check.add_argument("--max-examples", type=positive, help="examples for every generated check")
     check.add_argument("--seed", type=int, default=0, help="same seed, same cases (default 0)")
     check.add_argument("--database", default="", metavar="DIR",
                        help="keep failing cases in this folder, and try those in it first")
     check.add_argument("--rules", default="", help="only these, e.g. RET,DER-01")
-    check.add_argument("--workers", type=int, default=os.cpu_count() or 1,
+    check.add_argument("--workers", type=positive, default=os.cpu_count() or 1,
                        help="processes to share the work (default: one a core)")
     check.add_argument("--device", choices=DEVICES,
                        help="where JAX's arrays live; a run without that device is skipped")
@@ -53,6 +53,14 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--failures", action="store_true", help="leave passing rules out")
     commands.add_parser("export", help="print all rules as JSON")
     return top
+
+
+def positive(text: str) -> int:
+    """A number of things, at least one."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, got {text}")
+    return number
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -75,6 +75,15 @@ def test_an_absent_gpu_is_a_skip_that_says_so(capsys: pytest.CaptureFixture[str]
     assert "skipped, nothing was checked: JAX finds no gpu" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--max-examples", "--workers"])
+def test_a_number_below_one_is_refused(
+    capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    with pytest.raises(SystemExit, match=str(UNUSABLE)):
+        main(["check", "refimpl", option, "0"])
+    assert f"argument {option}: expected at least 1, got 0" in capsys.readouterr().err
+
+
 def test_no_rule_by_that_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "refimpl", "--rules", "XYZ"]) == UNUSABLE
     assert "names no rule" in capsys.readouterr().err
