@@ -282,7 +282,7 @@ BASE: Final = ("def mine(fun, *, argnums, has_aux):", "    return lambda *args: 
 
 CALLS: Final = (
     *(Misuse(f"a user's transform that returns {words}", "ERR-15",
-             "lib.transform.GradientTransform(f, mine, grad_states=[s])", f"t({X})",
+             "lib.transform.GradientTransform(f, transform=mine, grad_states=[s])", f"t({X})",
              suggests="TypeError", setup=tuple(line.replace("{}", text) for line in BASE))
       for words, text in (("one value", "[fun(*args), 1.0][1]"),
                           ("three values", "(fun(*args), 1.0, 2.0)"))),

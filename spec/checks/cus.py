@@ -8,9 +8,16 @@ from typing import Any
 from hypothesis.strategies import SearchStrategy
 
 from spec.cases import Case
-from spec.checks import generated, snippet
+from spec.checks import Violation, generated, snippet
 from spec.implementation import Subject
-from spec.observe import judge_effects, judge_row, judge_sides, judge_values, observe
+from spec.observe import (
+    judge_effects,
+    judge_row,
+    judge_sides,
+    judge_values,
+    observe,
+    place_of,
+)
 from spec.returns import ROWS, Row
 from spec.strategies import Wish, cases
 from spec.transforms import FAMILY
@@ -43,7 +50,7 @@ def the_transform_is_called_with_keywords(lib: Any, jnp: Any, jax: Any, words: A
 
     words |= {"transform_params": {"scale": 3.0}, "check_states": False}
     lib.transform.GradientTransform(
-        lambda x: (x, x) if words["has_aux"] else x, transform, **words)(jnp.array(1.0))
+        lambda x: (x, x) if words["has_aux"] else x, transform=transform, **words)(jnp.array(1.0))
     called, args, params = seen[-1]
     assert called and args == (), f"expected a function and keywords, got {args}"
     assert params["has_aux"] is True and params["scale"] == 3.0, f"got {params}"
@@ -70,13 +77,13 @@ class Custom(Case):
     def transformed(self) -> str:
         """The source of the transformed function."""
         text = super().transformed().replace(f"transform.{self.member}(f",
-                                             "transform.GradientTransform(f, mine", 1)
+                                             "transform.GradientTransform(f, transform=mine", 1)
         return text[:-1] + ", transform_params={'scale': 1.0})"
 
 
 def of_row(row: Row) -> SearchStrategy[Case]:
     """Calls of a user's gradient that fall under the row."""
-    drawn = cases(Wish(("grad",), (row,), writes=True, containers=("dict",)))
+    drawn = cases(Wish(("grad",), (row,), writes=True, containers=("list", "tuple", "dict")))
     return drawn.map(lambda case: Custom(**vars(case)))
 
 
@@ -87,10 +94,16 @@ def user(point: Any) -> tuple[str, ...]:
 
 @generated("CUS-03", of_row, {row.id: row for row in ROWS}, user)
 def the_table_holds_for_a_users_transform(subject: Subject, case: Case) -> None:
-    """The row, and the containers of both sides."""
+    """The row, and the containers of both sides; the order of their keys is for GST-04."""
     seen = observe(case, subject)
     judge_row(seen)
     judge_sides(seen, strict=False)
+    if case.selection is not None:
+        got, want = type(seen.parts["var"]), type(case.selection.tree)
+        if got is not want:
+            place = f"result{place_of(case.row, 'var')}"
+            raise Violation(f"{place} is a {got.__name__}, grad_states a {want.__name__}",
+                            f"type({place}) is {want.__name__}")
 
 
 @generated("CUS-04", of_row, {row.id: row for row in (ROWS[0], ROWS[4], ROWS[11])},
@@ -114,7 +127,9 @@ def any_base_of_jax_serves(lib: Any, jnp: Any, jax: Any, base: Any, want: Any) -
     def mine(fun: Any, *, argnums: Any, has_aux: Any) -> Any:
         return base(fun, argnums=argnums, has_aux=True)
 
-    got = lib.transform.GradientTransform(lambda x: s.value ** 2 * x, mine, (s,))(x)
+    made = lib.transform.GradientTransform(lambda x: s.value ** 2 * x, transform=mine,
+                                           grad_states=(s,))
+    got = made(x)
     assert type(got) is tuple, f"expected a tuple like grad_states, got {type(got).__name__}"
     block = got[0][0] if base is jax.hessian else got[0]
     assert jnp.shape(block) == jnp.shape(want), f"expected {want}, got {got}"
@@ -131,8 +146,9 @@ def what_the_transform_returns_is_returned(lib: Any, jnp: Any, jax: Any) -> None
         return run
 
     s, params = lib.State(jnp.array(2.0)), {"scale": 0.5}
-    got = lib.transform.GradientTransform(lambda x: s.value ** 2 * x, scaled, grad_states=[s],
-                                          argnums=0, transform_params=params)(jnp.array(3.0))
+    got = lib.transform.GradientTransform(
+        lambda x: s.value ** 2 * x, transform=scaled, grad_states=[s], argnums=0,
+        transform_params=params)(jnp.array(3.0))
     assert jnp.allclose(got[0][0], 6.0) and jnp.allclose(got[1], 2.0), f"expected 6, 2, got {got}"
 
 
@@ -147,7 +163,8 @@ def the_transform_sees_all_gradients_at_once(lib: Any, jnp: Any, jax: Any) -> No
 
     s, t = lib.State(jnp.array(2.0)), lib.State(jnp.array(1.0))
     var, arg = lib.transform.GradientTransform(
-        lambda x: 2.0 * s.value + 3.0 * t.value + 6.0 * x, unit, [s, t], 0)(jnp.array(1.0))
+        lambda x: 2.0 * s.value + 3.0 * t.value + 6.0 * x, transform=unit, grad_states=[s, t],
+        argnums=0)(jnp.array(1.0))
     got = jnp.array([*var, arg])
     assert jnp.allclose(got, jnp.array([2.0, 3.0, 6.0]) / 7.0), f"expected (2, 3, 6) / 7, got {got}"
 
@@ -165,7 +182,7 @@ def several_runs_have_the_effects_of_one(lib: Any, jnp: Any, jax: Any) -> None:
         n.value = n.value + 1.0
         return n.value * x ** 2
 
-    got = lib.transform.GradientTransform(f, twice)(x)
+    got = lib.transform.GradientTransform(f, transform=twice)(x)
     assert n.value == 1.0 and jnp.allclose(got, 6.0), f"expected 1.0, 6.0, got {n.value}, {got}"
 
 

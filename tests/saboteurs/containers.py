@@ -44,7 +44,7 @@ def bare_state_in_a_list(lib: Lib) -> None:
     on_container(lib, lambda node: isinstance(node, refimpl.State), lambda g, call: [g])
 
 
-@saboteur("GST-02", also=PLACES)
+@saboteur("GST-02", "CUS-03", also=PLACES)
 def tuples_come_back_as_lists(lib: Lib) -> None:
     """A tuple of states gives a list of gradients."""
     on_container(lib, is_a(tuple), lambda g, call: list(g) if type(g) is tuple else g)
