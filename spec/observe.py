@@ -285,9 +285,12 @@ def _holds(slot: Slot, shape: tuple[int, ...], index: tuple[int, ...] | None) ->
     return index is None or all(i in r for i, r in zip(index, ranges, strict=True))
 
 
-def judge_effects(seen: Observation) -> None:
-    """Every state holds what it holds after one plain call."""
+def judge_effects(seen: Observation, *, selected: bool | None = None) -> None:
+    """Every state, or every selected or unselected one, holds what one plain call leaves."""
+    chosen = seen.case.selection.states if seen.case.selection is not None else []
     for state, expected in seen.truth.after.items():
+        if selected is not None and (state in chosen) != selected:
+            continue
         try:
             matching.same(expected, seen.after[state])
         except Mismatch as mismatch:

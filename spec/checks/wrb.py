@@ -40,13 +40,25 @@ DRAWING = replace(WRITING, writes=False, draws=True, most=1)
 CONTAINING = replace(WRITING, most=1, kinds=("dict", "tuple", "list", "deep"))
 
 
+def freed(case: Case) -> Case:
+    """The case with one of the states that it writes no longer among those it selects."""
+    assert case.selection is not None
+    first = case.program.writes[0]
+    kept = [ref for ref in case.selection.tree if ref.state != first]
+    return replace(case, selection=Selection(kept))
+
+
 @dataclass(frozen=True)
 class Point:
-    """A member of the family, and a call of it: fixed, or drawn as wished."""
+    """A member of the family, and a call of it: fixed, or drawn as wished.
+
+    If it is to be free, a state that the function writes is not selected.
+    """
 
     member: str
     fixed: Case | None = None
     wish: Wish = field(default_factory=Wish)
+    free: bool = False
 
     def strategy(self) -> SearchStrategy[Case]:
         """The fixed call, or drawn ones in which something is written or drawn."""
@@ -54,7 +66,8 @@ class Point:
             return st.just(self.fixed)
         drawn = cases(replace(self.wish, members=(self.member,)))
         if self.wish.writes:
-            return drawn.filter(lambda case: bool(case.program.writes))
+            writing = drawn.filter(lambda case: bool(case.program.writes))
+            return writing.map(freed) if self.free else writing
         return drawn.filter(lambda case: bool(case.program.draws))
 
     def needs(self) -> tuple[str, ...]:
@@ -70,9 +83,12 @@ def table(chosen: Sequence[Cell], members: Sequence[str] = tuple(FAMILY)) -> dic
     }
 
 
-def drawn(wish: Wish, members: Sequence[str] = tuple(FAMILY)) -> dict[str, Point]:
+def drawn(
+    wish: Wish, members: Sequence[str] = tuple(FAMILY), free: bool = False
+) -> dict[str, Point]:
     """Generated calls of every member."""
-    return {f"{member} | generated": Point(member, wish=wish) for member in members}
+    wish = replace(wish, fewest=2) if free else wish  # so that another state is still selected
+    return {f"{m} | generated": Point(m, wish=wish, free=free) for m in members}
 
 
 def rule(identifier: str, points: dict[str, Point]) -> Callable[..., Any]:
@@ -86,16 +102,16 @@ FED = cells("argument", success=True)
 KEPT = cells("selected", "unselected", "untouched", "argument", success=True, writes=False)
 
 
-@rule("WRB-01", table(UNSELECTED) | drawn(WRITING))
+@rule("WRB-01", table(UNSELECTED) | drawn(WRITING, free=True))
 def written_states_are_as_after_a_plain_call(subject: Subject, case: Case) -> None:
     """Every unselected state, by the table and in generated programs."""
-    judge_effects(observe(case, subject))
+    judge_effects(observe(case, subject), selected=False)
 
 
 @rule("WRB-02", table(SELECTED) | drawn(WRITING))
 def selected_written_states_are_as_after_a_plain_call(subject: Subject, case: Case) -> None:
     """Every selected state, by the table and in generated programs."""
-    judge_effects(observe(case, subject))
+    judge_effects(observe(case, subject), selected=True)
 
 
 @rule("WRB-03", table(FED, EXACT))
