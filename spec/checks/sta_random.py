@@ -97,6 +97,23 @@ def draws_follow_their_distribution(
     assert inside, f"expected numbers in {bounds}, got {x.min()} to {x.max()}"
 
 
+NORMAL = ("normal", "randn")
+
+
+@snippet("STA-13", {
+    name: {"draw": f"lambda: {source}", "want": "3.0" if name.startswith(NORMAL) else "1.8"}
+    for name, (source, *_) in DISTRIBUTIONS.items()
+})
+def draws_have_the_tails_of_their_distribution(
+    lib: Any, jnp: Any, np: Any, draw: Any, want: Any
+) -> None:
+    """The kurtosis of 4000 numbers, 3 if normal and 1.8 if uniform, within six standard errors."""
+    lib.random.seed(0)
+    x = np.asarray(draw(), dtype=float)
+    got = np.mean((x - x.mean()) ** 4) / x.var() ** 2
+    assert abs(got - want) < 6 * (24 / 4000) ** 0.5, f"expected a kurtosis of {want}, got {got}"
+
+
 @snippet("STA-14")
 def keys_are_fresh(lib: Any, jnp: Any, np: Any, jax: Any) -> None:
     """Numbers that JAX draws from three keys, and from the first one after the seed again."""

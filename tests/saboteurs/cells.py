@@ -211,6 +211,18 @@ def scale_is_a_variance(lib: Lib) -> None:
     meddle_draws(lib, variance, ("normal",))
 
 
+@saboteur("STA-13", also="STA")
+def normal_numbers_are_uniform(lib: Lib) -> None:
+    """Normal numbers are uniform ones, stretched to the same mean and standard deviation."""
+    def stretched(original: Any) -> Any:
+        def draw(loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
+            return loc + scale * random.uniform(-(3 ** 0.5), 3 ** 0.5, size)
+
+        return draw
+
+    meddle_draws(lib, stretched, ("normal",))
+
+
 @saboteur("STA-14", also="STA")
 def keys_repeat(lib: Lib) -> None:
     """split_key returns the key of the stream and does not advance it."""
