@@ -117,6 +117,14 @@ def jvp_returns_output_tangent_aux(lib: Any, jnp: Any) -> None:
     assert got[0] == 6.0 and got[1] == 30.0 and got[2]["x"] == 2.0, f"got {got}"
 
 
+@snippet("DER-27", needs=("State", "transform.jvp"))
+def jvp_without_aux_returns_two(lib: Any, jnp: Any) -> None:
+    s = lib.State(jnp.array(3.0))
+    got = lib.transform.jvp(lambda x: s.value * x, (jnp.array(2.0),), (jnp.array(10.0),))
+    assert type(got) is tuple and len(got) == 2, f"expected (output, tangent), got {got}"
+    assert got[0] == 6.0 and got[1] == 30.0, f"expected (6.0, 30.0), got {got}"
+
+
 @st.composite
 def pushes(draw: Any, _: None) -> Product:
     """Calls of ``jvp`` at one tangent for every argument."""

@@ -91,6 +91,16 @@ def aux_of_jvp_is_lost(lib: Lib) -> None:
     lib.transform.jvp = lambda *args, **options: T.jvp(*args, **options)[:2]
 
 
+@saboteur("DER-27", also="DER")
+def aux_of_jvp_is_always_there(lib: Lib) -> None:
+    """jvp returns (output, tangent, None) where there is no aux."""
+    def jvp(*args: Any, **options: Any) -> Any:
+        found = T.jvp(*args, **options)
+        return found if options.get("has_aux") else (*found, None)
+
+    lib.transform.jvp = jvp
+
+
 @saboteur("DER-28", also="DER")
 def tangents_of_first_argument_only(lib: Lib) -> None:
     """jvp pushes the tangent of the first argument and takes the others for constants."""
