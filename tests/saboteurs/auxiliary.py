@@ -96,14 +96,14 @@ def objects_in_aux_are_copied(lib: Lib) -> None:
 
 
 @saboteur("AUX-06", also=WIDE)
-def keys_of_aux_are_sorted(lib: Lib) -> None:
-    """A dict in aux comes back with its keys sorted, as from jax.tree."""
-    def resorted(node: Any) -> Any:
+def keys_of_aux_are_reversed(lib: Lib) -> None:
+    """A dict in aux comes back with its last key first."""
+    def turned(node: Any) -> Any:
         if type(node) is dict:
-            return {key: resorted(node[key]) for key in sorted(node, key=str)}
+            return {key: turned(node[key]) for key in reversed(node)}
         return node
 
-    change_aux(lib, resorted)
+    change_aux(lib, turned)
 
 
 @saboteur("AUX-07", also=WIDE)
