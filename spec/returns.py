@@ -84,9 +84,10 @@ class Row:
     @property
     def statement(self) -> str:
         """The row as a sentence."""
-        given = {True: "given", False: "None", None: "anything"}
+        given = {True: "given", False: "None"}
+        argnums = "whatever argnums" if self.args is None else f"argnums {given[self.args]}"
         return (
-            f"With grad_states {given[self.states]}, argnums {given[self.args]}, "
+            f"With grad_states {given[self.states]}, {argnums}, "
             f"has_aux={self.has_aux} and return_value={self.return_value}, "
             f"every transform of the family returns `{show(self.result)}`."
         )
