@@ -216,7 +216,8 @@ def judge_along_own_values(seen: Observation) -> None:
     for slot, array, _ in _slots(seen):
         flat[slot.index] = array.reshape(flat[slot.index].shape)
     direction = np.cos(1.0 + np.arange(expected.size))  # no entry is small, no two are equal
-    slope = oracles.directional(_own_function(seen), expected.point(), direction)
+    slope = oracles.directional(_own_function(seen), expected.point(), direction,
+                                largest=expected.gauge.largest)
     judgement = oracles.judge(flat @ direction, slope)
     if judgement.verdict is oracles.Verdict.INCONCLUSIVE:
         raise Inconclusive(f"the differences cannot decide: {judgement.reason}")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from spec import model, oracles, trees
 from spec.cases import Case
+from spec.gauge import Gauge
 from spec.programs import Ref
 from spec.trees import Tree
 
@@ -115,7 +116,8 @@ class Truth:
         self.case = case
         self.lib = model.library()
         self.lib.random.record = draws
-        self.names = execute(case.setup(), self.lib, np)
+        self.gauge = Gauge()
+        self.names = execute(case.setup(), self.lib, self.gauge)
         self.start = {var.id: self.names[var.id].value for var in case.program.states}
         self.args = [eval(trees.literal(arg), self.names) for arg in case.args]
         self.kwargs = {k: eval(trees.literal(v), self.names) for k, v in case.kwargs.items()}
@@ -128,6 +130,9 @@ class Truth:
             self.blocks["arg", position], self.size = placed_after(self.size, self.args[position])
         self.out, self.aux = self._run(self.start, self.args)
         self.after = {name: self.names[name].value for name in self.start}
+        for _, leaf in trees.leaves(self.after):
+            self.gauge.note(leaf)
+        self.gauge.open = False  # the stencils of the oracles stay close to this run
         self.out_blocks, _ = placed_after(0, self.out)
 
     # -- running ---------------------------------------------------------------------------
@@ -172,14 +177,15 @@ class Truth:
     @cached_property
     def estimates(self) -> tuple[oracles.Estimate, ...]:
         """The flat derivative by means that share no code with an implementation."""
+        point, largest = self.point(), self.gauge.largest
         if self.case.transform.layout == "hessian":
-            tight = oracles.second(self.function, self.point())
+            tight = oracles.second(self.function, point, largest=largest)
             if self.size > VALUES_ONLY:
                 return (tight,)
-            return (tight, oracles.hessian_values(self.function, self.point()))
+            return (tight, oracles.hessian_values(self.function, point, largest=largest))
         return (
-            oracles.complex_step(self.function, self.point()),
-            oracles.central(self.function, self.point()),
+            oracles.complex_step(self.function, point, largest=largest),
+            oracles.central(self.function, point, largest=largest),
         )
 
     def side(self, side: str) -> Any:

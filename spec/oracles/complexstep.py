@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .differences import STEP, central
-from .estimate import Array, Estimate, Function, evaluate, real_point
+from .estimate import EPS, Array, Estimate, Function, evaluate, real_point
 
 # A power of two, so that dividing by it is exact.
 IMAGINARY_STEP = 2.0**-100
@@ -20,8 +20,10 @@ IMAGINARY_STEP = 2.0**-100
 RELATIVE = 1e-12
 
 
-def complex_step(f: Function, x: ArrayLike) -> Estimate:
+def complex_step(f: Function, x: ArrayLike, *, largest: float = 1.0) -> Estimate:
     """Estimate the (m, n) Jacobian of `f` at `x` with one complex evaluation per column.
+
+    `largest` is the largest intermediate of a call of `f`, whose rounding a function of it sees.
 
     Raises
     ------
@@ -35,10 +37,11 @@ def complex_step(f: Function, x: ArrayLike) -> Estimate:
         return Estimate(empty, empty)
     value = np.stack([_column(f, point, index) for index in range(point.size)], axis=1)
     scale = np.max(np.abs(value), axis=1, keepdims=True)
-    return Estimate(value, np.broadcast_to(RELATIVE * (1 + scale), value.shape))
+    share = max(RELATIVE, 8 * EPS * largest)
+    return Estimate(value, np.broadcast_to(share * (1 + scale), value.shape))
 
 
-def second(f: Function, x: ArrayLike) -> Estimate:
+def second(f: Function, x: ArrayLike, *, largest: float = 1.0) -> Estimate:
     """Estimate the (m, n, n) second derivative: central differences of the complex step.
 
     Entry [j, k, i] is the derivative with respect to x_i of df_j/dx_k. Takes 6 n^2 + n calls.
@@ -46,7 +49,7 @@ def second(f: Function, x: ArrayLike) -> Estimate:
     """
     point = real_point(x)
     first = complex_step(f, point).value
-    slopes = central(lambda y: complex_step(f, y).value.ravel(), point)
+    slopes = central(lambda y: complex_step(f, y).value.ravel(), point, largest=largest)
     shape = (*first.shape, point.size)
     return Estimate(slopes.value.reshape(shape), slopes.tol.reshape(shape))
 

@@ -5,15 +5,17 @@ Every direction is first scaled so that it moves no coordinate by more than that
 points exact. Along the scaled direction the step is a constant, and with the values g_k at
 x + k h w
 
-    tol = 2 |D6 - D4| + 8 eps (1 + G + L) / h + kink,   G = max |g_k|,   L = max |g_k+1 - g_k| / h
+    tol = 2 |D6 - D4| + 8 eps (M (1 + G) + L) / h + kink,
+    G = max |g_k|,   L = max |g_k+1 - g_k| / h
 
 D6 and D4 are the sixth- and fourth-order differences from the same points. G stands for rounding
-of the values, L for rounding of the arguments times the slope, 1 for intermediates of order one
-that cancelled. `kink` is zero for smooth functions, see `_kink`.
+of the values, L for rounding of the arguments times the slope, and M, `largest`, for intermediates
+that the values do not show: the sine of 1000 is known to 1000 eps only. It is 1 where the caller
+does not know better. `kink` is zero for smooth functions, see `_kink`.
 
 Limits: a function that oscillates within a step (sin(1000 x)) is aliased and both orders agree on
 a wrong value, so functions must be tame by construction; large intermediates that cancel
-((1e4 + a) - 1e4) make noise that the formula cannot see.
+((1e4 + a) - 1e4) make noise that the formula sees through `largest` alone.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ _SLOPE_GAP = np.array([18, -9, 2]) / 6
 _CURVATURE_GAP = np.array([-5, 4, -1])
 
 
-def central(f: Function, x: ArrayLike, directions: ArrayLike | None = None) -> Estimate:
+def central(
+    f: Function, x: ArrayLike, directions: ArrayLike | None = None, *, largest: float = 1.0
+) -> Estimate:
     """Estimate the Jacobian of `f` at `x` by sixth-order central differences.
 
     Parameters
@@ -53,6 +57,8 @@ def central(f: Function, x: ArrayLike, directions: ArrayLike | None = None) -> E
         The point, a real vector of size n.
     directions
         An (n, k) array of columns; the result is then J @ directions. Default: the identity.
+    largest
+        The largest intermediate of a call of `f`, at least 1.
 
     Returns
     -------
@@ -68,19 +74,23 @@ def central(f: Function, x: ArrayLike, directions: ArrayLike | None = None) -> E
             f"directions has shape {columns.shape}; expected ({point.size}, k) for an x of "
             f"size {point.size}"
         )
-    return first_differences(f, point, columns)
+    return first_differences(f, point, columns, largest)
 
 
-def directional(f: Function, x: ArrayLike, v: ArrayLike) -> Estimate:
+def directional(
+    f: Function, x: ArrayLike, v: ArrayLike, *, largest: float = 1.0
+) -> Estimate:
     """Estimate the derivative of `f` at `x` along `v` with 7 calls, whatever the size of `x`."""
     direction = real_point(v, "v")
     if direction.shape != np.shape(x):
         raise ValueError(f"v has shape {direction.shape}; expected {np.shape(x)}")
-    estimate = central(f, x, direction[:, None])
+    estimate = central(f, x, direction[:, None], largest=largest)
     return Estimate(estimate.value[:, 0], estimate.tol[:, 0])
 
 
-def second_values(f: Function, x: ArrayLike, u: ArrayLike, v: ArrayLike) -> Estimate:
+def second_values(
+    f: Function, x: ArrayLike, u: ArrayLike, v: ArrayLike, *, largest: float = 1.0
+) -> Estimate:
     """Estimate u' H v for every output of `f` from its values alone.
 
     Sixth-order second differences along u + v and u - v (polarisation), with the fourth-order
@@ -96,14 +106,14 @@ def second_values(f: Function, x: ArrayLike, u: ArrayLike, v: ArrayLike) -> Esti
     left_size, right_size = _size(point, left), _size(point, right)
     # Equal sizes keep the two squares comparable, so that their difference loses no digits.
     left, right = left / (left_size or 1.0), right / (right_size or 1.0)
-    plus = _curvature(f, point, left + right, centre)
-    minus = _curvature(f, point, left - right, centre)
+    plus = _curvature(f, point, left + right, centre, largest)
+    minus = _curvature(f, point, left - right, centre, largest)
     factor = left_size * right_size / 4
     with np.errstate(all="ignore"):
         return Estimate(factor * (plus.value - minus.value), factor * (plus.tol + minus.tol))
 
 
-def hessian_values(f: Function, x: ArrayLike) -> Estimate:
+def hessian_values(f: Function, x: ArrayLike, *, largest: float = 1.0) -> Estimate:
     """Estimate the full (m, n, n) second derivative from values alone, entry by entry."""
     point = real_point(x)
     size = point.size
@@ -112,7 +122,7 @@ def hessian_values(f: Function, x: ArrayLike) -> Estimate:
     unit = np.eye(size)
     for row in range(size):
         for column in range(row + 1):
-            entry = second_values(f, point, unit[row], unit[column])
+            entry = second_values(f, point, unit[row], unit[column], largest=largest)
             value[:, row, column] = value[:, column, row] = entry.value
             tol[:, row, column] = tol[:, column, row] = entry.tol
     return Estimate(value, tol)
@@ -151,36 +161,42 @@ def wirtinger(f: Function, z: ArrayLike) -> Estimate:
         return Estimate(across.value - 1j * upward.value, np.hypot(across.tol, upward.tol))
 
 
-def first_differences(f: Function, point: Array, columns: Array) -> Estimate:
+def first_differences(
+    f: Function, point: Array, columns: Array, largest: float = 1.0
+) -> Estimate:
     """Differentiate along every column; real or complex point, columns and values."""
     centre = evaluate(f, point)
     shape = (centre.size, columns.shape[1])
     value, tol = np.zeros(shape, centre.dtype), np.zeros(shape)
     for index in range(columns.shape[1]):
-        slope = _slope(f, point, columns[:, index], centre)
+        slope = _slope(f, point, columns[:, index], centre, largest)
         value[:, index], tol[:, index] = slope.value, slope.tol
     return Estimate(value, tol)
 
 
-def _slope(f: Function, point: Array, direction: Array, centre: Array) -> Estimate:
+def _slope(
+    f: Function, point: Array, direction: Array, centre: Array, largest: float
+) -> Estimate:
     size = _size(point, direction)
     values = _stencil(f, point, direction / (size or 1.0), centre, STEP)
     with np.errstate(all="ignore"):
         odd, even = _parts(values)
         value = _FIRST_6 @ odd / STEP
         embedded = 2 * np.abs(value - _FIRST_4 @ odd / STEP)
-        tol = embedded + _noise(values, STEP) / STEP + _kink(odd, even, value)
+        tol = embedded + _noise(values, STEP, largest) / STEP + _kink(odd, even, value)
         return Estimate(size * value, size * tol)
 
 
-def _curvature(f: Function, point: Array, direction: Array, centre: Array) -> Estimate:
+def _curvature(
+    f: Function, point: Array, direction: Array, centre: Array, largest: float
+) -> Estimate:
     size = _size(point, direction)
     values = _stencil(f, point, direction / (size or 1.0), centre, SECOND_STEP)
     with np.errstate(all="ignore"):
         _, even = _parts(values)
         value = _SECOND_6 @ even / SECOND_STEP**2
         embedded = 2 * np.abs(value - _SECOND_4 @ even / SECOND_STEP**2)
-        tol = embedded + _noise(values, SECOND_STEP) / SECOND_STEP**2
+        tol = embedded + _noise(values, SECOND_STEP, largest) / SECOND_STEP**2
         return Estimate(size**2 * value, size**2 * tol)
 
 
@@ -206,10 +222,10 @@ def _stencil(f: Function, point: Array, direction: Array, centre: Array, step: f
     return np.stack(values)
 
 
-def _noise(values: Array, step: float) -> Array:
-    largest = np.max(np.abs(values), axis=0)
+def _noise(values: Array, step: float, largest: float) -> Array:
+    size = np.max(np.abs(values), axis=0)
     steepest = np.max(np.abs(np.diff(values, axis=0)), axis=0) / step
-    noise: Array = 8 * EPS * (1 + largest + steepest)
+    noise: Array = 8 * EPS * (largest * (1 + size) + steepest)
     return noise
 
 
