@@ -10,6 +10,12 @@ from spec.checks import Check, all_checks
 from spec.implementation import Subject, load
 from spec.runner import Outcome, Profile, decide
 
+CHUNK = 4
+"""Points that a process is given at a time."""
+LIFETIME = 20_000
+"""Cases after which a process makes way for a new one: JAX keeps what it compiled for each of them,
+and a long run would fill the memory."""
+
 
 def decisions(
     subject: Subject, points: list[tuple[Check, str]], profile: Profile, seed: int, workers: int
@@ -19,8 +25,9 @@ def decisions(
         yield from (decide(c, subject, point, profile, seed) for c, point in points)
         return
     tasks = [(subject.name, c.id, point, profile, seed) for c, point in points]
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        yield from pool.map(decide_by_name, tasks, chunksize=4)
+    chunks = max(1, LIFETIME // (CHUNK * profile.examples))
+    with ProcessPoolExecutor(workers, get_context("spawn"), max_tasks_per_child=chunks) as pool:
+        yield from pool.map(decide_by_name, tasks, chunksize=CHUNK)
 
 
 def decide_by_name(task: tuple[str, str, str, Profile, int]) -> Outcome:
