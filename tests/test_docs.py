@@ -115,6 +115,8 @@ def test_the_rule_of_the_guide_is_a_rule() -> None:
     (entry,) = tomllib.loads(only("guides/new-rule.md", "toml", "an entry"))["rule"]
     made = rules._rule(entry)
     assert made.id == "STA-99" and made.level is rules.Level.MUST
+    (entry,) = tomllib.loads(only("guides/new-rule.md", "toml", "a withdrawal"))["withdrawn"]
+    assert rules._withdrawn(entry).id == made.id
 
 
 def test_the_check_of_the_guide_tells_right_from_wrong(tmp_path: Path) -> None:
@@ -255,17 +257,23 @@ def test_downloads_are_those_of_the_command_line(
 
 @needs_sphinx
 def test_other_projects_can_link_to_a_rule(site: Path, tmp_path: Path) -> None:
-    """The example of the versioning page, in a project that knows nothing of this one."""
+    """The example of the versioning page, in a project that knows nothing of this one.
+
+    A link to a rule that was withdrawn since leads to the line that says so.
+    """
+    gone = [entry.id for family in rules.families().values() for entry in family.withdrawn]
+    old = [f":external+state-ad-spec:ref:`{id} <{id.lower()}>`" for id in gone]
     (tmp_path / "conf.py").write_text(
         "extensions = ['sphinx.ext.intersphinx']\n"
         f"intersphinx_mapping = {{'state-ad-spec': ('https://example.org/', "
         f"{str(site / 'objects.inv')!r})}}\n", encoding="utf-8")
-    (tmp_path / "index.rst").write_text("Title\n=====\n\n" + only("versioning.md", "rst"),
-                                        encoding="utf-8")
+    text = "\n\n".join(["Title\n=====", only("versioning.md", "rst"), *old])
+    (tmp_path / "index.rst").write_text(text, encoding="utf-8")
     done = build(tmp_path, tmp_path / "html", "-W")
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "html" / "index.html").read_text(encoding="utf-8")
-    assert 'href="https://example.org/rules/ret.html#ret-05"' in page
+    for id in ("RET-05", *gone):
+        assert f'href="https://example.org/rules/{id[:3].lower()}.html#{id.lower()}"' in page
 
 
 @needs_sphinx

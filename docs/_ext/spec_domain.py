@@ -92,7 +92,7 @@ class Rules(SphinxDirective):
         line += nodes.Text(" is withdrawn; ")
         line += listed([[rule_link(rule)] for rule in entry.by])
         line += nodes.Text(f" {says} it. ")
-        line += self.parse_inline(entry.reason)[0]
+        line += self.parse_inline(with_links(entry.reason))[0]
         return line
 
     def section(self, rule: Rule) -> nodes.section:
