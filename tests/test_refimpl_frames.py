@@ -149,6 +149,19 @@ class TestContainers:
         assert state.value["n"] == 1
         assert state.value["a"] == 3.0 and state.value["deep"][0] == 3.0
 
+    def test_change_of_a_container_alone_is_a_write(self) -> None:
+        """The leaves that were there stay the same objects."""
+        leaf = jnp.array(1.0)
+        grown, swapped = State({"a": [leaf]}), State({"a": [leaf]})
+
+        def f(x: Any) -> Any:
+            grown.value["a"].append(leaf)
+            swapped.value["a"] = tuple(swapped.value["a"])
+            return x
+
+        grad(f)(2.0)
+        assert len(grown.value["a"]) == 2 and type(swapped.value["a"]) is tuple
+
     def test_change_of_a_selected_state(self) -> None:
         state = State({"a": jnp.array(2.0)})
 
@@ -203,6 +216,31 @@ class TestCreation:
 
         assert grad(f)(2.0) == 2.0 and jit(f)(3.0) == 6.0 and jax.jit(f)(3.0) == 6.0
         assert jax.vmap(jit(f))(jnp.ones(2)).tolist() == [2.0, 2.0]
+
+    def test_an_inner_call_reads_and_writes_it(self) -> None:
+        def f(x: Any) -> Any:
+            local = State(x)
+
+            def inner(y: Any) -> Any:
+                local.value = local.value * y
+                return local.value**2
+
+            slope = grad(inner)(3.0)
+            return slope + local.value
+
+        assert jax.grad(lambda x: 6.0 * x**2 + 3.0 * x)(2.0) == 27.0
+        assert grad(f)(2.0) == 27.0
+
+    def test_a_state_without_a_value_says_so(self) -> None:
+        kept: list[State] = []
+
+        def f(x: Any) -> Any:
+            kept.append(State(x, name="lost"))
+            raise ArithmeticError
+
+        with pytest.raises(ArithmeticError):
+            grad(f)(2.0)
+        assert "lost" in repr(kept[0])
 
     def test_a_kept_state_is_committed(self) -> None:
         kept: list[State] = []

@@ -29,6 +29,8 @@ class TestProducts:
         assert vjp(lambda x, y: x * y, 2.0, 3.0, argnums=(1, 0))[1](1.0) == (2.0, 3.0)
         assert vjp(lambda x: x * x, 3.0)[1](1.0) == 6.0
         assert vjp(lambda: state.value.sum(), grad_states=[state])[1](1.0)[0].tolist() == [1, 1]
+        with pytest.raises(ValueError, match="neither reads nor writes"):
+            vjp(lambda x: x, 3.0, grad_states=[state])
         batch = jax.vmap(vjp(lambda x: x * x, 3.0)[1])(jnp.array([1.0, 2.0]))
         assert batch.tolist() == [6.0, 12.0]
 
@@ -46,6 +48,12 @@ class TestProducts:
         assert jvp(lambda x: x * x, [3.0], [2.0]) == (9.0, 12.0)
         with pytest.raises(TypeError, match="state_tangents"):
             jvp(f, (3.0,), (1.0,), grad_states=[state], state_tangents={"a": 1.0})
+        unlike: Any = ((jnp.ones(2),), [jnp.ones(2), jnp.ones(2)], [])
+        for given in unlike:
+            with pytest.raises(TypeError, match="state_tangents"):
+                jvp(f, (3.0,), (1.0,), grad_states=[state], state_tangents=given)
+        with pytest.raises(TypeError, match="state_tangents"):
+            jvp(f, (3.0,), (1.0,), grad_states={"a": state}, state_tangents={"b": 1.0})
         with pytest.raises(TypeError, match="together"):
             jvp(f, (3.0,), (1.0,), grad_states=[state])
         with pytest.raises(ValueError, match="two places"):

@@ -1,5 +1,7 @@
 """Finding and choosing states: modules, filters, StateFinder; and the random stream."""
 
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import jax
@@ -118,6 +120,22 @@ class TestFilters:
         assert len({filter.Not(int), filter.Not(int), filter.Nothing()}) == 2
         with pytest.raises(TypeError, match="tag"):
             filter.WithTag(3)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("make", [
+        lambda: filter.OfType(State), lambda: filter.WithTag("a"), lambda: filter.PathContains("a"),
+        lambda: filter.Any("a", "b"), lambda: filter.All("a", "b"), lambda: filter.Not("a"),
+        filter.Everything, filter.Nothing,
+    ])  # fmt: skip
+    def test_filters_are_values(self, make: Callable[[], Any]) -> None:
+        """Equal where they are made alike, usable as keys, and not to be changed."""
+        one = make()
+        assert one == make() and {one: 1}[make()] == 1
+        with pytest.raises(FrozenInstanceError):
+            one.key = "b"
+
+    def test_any_is_not_all(self) -> None:
+        several: list[Any] = [filter.Any("a"), filter.All("a"), filter.Everything()]
+        assert len({*several, filter.Nothing(), filter.Any("a")}) == 4
 
 
 class TestStateFinder:
@@ -240,6 +258,12 @@ class TestRandom:
         assert abs(random.exponential(2.0, many).mean() - 2.0) < 0.3
         assert abs(random.gamma(3.0, 2.0, many).mean() - 6.0) < 0.5
         assert sorted(random.permutation(5).tolist()) == [0, 1, 2, 3, 4]
+        wide = random.truncated_normal(-2.0, 6.0, many, 2.0, 4.0)
+        assert -2.0 <= wide.min() < -1.5 and 5.5 < wide.max() <= 6.0
+        assert abs(random.truncated_normal(-9.0, 9.0, many).mean()) < 0.2
+        rows = jnp.arange(20).reshape(10, 2)
+        for mixed in (random.permutation(rows), random.shuffle(rows)):
+            assert sorted(mixed.tolist()) == rows.tolist(), "rows stay whole"
 
     def test_the_stream(self) -> None:
         random = refimpl.random
