@@ -83,9 +83,7 @@ def a_write_under_jax_is_honest(lib: Any, jnp: Any, jax: Any, around: Any) -> st
     def f(x: Any) -> Any:
         n.value = n.value + 1.0
         return x ** 2
-
-    made = around(lib.transform.grad(f))
-    for _ in range(2):
+    for made in [around(lib.transform.grad(f))] * 2:
         try:
             calls += bool(made(jnp.array(3.0)) == 6.0)
         except Exception:
