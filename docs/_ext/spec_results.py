@@ -34,10 +34,10 @@ from sphinx.util.docutils import SphinxDirective
 from spec.results import read
 from spec.rules import registry
 
-KILLS, COVERAGE = "kill-matrix.json", "coverage.json"
+KILLS, COVERAGE, MUTANTS = "kill-matrix.json", "coverage.json", "mutation.json"
 REPORTS = "*-py3.*.json"
 OWN = "refimpl"
-OWN_TESTS = "own_tests.toml"
+OWN_TESTS, SURVIVORS = "own_tests.toml", "survivors.toml"
 
 
 @dataclass(frozen=True)
@@ -249,6 +249,34 @@ def own_tests(env: Any, rule: str) -> nodes.Node:
     return nodes.Text("do not come by.")
 
 
+class Mutants(SphinxDirective):
+    """``{mutants}``: small faults of the reference that no rule and none of its tests notices."""
+
+    def run(self) -> list[nodes.Node]:
+        depend(self.env)
+        measured = optional(self.env, MUTANTS)
+        if not measured:
+            return missing("mutation run")
+        notes = self.notes()
+        rows = []
+        for fault in measured["survivors"]:
+            why = notes[fault["module"], fault["change"]]
+            rows.append([[nodes.literal("", f"{fault['module']}:{fault['line']}")],
+                         [nodes.literal("", fault["change"])], self.parse_inline(why)[0]])
+        judged = measured["by_rules"] + measured["by_tests"] + len(rows)
+        words = (f"The source has {measured['places']} places for a kind of fault. Of {judged} "
+                 f"faults at places drawn at random, the rules notice {measured['by_rules']}, and "
+                 f"the reference's own tests {measured['by_tests']} more. What is left, and why:")
+        return [nodes.paragraph("", words), table(["place", "fault", "why it is left"], rows)]
+
+    def notes(self) -> dict[tuple[str, str], str]:
+        """Why each fault survives, by module and change."""
+        file = Path(self.env.srcdir, SURVIVORS)
+        self.env.note_dependency(str(file))
+        told = tomllib.loads(file.read_text(encoding="utf-8"))["survivor"]
+        return {(entry["module"], entry["change"]): entry["why"] for entry in told}
+
+
 class Findings(SphinxDirective):
     """``{findings}``: one section for every rule that a released implementation breaks."""
 
@@ -332,6 +360,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives and where results lie."""
     app.add_config_value("spec_results", "results", "env", str)
     for name, directive in (("matrix", Matrix), ("totals", Totals), ("kills", Kills),
-                            ("coverage", Coverage), ("power", Power), ("findings", Findings)):
+                            ("coverage", Coverage), ("power", Power), ("mutants", Mutants),
+                            ("findings", Findings)):
         app.add_directive(name, directive)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
