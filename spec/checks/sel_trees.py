@@ -143,6 +143,10 @@ def selections(draw: Any, wish: Wish) -> Selected:
     """Trees of modules and selections from them."""
     tree = Tree(draw, wish.share)
     module = tree.module(wish.depth)
+    if wish.share == "modules":  # one at least, which a draw alone may never give
+        part = Node({name: tree.child(0) for name in draw(names(1))})
+        places = draw(st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True))
+        module = Node({**module.attributes, **dict.fromkeys(places, part)})
     chosen = st.lists(st.sampled_from(CHOICES), min_size=wish.filters, max_size=wish.filters)
     last = [draw(st.sampled_from(REST))] if wish.rest else []
     return Selected(tuple(tree.states), module, (*draw(chosen), *last), wish.treefy)

@@ -162,7 +162,7 @@ def threads_share_a_stack(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("STA-10", also="STA DER WRB CMP")
+@saboteur("STA-10", also="STA DER WRB CMP FND")
 def seeds_are_ignored(lib: Lib) -> None:
     """random.seed leaves the stream where it is."""
     lib.random.seed = lambda *args: None

@@ -242,7 +242,7 @@ def mixed_blocks_are_zero(lib: Lib) -> None:
     meddle(lib, lambda c: c.grads(unmixed) if c.both else c.proceed(), ("hessian",))
 
 
-@saboteur("GST-14", also="DER GST WRB RET CMP")
+@saboteur("GST-14", also="DER GST WRB RET CMP CUS")
 def three_states_are_too_many(lib: Lib) -> None:
     """From three selected states on, the last two change places."""
     def hook(call: Call) -> Any:
@@ -330,14 +330,14 @@ def stop_gradient_is_ignored(lib: Lib) -> None:
     quiet(lib, hook, ("grad", "vector_grad", "jacrev", "jacfwd"))
 
 
-@saboteur("DER-19", also="GST")
+@saboteur("DER-19", also="GST ARG")
 def custom_rules_are_lost(lib: Lib) -> None:
     """A trace of the function is replayed without its custom derivative rules."""
     meddle_replay(lib, {"custom_jvp_call": inline, "custom_vjp_call": inline,
                         "custom_vjp_call_jaxpr": inline})
 
 
-@saboteur("DER-20", also="GST")
+@saboteur("DER-20", also="GST ARG")
 def ties_go_to_the_first(lib: Lib) -> None:
     """Where two operands of a maximum are equal, the first receives the whole gradient."""
     meddle_replay(lib, {"max": lambda x, y: jnp.where(x >= y, x, y)})

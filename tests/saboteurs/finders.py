@@ -170,7 +170,7 @@ def equal_keys_overwrite(lib: Lib) -> None:
     meddle_finder(lib, find)
 
 
-@saboteur("FND-11", also="FND")
+@saboteur("FND-11", also="FND GST")
 def finding_takes_effect(lib: Lib) -> None:
     """A finder runs the function, and its writes stay."""
     def find(finder: Any, proceed: Any, args: Any, kwargs: Any) -> Any:

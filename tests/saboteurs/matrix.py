@@ -5,7 +5,7 @@ a saboteur are walked in full; of the others a few points are taken, which shows
 would point away from the cause.  A point that looks up none of the names that a saboteur changed
 cannot notice it, so it is left out: what a point looks up is recorded on the reference.
 
-    python -m tests.saboteurs.matrix [--write | --check] [--seeds N]
+    python -m tests.saboteurs.matrix [--write | --check] [--seeds N] [--full]
 """
 
 from __future__ import annotations
@@ -142,8 +142,13 @@ def binding() -> list[str]:
     return [rule for rule in rules() if registry()[rule].level in levels]
 
 
-def column(rule: str, names: Sequence[str], seeds: int = 1) -> dict[str, list[Catch]]:
-    """The saboteurs that a rule catches: those it is meant to catch in every one of the seeds."""
+def column(
+    rule: str, names: Sequence[str], seeds: int = 1, full: bool = False
+) -> dict[str, list[Catch]]:
+    """The saboteurs that a rule catches: those it is meant to catch in every one of the seeds.
+
+    Rules that are merely related, and may notice, are asked in a full matrix alone.
+    """
     load("refimpl")  # in double precision, with compiled operations kept between processes
     found = {}
     for saboteur in all_saboteurs():
@@ -151,8 +156,10 @@ def column(rule: str, names: Sequence[str], seeds: int = 1) -> dict[str, list[Ca
             continue
         if rule in saboteur.breaks:
             hits = every_seed(saboteur, rule, seeds)
-        else:
+        elif full or not saboteur.is_related(rule):
             hits = [caught(saboteur, rule, 0, GLANCE, POINTS)]
+        else:
+            continue
         if None not in hits:
             found[saboteur.name] = [hit for hit in hits if hit is not None]
     return found
@@ -172,10 +179,11 @@ Columns = Mapping[str, Mapping[str, Sequence[Catch]]]
 
 
 def matrix(
-    names: Sequence[str], wanted: Sequence[str], seeds: int = 1, workers: int = 2,
+    names: Sequence[str], wanted: Sequence[str], seeds: int = 1, full: bool = False,
+    workers: int = 2,
 ) -> dict[str, dict[str, list[Catch]]]:
     """What every rule catches, shared among processes."""
-    one = partial(column, names=names, seeds=seeds)
+    one = partial(column, names=names, seeds=seeds, full=full)
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         found = {}
         for rule, hits in zip(wanted, pool.map(one, wanted), strict=True):
@@ -238,6 +246,7 @@ def main(argv: Iterable[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="write the committed matrix")
     parser.add_argument("--check", action="store_true", help="compare with the committed matrix")
     parser.add_argument("--seeds", type=int, default=1, help="in how many runs out of how many")
+    parser.add_argument("--full", action="store_true", help="ask related rules, too")
     parser.add_argument("--only", nargs="*", default=None, help="families, rules or saboteurs")
     given = parser.parse_args(None if argv is None else list(argv))
     names = [s.name for s in all_saboteurs()]
@@ -245,7 +254,7 @@ def main(argv: Iterable[str] | None = None) -> int:
     if given.only is not None:
         wanted = [r for r in wanted if r in given.only or r[:3] in given.only] or wanted
         names = [n for n in names if n in given.only] or names
-    columns = matrix(names, wanted, given.seeds)
+    columns = matrix(names, wanted, given.seeds, given.full)
     if given.only is not None:
         for rule, found in columns.items():
             print(rule, {n: (c[0].point, c[0].examples) for n, c in found.items()})

@@ -122,7 +122,7 @@ def slope_without_its_sign(lib: Lib) -> None:
     change_sample(lib, jnp.abs)
 
 
-@saboteur("DER-29", also="DER")
+@saboteur("DER-29", also="DER GST")
 def directions_are_normalized(lib: Lib) -> None:
     """The result is divided by the length of the gradient."""
     def unit(g: Any) -> Any:

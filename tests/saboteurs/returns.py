@@ -9,7 +9,7 @@ from tests.saboteurs.craft import Call, Lib, meddle, saboteur
 FLAGS = ("RET-04", "RET-08", "RET-12")
 
 
-@saboteur(*FLAGS, also="AUX CUS DER GST WRB")
+@saboteur(*FLAGS, also="AUX CUS DER GST WRB CMP")
 def aux_before_loss(lib: Lib) -> None:
     """Returns (grads, aux, loss) where (grads, loss, aux) is due."""
     def hook(call: Call) -> Any:
@@ -48,7 +48,7 @@ def aux_lost_with_states(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("RET-10", "RET-11", "RET-12", also="CUS GST")
+@saboteur("RET-10", "RET-11", "RET-12", also="CUS GST CMP")
 def flat_triple_with_both(lib: Lib) -> None:
     """Returns (var_grads, arg_grads, loss, aux) flat where the first two belong together."""
     def hook(call: Call) -> Any:

@@ -159,7 +159,7 @@ def shared_states_appear_twice(lib: Lib) -> None:
     meddle_selection(lib, select)
 
 
-@saboteur("SEL-08", also="SEL")
+@saboteur("SEL-08", also="SEL GST")
 def last_path_wins(lib: Lib) -> None:
     """What is reached in several ways is found under the last of its paths."""
     def select(node: Any, *filters: Any) -> Any:
