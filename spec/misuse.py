@@ -123,7 +123,7 @@ def _says(words: tuple[str, ...], unless: str = "") -> list[str]:
         return []
     said = f"all(word in str(error) for word in {words!r})"
     wanted = ", ".join(words).replace("'", "")
-    return [f'assert {unless}{said}, f"expected {wanted} in {{str(error)!r}}"']
+    return [f'assert {unless}{said}, f"expected {wanted} in the message, got {{str(error)!r}}"']
 
 
 def _holds(name: str, text: str) -> str:

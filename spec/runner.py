@@ -170,9 +170,11 @@ def _quiet() -> Iterator[None]:
 
 def explain(error: BaseException) -> str:
     """An exception in one line."""
-    if isinstance(error, (AssertionError, Violation)):
-        return first_line(error) or "an assertion of the script does not hold"
-    return f"raised {type(error).__name__}: {first_line(error)}"
+    line = first_line(error)
+    if line and isinstance(error, (AssertionError, Violation)):
+        return line
+    # Every assertion of a check says something, so a silent one is the library's own.
+    return f"raised {type(error).__name__}: {line}" if line else f"raised {type(error).__name__}"
 
 
 def _decide_generated(

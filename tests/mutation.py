@@ -8,8 +8,8 @@ place of the source one fault of each kind is tried: that ``+`` may become ``-``
 question, not ten.  ``again`` judges the survivors of the committed run anew.
 
     python -m tests.mutation judge
-    python -m tests.mutation run [--sample N] [--seed N] [--workers N] MODULE...
-    python -m tests.mutation again [--workers N]
+    python -m tests.mutation run [--write] [--sample N] [--seed N] [--workers N] MODULE...
+    python -m tests.mutation again [--write] [--workers N]
 """
 
 from __future__ import annotations
@@ -232,6 +232,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", choices=("judge", "run", "again"))
     parser.add_argument("modules", nargs="*", default=MODULES)
+    parser.add_argument("--write", action="store_true", help="write the committed file")
     parser.add_argument("--sample", type=int, default=10**9)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
@@ -245,7 +246,10 @@ def main() -> int:
     else:
         found = run(given.modules or MODULES,
                     lambda session: chosen(session, given.sample, given.seed), given.workers)
-    HOME.write_text(json.dumps(found, indent=1) + "\n")
+    if given.write:
+        HOME.write_text(json.dumps(found, indent=1) + "\n")
+    for fault in found["survivors"]:
+        print(f"{fault['module']}:{fault['line']}: {fault['change']}")
     print(f"killed by rules: {found['by_rules']}, by tests of the reference: "
           f"{found['by_tests']}, survivors: {len(found['survivors'])}, "
           f"stillborn: {found['stillborn']}")

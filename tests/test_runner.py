@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import strategies as st
 
 import refimpl
 from spec.checks import Check, Violation
 from spec.implementation import Subject
-from spec.runner import Outcome, Profile, Verdict, decide, seed_of
+from spec.runner import Outcome, Profile, Verdict, decide, explain, seed_of
 
 SUBJECT = Subject("refimpl", refimpl)
 MANY = Profile("many", 3000)
@@ -48,3 +49,15 @@ def test_without_a_folder_a_run_is_repeated_exactly() -> None:
 def test_points_and_seeds_draw_apart() -> None:
     seeds = {seed_of(LARGE, point, seed) for point in "ab" for seed in range(3)}
     assert len(seeds) == 6
+
+
+@pytest.mark.parametrize(("error", "words"), [
+    (AssertionError("expected 1, got 2"), "expected 1, got 2"),
+    (Violation("result: at the top: expected 1, got 2"), "result: at the top: expected 1, got 2"),
+    (AssertionError(), "raised AssertionError"),
+    (KeyError("a"), "raised KeyError: 'a'"),
+])
+def test_an_assertion_of_the_library_is_not_taken_for_one_of_the_check(
+    error: Exception, words: str
+) -> None:
+    assert explain(error) == words

@@ -246,7 +246,7 @@ def own_tests(env: Any, rule: str) -> nodes.Node:
                         ("runs", "make such a call, and assert nothing about this: ")):
         if test := told[kind].get(rule):
             return nodes.inline("", "", nodes.Text(words), nodes.literal("", test))
-    return nodes.Text("do not come by.")
+    return nodes.Text("make no such call.")
 
 
 class Mutants(SphinxDirective):

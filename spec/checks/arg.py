@@ -320,9 +320,7 @@ def transform_in_a_class_binds(lib: Any, jnp: Any, transform: Any) -> None:
     "argument": {"high": "lambda s, limit: limit > 1.0"},
     "state": {"high": "lambda s, limit: s.value > 1.0"},
 }))
-def what_is_constant_may_steer_python(
-    lib: Any, jnp: Any, transform: Any, high: Any
-) -> None:
+def what_is_constant_may_steer_python(lib: Any, jnp: Any, transform: Any, high: Any) -> None:
     s, limit = lib.State(jnp.array(2.0)), jnp.array(2.0)
     def f(x: Any, limit: Any) -> Any: return x * (s.value if high(s, limit) else limit * 0.0)
     for states in (None, lib.State(jnp.array(1.0))):

@@ -86,7 +86,7 @@ def no_transform_of_jax_around(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("CMP-08", also=ALSO)
+@saboteur("CMP-08", "CMP-20", also=ALSO)
 def reads_within_jax_are_constants(lib: Lib) -> None:
     """A state that is read under a transform of JAX in the function is a constant there."""
     class Constant(Cell):
@@ -140,6 +140,20 @@ def effects_of(compiled: Any, args: Any, kwargs: Any) -> list[Any]:
     except Exception:
         return []
     return found
+
+
+@saboteur("CMP-02", also=ALSO)
+def second_call_of_a_compiled_function_writes_nothing(lib: Lib) -> None:
+    """A transform of a compiled function has effects at its first call only."""
+    def hook(call: Call) -> Any:
+        again = vars(call.transform).setdefault("called", 0)
+        vars(call.transform)["called"] += 1
+        if not (again and isinstance(call.fun, JIT)):
+            return call.proceed()
+        with kept([state for state in call.used() if state is not STREAM]):
+            return call.proceed()
+
+    meddle(lib, hook)
 
 
 @saboteur("CMP-11", also=ALSO)
