@@ -1,9 +1,11 @@
 """The registry as a whole: ids, statements, sources, needs, checks, scripts; the return table."""
 
+import ast
 import builtins
 import dis
 import inspect
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations
@@ -181,6 +183,15 @@ def test_script_is_short_and_complete(check: Check) -> None:
         assert undefined(code) <= stored, "\n".join(script)
         shows = "print(" if registry()[check.rule].level is Level.OPEN else ("assert ", "raise ")
         assert any(line.lstrip().startswith(shows) for line in lines), "\n".join(script)
+
+
+@pytest.mark.parametrize("check", SNIPPETS, ids=identity)
+def test_every_assertion_says_what_went_wrong(check: Check) -> None:
+    """A silent AssertionError is the library's own, and is reported as such."""
+    source = ast.parse(textwrap.dedent(inspect.getsource(check.function)))
+    claims = [node for node in ast.walk(source) if isinstance(node, ast.Assert)]
+    assert all(claim.msg is not None for claim in claims)
+    assert claims or registry()[check.rule].level is Level.OPEN
 
 
 def undefined(code: CodeType) -> set[str]:

@@ -168,20 +168,3 @@ def an_inner_call_starts_where_it_is_made(lib: Any, jnp: Any, T: Any) -> None:
     got, want = T(f, grad_states=s)(), 240.0 if T is lib.transform.hessian else 480.0
     assert jnp.allclose(got, want), f"expected {want}, got {got}"
     assert n.value == 480.0, f"expected 480.0, got {n.value}"
-
-
-@snippet("CMP-06", SEVERAL, needs=("State", "transform.grad"))
-def an_inner_failure_leaves_no_trace(lib: Any, jnp: Any, T: Any) -> None:
-    s, n = lib.State(jnp.array(2.0)), lib.State(jnp.array(0.0))
-    def g() -> Any:
-        n.value, s.value = n.value + 100.0, s.value * 50.0
-        return 1 / 0
-
-    def f() -> Any:
-        try:
-            lib.transform.grad(g, grad_states=s)()
-        except ZeroDivisionError:
-            return s.value ** 2 * (n.value + 1.0)
-
-    got, want = T(f, grad_states=s)(), 2.0 if T is lib.transform.hessian else 4.0
-    assert [float(v) for v in (got, n.value, s.value)] == [want, 0.0, 2.0], f"{got}, not {want}"

@@ -94,6 +94,16 @@ def a_pullback_can_be_called_again(lib: Any, jnp: Any) -> None:
     assert n.value == 1.0 and jnp.allclose(s.value, 9.0), f"effects: {n.value}, {s.value}"
 
 
+@snippet("DER-34")
+def a_pullback_gives_the_first_or_all(lib: Any, jnp: Any) -> str:
+    out, pull = lib.transform.vjp(lambda x, y: x ** 2 * y, jnp.array(3.0), jnp.array(5.0))
+    got = pull(jnp.array(1.0))
+    several = isinstance(got, tuple)
+    want = (30.0, 9.0) if several else 30.0
+    assert jnp.allclose(jnp.array(got), jnp.array(want)), f"expected {want}, got {got}"
+    return "all arguments" if several else "the first argument"
+
+
 @snippet("DER-27", needs=("State", "transform.vjp"))
 def vjp_returns_output_pullback_aux(lib: Any, jnp: Any) -> None:
     s = lib.State(jnp.array(3.0))

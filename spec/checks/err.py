@@ -81,3 +81,23 @@ def an_untouched_state_has_zeros(lib: Any, jnp: Any, T: Any, shape: Any) -> None
     assert jnp.all(block == 0.0), f"expected zeros, got {block}"
     used = got[0][0] if len(shape) == 2 else got[0]
     assert jnp.allclose(used, 2.0 if len(shape) == 2 else 6.0), f"beside it, got {used}"
+
+
+@snippet("ERR-24", {
+    f"{words}, {name}": {"T": f"lib.transform.{name}", "options": options}
+    for words, options in (("no pair for has_aux", "dict(has_aux=True)"),
+                           ("an untouched state", "dict(grad_states=lib.State(jnp.array(1.0)))"))
+    for name in FAMILY
+})
+def the_random_stream_is_as_it_was(lib: Any, jnp: Any, T: Any, options: Any) -> None:
+    """The next draw is the first one after the seed."""
+    lib.random.seed(7)
+    first = now = lib.random.normal(size=())
+    lib.random.seed(7)
+    def f(x: Any) -> Any:
+        return x * lib.random.normal(size=())
+    try:
+        T(f, **options)(jnp.array(2.0))
+    except Exception:
+        now = lib.random.normal(size=())
+    assert jnp.array_equal(now, first), f"expected the draw {first}, got {now}"

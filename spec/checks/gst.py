@@ -220,9 +220,12 @@ def filter_that_matches_nothing(
 PLACES: Final = ("list", "tuple", "namedtuple", "dict", "nested", "none", "module")
 
 
-@generated("GST-14", Cell.strategy,
-           cells(calm(containers=PLACES, fewest=2, most=6, writes=True, steps=(3, 8)),
-                 members=EXACT), needs)
+LONG: Final = replace(calm(containers=PLACES, fewest=2, most=6, writes=True, steps=(3, 8)),
+                      functions=("jnp.sin({0}) / 4.0",))
+"""Long programs of functions that flatten what they get: slopes that multiply blur every oracle."""
+
+
+@generated("GST-14", Cell.strategy, cells(LONG, members=EXACT), needs)
 def gradients_stand_in_their_places(subject: Subject, case: Case) -> None:
     """Values, place by place, with up to six states of which some are written."""
     judge_values(observe(case, subject))

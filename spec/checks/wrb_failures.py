@@ -208,6 +208,23 @@ def inner_failure_takes_back_its_own_writes(lib: Any, jnp: Any, T: Any) -> None:
     assert float(s.value) == 30.0, f"expected 30.0, got {s.value}"
 
 
+@snippet("WRB-22", {name: MEMBERS[name] for name in ("grad", "jacfwd", "hessian")})
+def inner_failure_leaves_selected_states_as_they_were(lib: Any, jnp: Any, T: Any) -> None:
+    s, n = lib.State(jnp.array(2.0)), lib.State(jnp.array(0.0))
+    def g() -> Any:
+        n.value, s.value = n.value + 100.0, s.value * 50.0
+        return 1 / 0
+
+    def f() -> Any:
+        try:
+            lib.transform.grad(g, grad_states=s)()
+        except ZeroDivisionError:
+            return s.value ** 2 * (n.value + 1.0)
+
+    got, want = T(f, grad_states=s)(), 2.0 if T is lib.transform.hessian else 4.0
+    assert [float(v) for v in (got, n.value, s.value)] == [want, 0.0, 2.0], f"{got}, not {want}"
+
+
 @snippet("WRB-24", {
     "vmap": {"wrap": "lambda g: jax.vmap(g)(jnp.ones(3))"},
     "jit": {"wrap": "lambda g: jax.jit(g)(jnp.array(1.0))"},
@@ -230,3 +247,19 @@ def write_under_a_raw_transform_is_refused(
         caught = error
     assert float(np.asarray(s.value)) == 1.0, f"expected 1.0, got {s.value}"
     assert caught is not None, "expected an error, got a result"
+
+
+@snippet("WRB-28", MEMBERS)
+def nothing_traced_is_alive(lib: Any, jnp: Any, jax: Any, T: Any) -> None:
+    """Two calls of a function that reads and writes, under JAX's own search for leaks."""
+    s, leak = lib.State(jnp.array(0.5)), None
+    def f(x: Any) -> Any:
+        s.value = s.value * x
+        return jnp.sin(s.value)
+    t = T(f)
+    try:
+        with jax.checking_leaks():
+            t(jnp.array(2.0)), t(jnp.array(3.0))
+    except Exception as error:  # whatever else may be wrong with the call is not asked here
+        leak = error if "Leaked" in str(error) else None
+    assert leak is None, f"expected no leak, got {str(leak)[:80]}"

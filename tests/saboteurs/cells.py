@@ -162,7 +162,7 @@ def threads_share_a_stack(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("STA-10", also="STA DER WRB CMP FND")
+@saboteur("STA-10", also="STA DER WRB CMP FND ERR")
 def seeds_are_ignored(lib: Lib) -> None:
     """random.seed leaves the stream where it is."""
     lib.random.seed = lambda *args: None
@@ -229,7 +229,7 @@ def keys_repeat(lib: Lib) -> None:
     lib.random.split_key = lambda n=None: random.get_key()
 
 
-@saboteur("STA-15", also="STA WRB DER CMP AUX CUS")
+@saboteur("STA-15", also="STA WRB DER CMP AUX CUS ERR")
 def inner_draws_are_skipped(lib: Lib) -> None:
     """A transform draws once for itself before it calls the function."""
     def hook(call: Call) -> Any:

@@ -171,7 +171,7 @@ def all_leaves_share_one_dtype(lib: Lib) -> None:
     meddle(lib, lambda call: call.grads(common))
 
 
-@saboteur("DER-09", also="WRB CMP STA")
+@saboteur("DER-09", also="WRB CMP STA ERR")
 def draws_again_for_the_derivative(lib: Lib) -> None:
     """The primal and the derivative see different random numbers."""
     stream = refimpl.random.DEFAULT

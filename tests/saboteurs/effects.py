@@ -285,6 +285,19 @@ def a_tracer_stays_behind(lib: Lib) -> None:
     meddle(lib, hook, ("grad", "jacrev"))
 
 
+@saboteur("WRB-28", also="WRB CMP STA")
+def transforms_remember_what_they_traced(lib: Lib) -> None:
+    """The last output of the function, as it was traced, is kept in an attribute."""
+    def hook(call: Call) -> Any:
+        def spied(*args: Any, **kwargs: Any) -> Any:
+            vars(call.transform)["last"] = result = call.fun(*args, **kwargs)
+            return result
+
+        return call.again(spied)
+
+    meddle(lib, hook)
+
+
 @saboteur("WRB-24", also="WRB CMP STA ERR")
 def foreign_writes_are_dropped(lib: Lib) -> None:
     """A write under a transform of JAX that knows nothing about states is ignored."""

@@ -78,6 +78,13 @@ def refusals_come_too_late(lib: Lib) -> None:
     on_failure(lib, (TypeError, ValueError), lambda call, error: dirty(call, STREAM))
 
 
+@saboteur("ERR-24", also=WIDE)
+def refusals_keep_the_draws(lib: Lib) -> None:
+    """What the function returned is checked after the random stream has moved on."""
+    on_failure(lib, (TypeError, ValueError), lambda call, error: dirty(
+        call, *[s for s in written_before_failing(call) if s is not STREAM]))
+
+
 @saboteur("WRB-19", also=WIDE)
 def transforms_of_users_fail_dirty(lib: Lib) -> None:
     """If the user's own transform raises, what the function wrote stays."""
@@ -108,7 +115,7 @@ def failure_locks_the_transform(lib: Lib) -> None:
     meddle(lib, hook)
 
 
-@saboteur("WRB-22", "CMP-06", also=WIDE)
+@saboteur("WRB-22", also=WIDE)
 def inner_failure_takes_back_everything(lib: Lib) -> None:
     """A failing inner call puts states back to where the outermost call began."""
     entry: list[dict[Any, Any]] = []
@@ -137,7 +144,7 @@ def nested(call: Call) -> list[Any]:
     return [value for value in inner if isinstance(value, refimpl.State)]
 
 
-@saboteur("CMP-06", "WRB-22", also=WIDE)
+@saboteur("WRB-22", also=WIDE)
 def inner_failure_keeps_its_writes(lib: Lib) -> None:
     """Only the outermost call takes back what a failed call wrote."""
     def hook(call: Call) -> Any:

@@ -75,6 +75,17 @@ def pullback_is_used_up(lib: Lib) -> None:
     meddle_pull(lib, once)
 
 
+@saboteur("DER-34", also="DER")
+def pullbacks_take_the_last_argument(lib: Lib) -> None:
+    """vjp without argnums pulls back to the last of several arguments."""
+    def vjp(fun: Any, *primals: Any, argnums: Any = None, **options: Any) -> Any:
+        if argnums is None:
+            argnums = len(primals) - 1 if options.get("grad_states") is None else 0
+        return T.vjp(fun, *primals, argnums=argnums, **options)
+
+    lib.transform.vjp = vjp
+
+
 @saboteur("DER-27", also="DER")
 def aux_before_the_pullback(lib: Lib) -> None:
     """vjp returns (output, aux, pullback)."""
