@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,20 @@ def test_every_survivor_is_explained_and_no_other_fault() -> None:
 ])
 def test_killer_is_what_the_judge_printed(output: str, by: str) -> None:
     assert mutation.killer(output) == by
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_own_tests_run_beside_what_the_judge_has_imported(
+    holds: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As strictly as this project's own: a warning about pytest's plugins would be an error."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_refimpl_one.py").write_text(f"def test_one(): assert {holds}\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    monkeypatch.setattr(mutation, "ROOT", tmp_path)
+    assert mutation.own_tests() == (0 if holds else 1)
+    said = capsys.readouterr().out
+    assert said == "" if holds else mutation.killer(said) == "tests" and "test_one" in said
 
 
 @pytest.mark.parametrize(("operator", "kind"), [
