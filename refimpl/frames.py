@@ -37,6 +37,7 @@ __all__ = [
     "StateError",
     "assign",
     "create",
+    "current",
     "lookup",
     "settle",
     "stack",
@@ -51,6 +52,7 @@ class StateError(RuntimeError):
     """A state is used where its value cannot be kept honest."""
 
 
+@jax.tree_util.register_static  # so that it can be what a compiled function gets for a value
 class _Unset:
     def __repr__(self) -> str:
         return "<no value>"
@@ -141,7 +143,8 @@ class Frame:
         return value
 
     def _private_copy(self, state: "State", value: Any) -> Any:
-        # The function may change a container in place; what lies outside must not notice.
+        # The function may change containers and NumPy arrays in place; what lies outside must
+        # not notice.
         copy = copy_containers(value)
         if copy is not value:
             self.originals[state] = value
@@ -183,8 +186,8 @@ class Frame:
         return dict(self.born)
 
 
-def lookup(state: "State") -> Any:
-    """Value of the state as seen from here, noted nowhere."""
+def current(state: "State") -> Any:
+    """Value of the state as seen from here, or UNSET if there is none, noted nowhere."""
     for frame in reversed(stack.frames):
         if state in frame.values:
             return frame.values[state]
@@ -195,10 +198,18 @@ def lookup(state: "State") -> Any:
     for frame in reversed(stack.frames):
         if state in frame.born:
             return frame.born[state]
-    raise StateError(
-        f"{state.label()} has no value: it was created during a call that failed or is not "
-        "finished, or in another thread's running transform"
-    )
+    return UNSET
+
+
+def lookup(state: "State") -> Any:
+    """Value of the state as seen from here, noted nowhere."""
+    value = current(state)
+    if value is UNSET:
+        raise StateError(
+            f"{state.label()} has no value: it was created during a call that failed or is not "
+            "finished, or in another thread's running transform"
+        )
+    return value
 
 
 def create(state: "State", value: Any) -> None:
@@ -269,5 +280,6 @@ def _dishonest(state: "State") -> StateError:
         f"{state.label()} is written inside a JAX transform (jax.jit, jax.vmap, jax.grad, "
         "jax.checkpoint, jax.lax control flow, ...) that knows nothing about states, so the "
         "write could not take effect outside of it. Return the value and write it there, or "
-        "use the state-aware transforms of refimpl.transform."
+        "use the state-aware transforms of refimpl.transform. (A random stream is written by "
+        "every draw that is not given a key.)"
     )

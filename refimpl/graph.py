@@ -67,6 +67,8 @@ def states(node: Any, /, *filters: Any) -> Any:
 
 def treefy_states(node: Any, /, *filters: Any) -> Any:
     """What `states` returns, as nested mappings instead of flat ones."""
+    if isinstance(node, State):
+        raise TypeError(f"the path to {node.label()} itself is empty; there is nothing to nest")
     found = states(node, *filters)
     return tuple(map(_nest, found)) if isinstance(found, tuple) else _nest(found)
 
@@ -81,8 +83,7 @@ def _nest(flat: dict[Path, State]) -> NestedDict:
         node = nested
         for key in path[:-1]:
             node = node.setdefault(key, NestedDict())
-        if path:
-            node[path[-1]] = state
+        node[path[-1]] = state
     return nested
 
 

@@ -94,10 +94,10 @@ class RandomState(State):
         passed: tuple[Any, ...] = (),
     ) -> Any:
         """Numbers from a sampler of `jax.random`, of the shape that NumPy would give them."""
-        if size is None:
-            shape = jnp.broadcast_shapes(*map(jnp.shape, (*parameters, *passed)))
-        else:
-            shape = _as_shape(size)
+        least = jnp.broadcast_shapes(*map(jnp.shape, (*parameters, *passed)))
+        shape = least if size is None else _as_shape(size)
+        if jnp.broadcast_shapes(least, shape) != shape:
+            raise ValueError(f"size {shape} does not hold parameters of shape {least}")
         dtype = draw.get("dtype")
         kind = {} if dtype is None else {"dtype": dtype}
         return sampler(self._key(draw.get("key")), *passed, shape=shape, **kind)
@@ -122,12 +122,14 @@ class RandomState(State):
         self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, **draw: Unpack[Draw]
     ) -> Any:
         """Normal with mean loc and standard deviation scale."""
+        loc, scale = _arrays(loc, scale)
         return loc + scale * self._draw(jax.random.normal, size, draw, loc, scale)
 
     def uniform(
         self, low: Any = 0.0, high: Any = 1.0, size: Any = None, **draw: Unpack[Draw]
     ) -> Any:
         """Uniform in [low, high)."""
+        low, high = _arrays(low, high)
         return low + (high - low) * self._draw(jax.random.uniform, size, draw, low, high)
 
     def truncated_normal(
@@ -140,33 +142,36 @@ class RandomState(State):
         **draw: Unpack[Draw],
     ) -> Any:
         """Normal with mean loc and standard deviation scale, between lower and upper."""
+        lower, upper, loc, scale = _arrays(lower, upper, loc, scale)
         bounds = ((lower - loc) / scale, (upper - loc) / scale)
         sampler = jax.random.truncated_normal
         return loc + scale * self._draw(sampler, size, draw, loc, scale, passed=bounds)
 
     def exponential(self, scale: Any = 1.0, size: Any = None, **draw: Unpack[Draw]) -> Any:
         """Exponential with mean scale."""
+        (scale,) = _arrays(scale)
         return scale * self._draw(jax.random.exponential, size, draw, scale)
 
     def gamma(self, shape: Any, scale: Any = 1.0, size: Any = None, **draw: Unpack[Draw]) -> Any:
         """Gamma with the given shape and scale."""
+        shape, scale = _arrays(shape, scale)
         return scale * self._draw(jax.random.gamma, size, draw, scale, passed=(shape,))
 
     def beta(self, a: Any, b: Any, size: Any = None, **draw: Unpack[Draw]) -> Any:
         """Beta with the given exponents."""
-        return self._draw(jax.random.beta, size, draw, passed=(a, b))
+        return self._draw(jax.random.beta, size, draw, passed=_arrays(a, b))
 
     def poisson(self, lam: Any = 1.0, size: Any = None, **draw: Unpack[Draw]) -> Any:
         """Poisson with mean lam."""
-        return self._draw(jax.random.poisson, size, draw, passed=(lam,))
+        return self._draw(jax.random.poisson, size, draw, passed=_arrays(lam))
 
     def bernoulli(self, p: Any = 0.5, size: Any = None, *, key: Any = None) -> Any:
         """True with probability p."""
-        return self._draw(jax.random.bernoulli, size, {"key": key}, passed=(p,))
+        return self._draw(jax.random.bernoulli, size, {"key": key}, passed=_arrays(p))
 
     def randint(self, low: Any, high: Any = None, size: Any = None, **draw: Unpack[Draw]) -> Any:
         """Integers in [low, high), or in [0, low) without high."""
-        bounds = (0, low) if high is None else (low, high)
+        bounds = _arrays(0, low) if high is None else _arrays(low, high)
 
         def sampler(key: Any, low: Any, high: Any, *, shape: Any, **kind: Any) -> Any:
             return jax.random.randint(key, shape, low, high, **kind)
@@ -178,17 +183,28 @@ class RandomState(State):
     ) -> Any:
         """Entries of a, or of arange(a), along the first axis."""
         shape = () if size is None else _as_shape(size)
+        a, p = _arrays(a, p)
         return jax.random.choice(self._key(key), a, shape, replace, p)
 
     def permutation(
         self, x: Any, axis: int = 0, independent: bool = False, *, key: Any = None
     ) -> Any:
         """A random order of x, or of arange(x)."""
+        (x,) = _arrays(x)
         return jax.random.permutation(self._key(key), x, axis, independent)
 
     def shuffle(self, x: Any, axis: int = 0, *, key: Any = None) -> Any:
         """A shuffled copy of x (arrays are immutable here)."""
         return self.permutation(jnp.asarray(x), axis, key=key)
+
+
+def _arrays(*parameters: Any) -> tuple[Any, ...]:
+    """Lists and the like as arrays; numbers stay, as they leave the dtype to the draw."""
+    return tuple(
+        value if value is None or np.isscalar(value) or hasattr(value, "dtype")
+        else jnp.asarray(value)
+        for value in parameters
+    )
 
 
 def _as_shape(size: Any) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import frames
-from .frames import UNSET, StateError, stack
+from .frames import UNSET, stack
 
 __all__ = [
     "BatchState",
@@ -68,16 +68,12 @@ class State:
         return f"{type(self).__name__} {self.name!r}" if self.name else repr(self)
 
     def __repr__(self) -> str:
-        try:
-            value = frames.lookup(self) if self._value is UNSET else self._value
-        except StateError:
-            value = UNSET
         named = f", name={self.name!r}" if self.name else ""
-        return f"{type(self).__name__}({value!r}{named})"
+        return f"{type(self).__name__}({frames.current(self)!r}{named})"
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy or a pickle takes the current value, and is a new state where it is made.
-        return {**vars(self), "_value": frames.lookup(self), "_home": None}
+        # A copy or a pickle reads the value, and is a new state where it is made.
+        return {**vars(self), "_value": self.value, "_home": None}
 
     def __setstate__(self, content: dict[str, Any]) -> None:
         vars(self).update(content)

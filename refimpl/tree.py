@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 import jax
+import numpy as np
 from jax.core import Tracer
 
 __all__ = ["Build", "copy_containers", "pack", "same_leaves", "split"]
@@ -45,20 +46,34 @@ def split(node: Any) -> tuple[list[Any], Build | None]:
 
 
 def copy_containers(node: Any) -> Any:
-    """The same leaves in new containers; a leaf is returned as it is."""
+    """The same leaves in new containers; NumPy arrays are containers of their numbers here."""
+    if isinstance(node, np.ndarray):
+        return copy.copy(node) if node.flags.writeable else node
     children, join = split(node)
     return node if join is None else join([copy_containers(child) for child in children])
 
 
 def same_leaves(a: Any, b: Any) -> bool:
-    """Whether two trees have the same structure and the identical leaves."""
+    """Whether a tree and its copy by `copy_containers` are still alike."""
     if a is b:
         return True
-    children, join = split(a)
-    if join is None or type(a) is not type(b) or (isinstance(a, dict) and list(a) != list(b)):
+    if type(a) is not type(b):
         return False
-    others, _ = split(b)
-    return len(children) == len(others) and all(map(same_leaves, children, others))
+    if isinstance(a, np.ndarray):
+        # By bytes, as NaN differs from itself.
+        return (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
+    children, join = split(a)
+    if join is None or (isinstance(a, dict) and list(a) != list(b)):
+        return False
+    others, rejoin = split(b)
+    if len(children) != len(others) or _static(join) != _static(rejoin):
+        return False
+    return all(map(same_leaves, children, others))
+
+
+def _static(join: Build | None) -> Any:
+    """What a node of a type that JAX alone knows holds beside its children: static fields."""
+    return join.args[0].node_data() if isinstance(join, functools.partial) else None
 
 
 def pack(node: Any, tracers: list[Any]) -> Build:

@@ -4,16 +4,19 @@ import copy
 import pickle
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import refimpl
 from refimpl import ParamState, State, StateError
 from refimpl.transform import (
     GradientTransform,
+    StateFinder,
     fwd_grad,
     grad,
     hessian,
@@ -205,6 +208,103 @@ class TestContainers:
         assert state.value == {"a": 1.0}
 
 
+@jax.tree_util.register_dataclass
+@dataclass
+class Counted:
+    """A pytree with a field that is no leaf."""
+
+    x: Any
+    n: int = field(default=0, metadata={"static": True})
+
+
+class TestArraysInPlace:
+    """NumPy arrays that are changed in place, by an index or with an assignment."""
+
+    @each_member
+    def test_a_failure_leaves_the_array_as_it_was(self, call: Call) -> None:
+        array = np.zeros(2, np.float32)
+        bare, deep = State(array), State({"a": [array.copy()]})
+
+        def f(x: Any) -> Any:
+            bare.value += 1
+            deep.value["a"][0][1] = 5
+            raise KeyError
+
+        with pytest.raises((KeyError, TypeError)):  # jit hands in JAX's arrays
+            call(f, 2.0)
+        assert bare.value is array and array.tolist() == [0.0, 0.0]
+        assert deep.value["a"][0].tolist() == [0.0, 0.0]
+
+    @each_member
+    def test_a_change_by_assignment_takes_effect_once(self, call: Call) -> None:
+        state = State(np.zeros(2, np.float32))
+
+        def f(x: Any) -> Any:
+            state.value += 1
+            return x * x
+
+        call(f, 2.0)
+        assert state.value.tolist() == [1.0, 1.0]
+
+    def test_a_change_by_an_index_is_a_write(self) -> None:
+        state = State([np.zeros(2), np.array(["a", "b"])])
+
+        def f(x: Any) -> Any:
+            state.value[0][1] = 5.0
+            state.value[1][0] = "c"
+            return x
+
+        grad(f)(1.0)
+        assert state.value[0].tolist() == [0.0, 5.0] and state.value[1].tolist() == ["c", "b"]
+        before = state.value
+        with pytest.raises(TypeError):
+            jit(lambda: f(1.0))()
+        assert state.value is before
+
+    def test_reading_is_no_write(self) -> None:
+        value = [np.array([np.nan, 0.0]), np.array([object()]), np.zeros(0)]
+        state = State(value)
+        assert grad(lambda x: x * len(state.value[2]))(2.0) == 0.0
+        assert state.value is value
+
+    @pytest.mark.parametrize("other", [
+        np.array([0.0, -0.0]), np.zeros((2, 1)), np.zeros(2, np.int64), [0.0, 0.0],
+    ])  # fmt: skip
+    def test_another_array_in_its_place_is_a_write(self, other: Any) -> None:
+        state = State([np.zeros(2)])
+
+        def f(x: Any) -> Any:
+            state.value[0] = other
+            return x
+
+        grad(f)(1.0)
+        assert state.value[0] is other
+
+    def test_a_read_only_array_stays_so(self) -> None:
+        array = np.zeros(2)
+        array.flags.writeable = False
+        state = State(array)
+
+        def f(x: Any) -> Any:
+            state.value[0] = 1.0
+            return x
+
+        with pytest.raises(ValueError, match="read-only"):
+            grad(f)(1.0)
+        assert grad(lambda x: x * state.value[0])(1.0) == 0.0 and state.value is array
+
+    def test_a_static_field_is_a_part_of_the_value(self) -> None:
+        state, value = State(Counted(jnp.ones(2))), Counted(jnp.ones(2), 3)
+        same = State(value)
+
+        def f(x: Any) -> Any:
+            state.value.n += 1
+            return x * same.value.n
+
+        assert grad(f)(1.0) == 3.0
+        assert state.value.n == 1 and same.value is value
+
+
 class TestCreation:
     """States that are created while a transform runs."""
 
@@ -241,6 +341,21 @@ class TestCreation:
         with pytest.raises(ArithmeticError):
             grad(f)(2.0)
         assert "lost" in repr(kept[0])
+
+    def test_one_without_a_name_says_so_too(self) -> None:
+        kept: list[State] = []
+
+        def f(x: Any) -> Any:
+            kept.append(State(1.0))
+            raise ArithmeticError
+
+        with pytest.raises(ArithmeticError):
+            grad(f)(2.0)
+        assert repr(kept[0]) == "State(<no value>)"
+        with pytest.raises(StateError, match="no value.*failed"):
+            _ = kept[0].value
+        with pytest.raises(StateError, match="no value.*failed"):
+            copy.copy(kept[0])
 
     def test_a_kept_state_is_committed(self) -> None:
         kept: list[State] = []
@@ -363,6 +478,14 @@ def test_a_write_across_an_outer_raw_transform_is_an_error() -> None:
     assert state.value == 0.0
 
 
+def test_a_draw_across_an_outer_raw_transform_is_an_error_that_speaks_of_keys() -> None:
+    calls: list[Any] = [fwd_grad(lambda x: x * x), lambda x: x * refimpl.random.normal()]
+    for call in calls:
+        with pytest.raises(StateError, match="not given a key"):
+            jax.jit(call)(2.0)
+    assert jax.jit(fwd_grad(lambda x: x * x, key=1))(2.0).shape == ()
+
+
 def test_only_some_results_of_a_compiled_call_are_tracers() -> None:
     constant, batched = State(0.0), State(0.0, name="batched")
 
@@ -424,3 +547,29 @@ def test_copies_are_states_of_their_own() -> None:
         assert type(made) is ParamState
     assert state.value.tolist() == [1.0, 1.0]
     assert repr(State(1.5, name="n")) == "State(1.5, name='n')"
+
+
+def test_a_copy_is_a_read() -> None:
+    state = ParamState(jnp.array(2.0))
+    for make in (copy.deepcopy, copy.copy):
+        def f(x: Any, make: Any = make) -> Any:
+            return make(state).value * x
+
+        state.value = jnp.array(2.0)
+        compiled = jit(f)
+        assert compiled(3.0) == 6.0
+        state.value = jnp.array(5.0)
+        assert compiled(3.0) == 15.0 and grad(f, state)(3.0) == 3.0
+        assert StateFinder(f)(3.0) == {0: state}
+
+
+def test_a_state_shows_the_value_it_has_here() -> None:
+    state, shown = State(1.0), []
+
+    def f(x: Any) -> Any:
+        state.value = 2.0
+        shown.append(repr(state))
+        return x
+
+    grad(f)(3.0)
+    assert shown == ["State(2.0)"]

@@ -224,3 +224,193 @@ class TestGradientOfCompiled:
         rows = hessian(f, state, 1)(3, 2.0)
         np.testing.assert_allclose(rows[0][0], [[12.0, 0.0], [0.0, 24.0]])
         np.testing.assert_allclose(rows[0][1], rows[1][0])
+
+
+def repeated(body: Any) -> dict[str, Any]:
+    """Functions inside of which JAX traces the body once, and remembers it."""
+
+    def carry(x: Any, _: Any) -> Any:
+        return body(x), None
+
+    return {
+        "while_loop": lambda x: jax.lax.while_loop(lambda y: y < 2.0 * x, body, x),
+        "scan": lambda x: jax.lax.scan(carry, x, length=2)[0],
+        "cond": lambda x: jax.lax.cond(True, body, jnp.sin, x),
+        "checkpoint": jax.checkpoint(body),
+        "jit": jax.jit(body),
+    }
+
+
+class TestWhatJaxRemembers:
+    """Functions made outside of the compiled one, which JAX does not trace at every use."""
+
+    each_kind = pytest.mark.parametrize("kind", repeated(jnp.sin))
+
+    @each_kind
+    def test_reads_the_present_value(self, kind: str) -> None:
+        state, other = State(jnp.array(2.0)), State(jnp.array(1.0))
+        body = repeated(lambda x: x * state.value)[kind]
+        compiled = jit(lambda x: body(x) * other.value)
+        for value in (2.0, 3.0, 4.0):
+            state.value = jnp.array(value)
+            fresh = repeated(lambda x: x * state.value)[kind]
+            for x in (jnp.float32(1.5), jnp.float16(1.5)):
+                assert compiled(x) == fresh(x)
+            other.value = jnp.ones(int(value))  # another trace, which must not meet the first
+            assert compiled(1.5).tolist() == [float(fresh(1.5))] * int(value)
+            other.value = jnp.array(1.0)
+
+    @pytest.mark.parametrize("kind", ["scan", "cond", "checkpoint", "jit"])
+    def test_has_derivatives(self, kind: str) -> None:
+        state = State(jnp.array(2.0))
+        body = repeated(lambda x: jnp.sin(x * state.value))[kind]
+        inside, outside = jit(grad(body, state)), grad(jit(body), state)
+        for value in (0.5, 0.75):
+            state.value = jnp.array(value)
+            want = grad(repeated(lambda x: jnp.sin(x * state.value))[kind], state)(1.5)
+            np.testing.assert_allclose(inside(1.5), want, rtol=1e-6)
+            np.testing.assert_allclose(outside(1.5), want, rtol=1e-6)
+
+    def test_many_states_take_two_traces(self) -> None:
+        states, runs = [State(jnp.array(float(i))) for i in range(40)], [0]
+        body = jax.checkpoint(lambda x: sum(state.value for state in states) * x)
+
+        @jit
+        def f(x: Any) -> Any:
+            runs[0] += 1
+            return body(x)
+
+        assert f(2.0) == 2.0 * 780.0 and runs == [2]
+        states[0].value = jnp.array(20.0)
+        assert f(2.0) == 2.0 * 800.0 and runs == [2]
+
+
+class Slot:
+    """A place for a state that a function creates when it needs it."""
+
+    state: Any = None
+
+
+class TestCreation:
+    """A trace that leaves states behind describes one call only."""
+
+    def test_a_state_created_on_demand(self) -> None:
+        slot, runs = Slot(), [0]
+
+        @jit
+        def step(x: Any) -> Any:
+            runs[0] += 1
+            if slot.state is None:
+                slot.state = State(jnp.zeros(()))
+            slot.state.value = slot.state.value + x
+            return slot.state.value
+
+        assert [step(1.0) for _ in range(4)] == [1.0, 2.0, 3.0, 4.0]
+        assert runs == [3]  # one trace created it, one found it, one reads it
+        slot.state.value = slot.state.value + 6.0
+        assert step(1.0) == 11.0 and runs == [3]
+
+    @pytest.mark.parametrize("way", ["jit", "jit of grad", "grad of jit", "jit of jit"])
+    def test_from_a_state_that_is_not_known_yet(self, way: str) -> None:
+        """As a lazy optimiser does."""
+
+        def trajectory(wrap: Any) -> list[list[float]]:
+            weight, slot = State(jnp.array(2.0)), Slot()
+
+            def step(x: Any) -> Any:
+                if slot.state is None:
+                    slot.state = State(jnp.zeros_like(weight.value))
+                slot.state.value = slot.state.value + x * weight.value
+                loss = slot.state.value * weight.value
+                weight.value = weight.value + 1.0
+                return loss
+
+            call = wrap(step, weight)
+            return [
+                [float(call(1.5)), float(weight.value), float(slot.state.value)] for _ in range(4)
+            ]
+
+        compiled, plain = {
+            "jit": (lambda f, _: jit(f), lambda f, _: f),
+            "jit of grad": (lambda f, w: jit(grad(f, w)), grad),
+            "grad of jit": (lambda f, w: grad(jit(f), w), grad),
+            "jit of jit": (lambda f, _: jit(lambda x: jit(f)(x)), lambda f, _: f),
+        }[way]
+        assert trajectory(compiled) == trajectory(plain)
+
+    def test_a_new_state_at_every_call(self) -> None:
+        kept: list[State] = []
+        compiled = jit(lambda x: kept.append(State(x * 3.0)))
+        for x in (1.0, 2.0, 3.0):
+            compiled(x)
+        assert [state.value for state in kept] == [3.0, 6.0, 9.0]
+
+    def test_local_states_cost_no_traces(self) -> None:
+        scale, runs = State(jnp.array(2.0)), [0]
+
+        @jit
+        def f(x: Any) -> Any:
+            runs[0] += 1
+            module: Any = refimpl.nn.Module()
+            module.me, module.state = module, State(x)
+            inner = jit(lambda y: y * module.state.value * scale.value)
+            return inner(x) + module.state.value
+
+        for x in (1.0, 2.0, 3.0):
+            assert f(x) == 2.0 * x * x + x
+        assert runs == [2]
+
+
+class Scaled(refimpl.nn.Module):
+    """All instances share one compiled function."""
+
+    def __init__(self, weight: Any) -> None:
+        self.weight = State(weight, name="weight")
+
+    @jit(static_argnums=0)
+    def __call__(self, x: Any) -> Any:
+        return self.weight.value * x
+
+
+class TestStatesWithoutAValue:
+    """States of calls that failed, which other compiled functions came to know."""
+
+    def test_disturb_no_other_call(self) -> None:
+        good, made = Scaled(jnp.array(3.0)), []
+
+        def bad(x: Any) -> Any:
+            made.append(Scaled(x))
+            made[-1](x)
+            raise KeyError
+
+        assert good(1.0) == 3.0
+        for _ in range(3):
+            with pytest.raises(KeyError):
+                grad(bad)(2.0)
+            assert good(1.0) == 3.0
+            assert jit(lambda x: good(x))(1.0) == 3.0
+        with pytest.raises(refimpl.StateError, match="weight"):
+            made[-1](2.0)
+        assert len(vars(Scaled)["__call__"]._inputs) <= 2
+
+    def test_created_beside_an_unknown_state(self) -> None:
+        scale = State(jnp.array(5.0))
+        compiled = jit(lambda x: Scaled(x)(x) * scale.value)
+        assert compiled(2.0) == 20.0 and compiled(3.0) == 45.0
+        scale.value = jnp.array(7.0)
+        assert compiled(2.0) == 28.0
+
+
+def test_positions_may_be_numpy_integers() -> None:
+    for position in (np.int64(1), (np.int64(-1),), [1]):
+        compiled = jit(lambda x, mode: x if mode == "same" else -x, static_argnums=position)
+        assert compiled(2.0, "same") == 2.0 and compiled(2.0, "other") == -2.0
+
+
+def test_runs_as_often_as_called_without_compiling() -> None:
+    state, body = State(jnp.array(2.0)), jax.checkpoint(jnp.sin)
+    with jax.disable_jit():
+        compiled = jit(lambda x: body(x) * state.value)
+        for value in (2.0, 3.0):
+            state.value = jnp.array(value)
+            np.testing.assert_allclose(compiled(1.0), np.sin(1.0) * value, rtol=1e-6)

@@ -90,6 +90,8 @@ class TestGraph:
         plain.a = [state]  # type: ignore[attr-defined]
         assert states(plain) == {("a", 0): state} and states({"x": state}) == {("x",): state}
         assert states([state, plain]) == {(0,): state} and states(state) == {(): state}
+        with pytest.raises(TypeError, match="path"):
+            treefy_states(state)
         assert repr(Part(a=state)) == "Part(a=State(1.0))"
 
 
@@ -188,6 +190,47 @@ class TestStateFinder:
         assert finder(jnp.array(2.0)) == [self.c] and finder(jnp.array(0.0)) == []
         assert self.c.value == 0.0
 
+    @pytest.mark.parametrize("use, arg", [
+        (lambda x: isinstance(x, np.ndarray), np.ones(2)),
+        (lambda x: x.copy().fill(0) is None, np.ones(2)),
+        (lambda x: f"{x[0]:.2f}" == "1.00", np.ones(2)),
+        (lambda x: f"{x:.2f}" == "1.00", jnp.array(1.0)),
+        (lambda x: x.block_until_ready() is x, jnp.ones(2)),
+        (lambda x: np.sort(x).flags.owndata, jnp.ones(2)),
+        (lambda x: x.tolist() == ["a"], np.array(["a"])),
+        (lambda x: x.dtype.kind == "M", np.array(["2020-01-01"], "datetime64[D]")),
+        (lambda x: x["a"] == 2.0, {1: 1.0, "a": 2.0}),
+    ])  # fmt: skip
+    def test_what_python_does_with_values(self, use: Any, arg: Any) -> None:
+        """The function sees its arguments as a plain call shows them."""
+        def f(x: Any) -> Any:
+            self.c.value = 1.0
+            return self.a.value if use(x) else self.b.value
+
+        assert StateFinder(f, return_type="list")(arg) == [self.c, self.a]
+        assert self.c.value == 0.0
+
+    def test_arrays_are_not_changed_in_place(self) -> None:
+        state, arg = State(np.zeros(2)), np.zeros(2)
+
+        def f(x: Any) -> Any:
+            state.value += 1
+            x += 1
+            self.c.value[0] = 1.0
+
+        self.c.value = np.zeros(1)
+        found = StateFinder(f, usage="write", return_type="list")(arg)
+        assert found == [state, self.c]
+        assert state.value.tolist() == arg.tolist() == [0.0, 0.0] and self.c.value == [0.0]
+
+    def test_an_error_is_that_of_a_plain_call(self) -> None:
+        def f(x: Any) -> Any:
+            raise LookupError(f"{x[1]:.1f}")
+
+        with pytest.raises(LookupError, match="2.0") as caught:
+            StateFinder(f)(jnp.array([1.0, 2.0]))
+        assert caught.value.__context__ is None
+
     def test_through_transforms_and_in_place(self) -> None:
         table = State({"k": 1.0})
 
@@ -242,6 +285,46 @@ class TestRandom:
                 args = tuple(jnp.array(a) if isinstance(a, list) else a for a in args)
                 assert draw(*args, **options).shape == shape, draw
         assert random.normal(dtype=jnp.float16).dtype == jnp.float16
+
+    def test_parameters_are_array_likes(self) -> None:
+        """In shape as with NumPy, and alike whatever they are made of."""
+        random, two = refimpl.random, [1.0, 2.0]
+        draws: list[tuple[Any, tuple[Any, ...]]] = [
+            (random.normal, (two, 1.0)), (random.normal, (0.0, two)), (random.uniform, (two, 3.0)),
+            (random.uniform, (0.0, two)), (random.truncated_normal, (0.0, two)),
+            (random.truncated_normal, (0.0, 1.0, 2, two, two)), (random.exponential, (two,)),
+            (random.gamma, (two,)), (random.gamma, (2.0, two)), (random.beta, (two, 2.0)),
+            (random.beta, (2.0, two)), (random.poisson, (two,)), (random.bernoulli, ([0.1, 0.9],)),
+            (random.randint, ([1, 2],)), (random.randint, (0, [3, 4])),
+            (random.permutation, ([1, 2],)), (random.shuffle, ([1, 2],)),
+        ]  # fmt: skip
+        for draw, args in draws:
+            drawn = []
+            for kind in (list, tuple, np.asarray, jnp.asarray):
+                made = [kind(arg) if isinstance(arg, list) else arg for arg in args]
+                drawn.append(draw(*made, key=3))
+            assert drawn[0].shape == (2,), draw
+            for got in drawn:
+                assert got.dtype == drawn[0].dtype and jnp.array_equal(got, drawn[0]), draw
+        assert random.choice(two, 5, p=[0.0, 1.0]).tolist() == [2.0] * 5
+        assert random.normal((0.0, 5.0), 1.0, (3, 2)).shape == (3, 2)
+        assert random.uniform([[0], [1]], range(2, 5)).shape == (2, 3)
+
+    def test_the_size_holds_the_parameters(self) -> None:
+        random, before = refimpl.random, refimpl.random.get_key()
+        for size in (1, 2, (), (3, 1), (3, 2)):
+            for draw in (random.normal, random.uniform, np.random.default_rng(0).normal):
+                with pytest.raises(ValueError):
+                    draw(np.zeros(3), 1.0, size=size)
+        assert random.get_key() is before
+        assert random.normal(np.zeros(3), 1.0, size=(2, 3)).shape == (2, 3)
+        assert random.normal(np.zeros(0), 1.0).shape == random.normal([], size=0).shape == (0,)
+
+    def test_numbers_leave_the_dtype_to_the_draw(self) -> None:
+        random, half = refimpl.random, jnp.float16
+        assert random.normal(1, 2.0, dtype=half).dtype == half
+        assert random.uniform(1.0, 2, 3, dtype=half).dtype == half
+        assert random.truncated_normal(0.0, 1, dtype=half).dtype == half
 
     def test_ranges(self) -> None:
         random = refimpl.random

@@ -271,8 +271,12 @@ class TestOptions:
                 grad(f, argnums=(0, index))(2.0, 3.0)
 
     def test_grad_states_of_other_types(self) -> None:
+        class Listed(list[State]):
+            pass
+
         state = State(1.0)
-        for bad in ({state}, [state, 3], {"a": ["text"]}, jnp.ones(2), iter([state]), state.value):
+        bads = ({state}, [state, 3], {"a": ["text"]}, jnp.ones(2), iter([state]), state.value)
+        for bad in (*bads, Listed([state]), [Listed([state])]):
             with pytest.raises(TypeError, match="grad_states"):
                 grad(lambda: state.value, bad)
         with pytest.raises(TypeError, match="callable"):

@@ -1,52 +1,64 @@
 """jit: compile a function that reads and writes states (STA, CMP).
 
 The compiled function takes the values of the states known so far as an extra argument and
-returns those written as an extra result. When tracing meets a state that is not yet known, the
-list grows and tracing starts again; in steady state a call is one pass over two lists.
+returns those written as an extra result. When tracing meets a state that is not yet known, it
+starts over with a longer list; in steady state a call is one pass over two lists.
+
+A trace that creates states which stay alive is good for one call only, as the function will
+meet them at the next one.
 """
 
 import contextlib
 import functools
+import gc
 import inspect
 import itertools
 import operator
 import threading
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
+from weakref import ref
 
 import jax
 import numpy as np
 from jax.core import Tracer
 
-from ..frames import Effects, Frame, lookup, settle, stack
+from ..frames import EAGER, UNSET, Effects, Frame, current, lookup, settle, stack, trace_now
 from ..state import State
 from .deferred import Deferred
 
 __all__ = ["jit"]
 
 
+# JAX remembers the jaxpr of a loop body, a checkpoint or a compiled helper together with every
+# value that it closed over: a constant or tracer of an earlier trace, if it read a state. What
+# JAX remembers is bound to the value of this context, and every trace gets a value of its own.
+_TRACE = jax.make_user_context()
+
+
 class _UnknownStates(Exception):
     """Ends a trace that used states which are not among the inputs."""
 
-    def __init__(self, states: Sequence[State]) -> None:
-        self.states = states
-
 
 class _Trace:
-    """What one trace did to states; its number is part of the structure of its results."""
+    """What one trace did to states; its number is part of the structure of its results.
+
+    The trace itself is not, as JAX would keep that structure, and so the states, for long.
+    """
 
     def __init__(self, effects: Effects, values: list[Any]) -> None:
         self.effects = replace(effects, writes={}, born={})
         self.written = list(effects.writes)
-        self.born = list(effects.born)
+        self.born = list(map(ref, effects.born))  # a trace must not be what keeps them alive
         self.plain = all(isinstance(value, jax.Array) for value in values)
 
     def settle(self, values: Sequence[Any]) -> None:
         """Commit the values that a call gave, with every check."""
         writes = dict(zip(self.written, values, strict=False))
-        born = dict(zip(self.born, values[len(writes) :], strict=True))
+        created = zip(self.born, values[len(writes) :], strict=True)
+        born = {state: value for made, value in created if (state := made()) is not None}
         settle(replace(self.effects, writes=writes, born=born))
 
 
@@ -67,23 +79,26 @@ class jit(Deferred):
         functools.update_wrapper(self, fun, updated=())
         self.fun = fun
         self.options = options
-        self._inputs: list[State] = []
-        self._traces: dict[int, _Trace] = {}
         self._numbers = itertools.count()
         self._lock = threading.Lock()
-        self._compiled = jax.jit(self._pure(), **_with_states(options))
+        self._inputs: Sequence[State] = ()
+        self._start_over(())
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the compiled function."""
         gather = _values_inside if stack.frames else _slots
+        if self._created:
+            self._check_created()
         while True:
+            with self._lock:
+                inputs, traces, compiled = self._inputs, self._traces, self._compiled
             try:
-                output, results = self._compiled(gather(self._inputs), *args, **kwargs)
+                output, results = compiled(gather(inputs), *args, **kwargs)
                 break
-            except _UnknownStates as unknown:
-                self._extend(unknown.states)
+            except _UnknownStates:
+                continue
         ((number, values),) = results.items()
-        trace = self._traces[number]
+        trace = traces[number]
         # Under a JAX transform, what comes back may be tracers, which must not be committed.
         kinds = set(map(type, values if trace.plain else jax.tree.leaves(values)))
         if stack.frames or trace.born or any(issubclass(kind, Tracer) for kind in kinds):
@@ -96,18 +111,32 @@ class jit(Deferred):
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
 
-    def _pure(self) -> Callable[..., Any]:
-        def pure(states: Sequence[Any], /, *args: Any, **kwargs: Any) -> Any:
-            with Frame(zip(self._inputs, states, strict=False)) as frame:
+    def _pure(self, inputs: Sequence[State], traces: dict[int, _Trace]) -> Callable[..., Any]:
+        def pure(values: Sequence[Any], /, *args: Any, **kwargs: Any) -> Any:
+            given = zip(inputs, values, strict=True)
+            # Under `jax.disable_jit` this runs at every call, and JAX should remember.
+            context = None if trace_now() == EAGER else object()
+            with (
+                _TRACE(context),
+                Frame((state, value) for state, value in given if value is not UNSET) as frame,
+            ):
                 output = self.fun(*args, **kwargs)
+            if frame.born:
+                gc.collect()  # it may be alive only as part of a reference cycle
             effects = frame.close()
             unknown = [state for state in effects.fetched if state not in frame.bound]
             if unknown:
-                raise _UnknownStates(unknown)
+                _expect_numbers(unknown)
+                self._start_over(unknown)
+                # What was created would have no value in a second run. As no later call uses
+                # this trace, the unknown states may as well be constants of it.
+                if not effects.born:
+                    raise _UnknownStates
             number = next(self._numbers)
-            values = [*effects.writes.values(), *effects.born.values()]
-            self._traces[number] = _Trace(effects, values)
-            return output, {number: values}
+            results = [*effects.writes.values(), *effects.born.values()]
+            traces[number] = _Trace(effects, results)
+            self._created.extend(traces[number].born)
+            return output, {number: results}
 
         functools.update_wrapper(pure, self.fun, updated=())
         del pure.__dict__["__wrapped__"]
@@ -119,17 +148,24 @@ class jit(Deferred):
             pure.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
         return pure
 
-    def _extend(self, states: Sequence[State]) -> None:
-        for state in states:
-            for leaf in jax.tree.leaves(lookup(state)):
-                if not isinstance(leaf, (jax.Array, np.ndarray, np.generic, int, float, complex)):
-                    raise TypeError(
-                        f"jit needs states that hold arrays and numbers; {state.label()} holds "
-                        f"a {type(leaf).__name__}"
-                    )
+    def _start_over(self, states: Iterable[State]) -> None:
+        """Forget all traces, and the inputs without a value; make these states inputs."""
         with self._lock:
-            known = set(self._inputs)
-            self._inputs.extend(state for state in states if state not in known)
+            alive = (state for state in self._inputs if current(state) is not UNSET)
+            self._inputs = tuple(dict.fromkeys((*alive, *states)))
+            self._traces: dict[int, _Trace] = {}
+            self._created: list[ref[State]] = []
+            pure = self._pure(self._inputs, self._traces)
+            self._compiled = jax.jit(pure, **_with_states(self.options))
+
+    def _check_created(self) -> None:
+        """Start over if a trace created states that a further run of the function may meet."""
+        if any(made() is not None for made in self._created):
+            gc.collect()
+        if any(made() is not None for made in self._created):
+            self._start_over(())
+        else:
+            self._created = []
 
 
 _slot = operator.attrgetter("_value")
@@ -140,7 +176,17 @@ def _slots(states: Sequence[State]) -> list[Any]:
 
 
 def _values_inside(states: Sequence[State]) -> list[Any]:
-    return list(map(lookup, states))
+    return list(map(current, states))
+
+
+def _expect_numbers(states: Iterable[State]) -> None:
+    for state in states:
+        for leaf in jax.tree.leaves(lookup(state)):
+            if not isinstance(leaf, (jax.Array, np.ndarray, np.generic, int, float, complex)):
+                raise TypeError(
+                    f"jit needs states that hold arrays and numbers; {state.label()} holds "
+                    f"a {type(leaf).__name__}"
+                )
 
 
 def _with_states(options: dict[str, Any]) -> dict[str, Any]:
@@ -149,8 +195,8 @@ def _with_states(options: dict[str, Any]) -> dict[str, Any]:
     for name in ("static_argnums", "donate_argnums"):
         wanted = shifted.get(name)
         if wanted is not None:
-            indices = (wanted,) if isinstance(wanted, int) else wanted
-            shifted[name] = tuple(index + (index >= 0) for index in indices)
+            indices = (wanted,) if hasattr(wanted, "__index__") else wanted
+            shifted[name] = tuple(index + (index >= 0) for index in map(operator.index, indices))
     if isinstance(shifted.get("in_shardings"), (tuple, list)):
         shifted["in_shardings"] = (None, *shifted["in_shardings"])
     if shifted.get("out_shardings") is not None:

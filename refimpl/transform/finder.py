@@ -1,24 +1,18 @@
 """StateFinder: which states does a function read and write? (FND)"""
 
+import contextlib
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 import jax
-import numpy as np
 
 from ..frames import Effects, Frame
 from ..state import State
+from ..tree import copy_containers
 from ..util.filter import to_predicate
 from .deferred import Deferred
 
 __all__ = ["StateFinder"]
-
-NEEDS_VALUES = (
-    jax.errors.ConcretizationTypeError,
-    jax.errors.TracerArrayConversionError,
-    jax.errors.TracerIntegerConversionError,
-    jax.errors.NonConcreteBooleanIndexError,
-)
 
 
 class StateFinder(Deferred):
@@ -61,11 +55,7 @@ class StateFinder(Deferred):
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """The states that a call with these arguments uses."""
-        try:
-            effects = self._observe(args, kwargs)
-        except NEEDS_VALUES:
-            # Python control flow on values: only a real run shows which way it goes.
-            effects = self._run(args, kwargs)
+        effects = self._observe(args, kwargs) or self._run(args, kwargs)
         used = {
             state: written
             for state, written in effects.touched.items()
@@ -83,19 +73,26 @@ class StateFinder(Deferred):
             self.fn(*args, **kwargs)
         return frame.close()  # and never settled
 
-    def _observe(self, args: Any, kwargs: Any) -> Effects:
-        """Run the function on abstract arrays, so that nothing is computed."""
-        leaves, treedef = jax.tree.flatten((args, kwargs))
-        arrays = [i for i, leaf in enumerate(leaves) if isinstance(leaf, (jax.Array, np.ndarray))]
+    def _observe(self, args: Any, kwargs: Any) -> Effects | None:
+        """Run the function on abstract JAX arrays, so that nothing is computed.
+
+        Much of what Python does with values fails on these: control flow, formatting, NumPy.
+        Then the result is None, and only a real run shows what the function does, or what is
+        wrong with it.
+        """
         seen: list[Effects] = []
+        with contextlib.suppress(Exception):
+            # Copied, so that a change of a NumPy array in place is not made twice.
+            leaves, treedef = jax.tree.flatten(copy_containers((args, kwargs)))
+            arrays = [i for i, leaf in enumerate(leaves) if isinstance(leaf, jax.Array)]
 
-        def abstract(values: list[Any]) -> None:
-            for i, value in zip(arrays, values, strict=True):
-                leaves[i] = value
-            seen.append(self._run(*jax.tree.unflatten(treedef, leaves)))
+            def abstract(values: list[Any]) -> None:
+                for i, value in zip(arrays, values, strict=True):
+                    leaves[i] = value
+                seen.append(self._run(*jax.tree.unflatten(treedef, leaves)))
 
-        jax.eval_shape(abstract, [leaves[i] for i in arrays])
-        return seen[-1]
+            jax.eval_shape(abstract, [leaves[i] for i in arrays])
+        return seen[-1] if seen else None
 
     def _pick(self, used: dict[State, bool], roles: Iterable[bool]) -> Any:
         states = [state for state, written in used.items() if written in roles]

@@ -102,9 +102,8 @@ class Selection:
             return itemgetter(self._places.setdefault(node, len(self._places)))
         if node is None:
             return lambda _: None
-        if isinstance(node, (list, tuple, dict)):
-            children, join = split(node)
-            assert join is not None
+        children, join = split(node) if isinstance(node, (list, tuple, dict)) else ([], None)
+        if join is not None:  # None also for a subclass of list or tuple that JAX does not know
             keys = list(node) if isinstance(node, dict) else range(len(children))
             builds = [
                 self._scan(child, f"{path}[{key!r}]")

@@ -19,6 +19,21 @@ def a_value_changed_between_calls_is_seen(lib: Any, jnp: Any) -> None:
         assert jnp.allclose(got, 3.0 * value), f"s = {value}: expected {3.0 * value}, got {got}"
 
 
+@snippet("CMP-11", {
+    "a scan": {"made": "lambda b: lambda x: jax.lax.scan(b, x, length=2)[0]"},
+    "a checkpoint": {"made": "lambda b: jax.checkpoint(lambda x: b(b(x)[0])[0])"},
+}, needs=JIT)
+def a_state_read_in_what_was_made_outside_is_seen(
+    lib: Any, jnp: Any, jax: Any, made: Any
+) -> None:
+    s = lib.State(jnp.array(2.0))
+    f = lib.transform.jit(made(lambda x, _=None: (s.value * x, None)))
+    for value in (2.0, 5.0, -1.0):
+        s.value = jnp.array(value)
+        got = f(jnp.array(3.0))
+        assert jnp.allclose(got, 3.0 * value ** 2), f"s = {value}: got {got}"
+
+
 VALUES = {
     "shape": {"values": "[jnp.array(2.0), jnp.array([1.0, 2.0, 3.0]), jnp.ones((2, 3))]"},
     "dtype": {"values": "[jnp.array([2.0], jnp.float32), jnp.array([2.0], jnp.float64)]"},

@@ -134,6 +134,22 @@ def states_keep_their_values(lib: Any, jnp: Any, usage: Any) -> None:
     assert got == [0.0, 1.0, 2.0], f"expected [0.0, 1.0, 2.0], got {got}"
 
 
+@snippet("FND-11", {
+    "assignment": {"change": "lambda s: setattr(s, 'value', s.value + 1.0)"},
+    "in place": {"change": "lambda s: s.value.__setitem__(0, 5.0)"},
+    "assignment in place": {"change": "lambda s: setattr(s, 'value', s.value.__iadd__(1.0))"},
+})
+def numpy_arrays_keep_their_numbers(lib: Any, jnp: Any, np: Any, change: Any) -> None:
+    """A state with a NumPy array, which a finder may also refuse to change in place."""
+    s = lib.State(np.zeros(2))
+    try:
+        lib.transform.StateFinder(lambda: (change(s), 0.0)[1])()
+    except Exception:
+        pass
+    got = s.value.tolist()
+    assert got == [0.0, 0.0], f"expected [0.0, 0.0], got {got}"
+
+
 @snippet("FND-12")
 def random_stream_stays(lib: Any, jnp: Any, np: Any) -> None:
     """The draws after a finder's call, and the same draws without it."""
