@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import product
+from collections.abc import Callable, Iterable, Mapping
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,25 @@ from spec.histories import SIGNS, History
 from spec.programs import Assign, Draw, Fail, Line, Node, Program, Ref, Write
 from spec.returns import ROWS
 from spec.transforms import FAMILY
+
+TRAITS: Mapping[str, Callable[[Case], Any]] = {
+    "pytree state": lambda c: any(trees.items(c.program.value_of(s)) is not None
+                                  for s in (c.selection.states if c.selection else ())),
+    "mapping of states": lambda c: c.selection and isinstance(c.selection.tree, Mapping),
+    "both sides": lambda c: len(c.sides) == 2,
+    "sequence of arguments": lambda c: isinstance(c.argnums, (list, tuple)),
+    "aux": lambda c: c.row.has_aux,
+    "value": lambda c: c.row.return_value,
+    "pytree output": lambda c: c.program.form == "tree",
+    "write": lambda c: c.program.writes,
+    "draw": lambda c: c.program.draws,
+    "keyword": lambda c: c.kwargs,
+    "discrete state": lambda c: not all(trees.is_inexact(leaf) for var in c.program.states
+                                        for _, leaf in trees.leaves(var.value)),
+    "failure": lambda c: any(isinstance(step, Fail) for step in c.program.body),
+}
+"""What a call may have; any two of these are a cell."""
+
 
 AXES: Mapping[str, tuple[str, ...]] = {
     "row x transform": tuple(f"{r.id} {m}" for r, m in product(ROWS, FAMILY)),
@@ -31,6 +50,7 @@ AXES: Mapping[str, tuple[str, ...]] = {
     "module": ("attribute", "list", "dict", "module", "shared state", "shared module"),
     "failure": ("none", "before the first step", "between steps", "after the last step"),
     "history": tuple(SIGNS),
+    "together": tuple(f"{one} + {other}" for one, other in combinations(TRAITS, 2)),
 }
 """The cells of every axis that is counted."""
 
@@ -45,7 +65,7 @@ def features(case: Any) -> set[str]:
     found = {
         f"row x transform: {case.row.id} {case.member}",
         f"argnums: {argnums_form(case)}",
-        f"output: {output_form(program)}",
+        f"output: {program.form}",
         f"states: {len(program.states)}",
         f"written: {min(len(program.writes), 3)}",
         f"random: {'draws' if program.draws else 'no draws'}",
@@ -60,6 +80,8 @@ def features(case: Any) -> set[str]:
     for var in program.states:
         found.update(f"value: {kind}" for kind in value_kinds(var.value))
         found.add(f"access: {access(program, var.id)}")
+    has = [trait for trait, shows in TRAITS.items() if shows(case)]
+    found.update(f"together: {one} + {other}" for one, other in combinations(has, 2))
     return found
 
 
@@ -130,13 +152,6 @@ def aux_form(aux: str) -> str:
         return aux.startswith(head) and aux.endswith(tail)
 
     return next(name for name, form in reversed(AUXES.items()) if fits(form))
-
-
-def output_form(program: Program) -> str:
-    """Whether the output is a scalar, an array or a tree, read off its source."""
-    if program.out.startswith(("{", "[", "(")):
-        return "tree"
-    return "array" if "(3,)" in program.out or "axis=0" in program.out else "scalar"
 
 
 def value_kinds(value: Any) -> set[str]:

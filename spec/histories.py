@@ -5,6 +5,7 @@ on an implementation and on the NumPy model, and what is judged is what the name
 is drawn as a list of moves, a move being a kind and a few numbers; the :class:`Author` turns a
 move into lines that make sense where it stands, and writes first what it builds on.  So any
 list of moves is a history, any part of it too, and a failing one shrinks to a short script.
+That is why it is none of Hypothesis's state machines: nobody could paste their method calls.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ VALUES: Final = (
 )
 POINTS: Final = ("jnp.array(0.5)", "jnp.array([0.25, -0.5, 0.75])")
 MEMBERS: Final = ("grad", "vector_grad", "jacrev", "jacfwd", "hessian")
+VECTOR: Final = ("vector_grad", "jacrev", "jacfwd")
 WRITES: Final = (
     "",
     "{w} = {wrap}jnp.sin({b}) + 0.5 * y{close}",
@@ -42,8 +44,9 @@ FEATURES: Final = {
     "failures": ("fail",),
     "nesting": ("nest",),
     "compilation": ("jit", "jit", "write"),
+    "compiled transforms": ("compile", "compile", "write"),
     "random": ("draw",),
-    "everything": ("write", "create", "replace", "turn", "fail", "nest", "jit", "draw"),
+    "everything": ("write", "create", "replace", "turn", "fail", "nest", "jit", "compile", "draw"),
 }
 """What histories may contain beside definitions, transforms and calls."""
 
@@ -83,6 +86,8 @@ class Function:
         two.
     aux : bool
         Whether a function returns a pair.
+    vector : bool
+        Whether the output is an array, of which `grad` and `hessian` have no derivative.
     """
 
     reads: frozenset[str]
@@ -94,6 +99,7 @@ class Function:
     nestable: str = ""
     nests: bool = False
     aux: bool = False
+    vector: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,8 +140,6 @@ class Author:
             self._step("lib.random.seed(7)")
         for kind, *numbers in moves:
             getattr(self, f"_{kind}")(*numbers)
-        if "draw" in self.features:
-            self._draw(0, 0, 0)
         return History(tuple(self.steps))
 
     # -- moves -----------------------------------------------------------------------------
@@ -184,7 +188,9 @@ class Author:
             body.append("if x.ndim == 3: raise ArithmeticError('planned')")
             known = replace(known, fails=True)
         out = f"y + jnp.cos(jnp.sum({read(b)}))"
-        known = replace(known, aux=k % 4 == 3, touched=tuple(dict.fromkeys((a, b))),
+        if vector := k % 12 in (5, 6, 11):
+            out = f"jnp.array([1.0, -2.0]) * ({out})"
+        known = replace(known, aux=k % 4 == 3, vector=vector, touched=tuple(dict.fromkeys((a, b))),
                         reads=known.reads | {a, b})
         body.append(f"return {out}, {{'b': {read(b)}}}" if known.aux else f"return {out}")
         name = self._name("f")
@@ -215,7 +221,8 @@ class Author:
         name = self._name("t")
         function = self._pick(self.functions, i, lambda: self._define(i, j, k))
         known = self.functions[function]
-        member = MEMBERS[j % (len(MEMBERS) - known.nests)]
+        members = VECTOR if known.vector else MEMBERS[:len(MEMBERS) - known.nests]
+        member = members[j % len(members)]
         simple = member == "hessian"
         states = [s for s in known.touched if not (simple and s == "d0")]
         form = ("one", "list", "dict", "argument", "both")[k % (4 if simple else 5)]
@@ -248,6 +255,12 @@ class Author:
     def _result(self, name: str, j: int) -> None:
         result = self._name("r")
         self._step(f"{result} = {name}({POINTS[j % len(POINTS)]})", result=result)
+        self._stream()
+
+    def _stream(self) -> None:
+        """Where the random stream stands, after a call."""
+        if "draw" in self.features:
+            self._draw(0, 0, 0)
 
     def _fail(self, i: int, j: int, k: int) -> None:
         """A call that fails, and the caller goes on."""
@@ -266,6 +279,7 @@ class Author:
             f"    {result} = 'raised'",
             result=result,
         )
+        self._stream()
 
     def _turn(self, i: int, j: int, k: int) -> None:
         """Flags and closures change; what is compiled is not called any more."""
@@ -290,6 +304,16 @@ class Author:
             name = self._name("f")
             self._step(f"{name} = lib.transform.jit({source})")
             self.functions[name] = replace(self.functions[source], cached=True)
+
+    def _compile(self, i: int, j: int, k: int) -> None:
+        """A compiled transform, of what depends on states and arguments only."""
+        self._pick(self.transforms, i, lambda: self._build(i, j, k))
+        ready = {name: t for name, t in self.transforms.items() if not t.open and not t.cached}
+        if ready:
+            source = self._pick(ready, i, lambda: None)
+            name = self._name("t")
+            self._step(f"{name} = lib.transform.jit({source})")
+            self.transforms[name] = replace(ready[source], cached=True)
 
     def _nest(self, i: int, j: int, k: int) -> None:
         """A function that calls a transform."""
@@ -349,7 +373,9 @@ SIGNS: Final[Mapping[str, Callable[[History], bool]]] = {
                                     for step in h.steps),
     "failed call": lambda h: any(step.lines[0] == "try:" for step in h.steps),
     "nested": lambda h: any(line.startswith("    y = y + ") for line in h.lines()),
-    "compiled": lambda h: any("transform.jit(" in line for line in h.lines()),
+    "compiled": lambda h: any("transform.jit(f" in line for line in h.lines()),
+    "transform compiled": lambda h: any("transform.jit(t" in line for line in h.lines()),
+    "array output": lambda h: any("return jnp.array([1.0, -2.0])" in line for line in h.lines()),
     "draw in a function": lambda h: any("    y = y * lib.random" in line for line in h.lines()),
     "draw between calls": lambda h: any(" = lib.random.normal" in step.lines[0]
                                         for step in h.steps),

@@ -125,8 +125,22 @@ def _sequence(expected: Any, got: Any, strict: bool, place: str) -> list[Any]:
     ]
 
 
-def same(expected: Any, got: Any, place: str = "", rtol: float = 1e-12) -> None:
+def same(
+    expected: Any, got: Any, place: str = "", rtol: float = 1e-12, *, dtypes: bool = True
+) -> None:
     """Require two values to have one structure and equal leaves, up to rounding.
+
+    Parameters
+    ----------
+    expected, got : tree
+        What is wanted, and what there is.
+    place : str
+        Source to append to the name of the value.
+    rtol : float
+        The tolerance, relative and absolute, where the expected dtype allows no more.
+    dtypes : bool
+        Whether floating leaves have the dtype of the expected ones; if not, a leaf need be no
+        more exact than its own dtype.
 
     Raises
     ------
@@ -135,18 +149,18 @@ def same(expected: Any, got: Any, place: str = "", rtol: float = 1e-12) -> None:
     """
     nodes = trees.items(expected)
     if nodes is None:
-        return _same_leaf(expected, got, place, rtol)
+        return _same_leaf(expected, got, place, rtol, dtypes)
     if isinstance(expected, Mapping):
         if not isinstance(got, Mapping) or set(got) != set(expected):
             raise Mismatch(place, describe(expected), describe(got))
     elif type(got) is not type(expected) or (expected is not None and len(got) != len(expected)):
         raise Mismatch(place, describe(expected), describe(got))
     for key, child in nodes:
-        same(child, got[key], f"{place}[{key!r}]", rtol)
+        same(child, got[key], f"{place}[{key!r}]", rtol, dtypes=dtypes)
     return None
 
 
-def _same_leaf(expected: Any, got: Any, place: str, rtol: float) -> None:
+def _same_leaf(expected: Any, got: Any, place: str, rtol: float, dtypes: bool) -> None:
     if isinstance(expected, str) or expected is Ellipsis:
         if got != expected:
             raise Mismatch(place, repr(expected), describe(got))
@@ -160,6 +174,8 @@ def _same_leaf(expected: Any, got: Any, place: str, rtol: float) -> None:
         return
     if want.shape != have.shape:
         raise Mismatch(place, f"shape {want.shape}", f"shape {have.shape}")
+    if dtypes and want.dtype != have.dtype and {want.dtype.kind, have.dtype.kind} & set("fc"):
+        raise Mismatch(place, f"dtype {want.dtype}", f"dtype {have.dtype}")
     if have.dtype.kind in "fc":  # a result is no more exact than its own dtype
         rtol = max(rtol, 64 * float(np.finfo(have.dtype).eps))
     if not np.allclose(want, have, rtol=rtol, atol=rtol, equal_nan=True):

@@ -107,7 +107,7 @@ class Script:
                 return [*_says(row.helps, "error is None or ")]
         same = " and ".join(_holds(name, text) for name, text in row.states.items())
         now = ", ".join(f"{name} = {{{name}.value}}" for name in row.states)
-        return [f"assert error is None or {same}, f'states changed to {now}'"]
+        return [f"assert error is None or {same}, f'expected the states unchanged, got {now}'"]
 
 
 def _value(text: str) -> str:

@@ -69,14 +69,19 @@ def observe(case: Case, subject: Subject) -> Observation:
     Raises
     ------
     Violation
-        If the script raises.
+        If the script raises, or a state cannot be read after it.
     """
     try:
         names = execute(case.lines(), subject.lib, subject.xp)
     except Exception as error:
         message = f"{case.member} raised {type(error).__name__}: {first_line(error)}"
         raise Violation(message) from error
-    after = {var.id: names[var.id].value for var in case.program.states}
+    try:
+        after = {var.id: names[var.id].value for var in case.program.states}
+    except Exception as error:
+        states = ", ".join(f"{var.id}.value" for var in case.program.states)
+        raise Violation(f"after the call, reading {states} raised {type(error).__name__}: "
+                        f"{first_line(error)}", f"[{states}]") from error
     return Observation(case, subject, names["result"], after, names)
 
 
@@ -129,7 +134,7 @@ def _require_part(seen: Observation, part: str, got: Any) -> None:
         if part in ("var", "arg"):
             matching.match(seen.truth.side(part), got, strict=False)
         else:
-            matching.same(seen.truth.out if part == "loss" else seen.truth.aux, got)
+            matching.same(seen.truth.out if part == "loss" else seen.truth.aux, got, dtypes=False)
     except Mismatch as mismatch:
         raise Violation(
             f"{seen.case.row.id}: {returns.PARTS[part]} stands at result{place}; {mismatch}",
@@ -145,6 +150,8 @@ def mismatch_claim(name: str, mismatch: Mismatch) -> str:
         return f"jnp.ravel({where}).tolist() is not None"
     if wanted.startswith("an array of shape "):
         return f"jnp.shape({where}) == {wanted.removeprefix('an array of shape ')}"
+    if wanted.startswith("dtype "):
+        return f"jnp.asarray({where}).dtype == {wanted.removeprefix('dtype ')!r}"
     if wanted.startswith("shape "):
         return f"jnp.shape({where}) == {wanted.removeprefix('shape ')}"
     if wanted.startswith("keys "):
@@ -186,7 +193,7 @@ def judge_sides(seen: Observation, *, strict: bool = True) -> None:
         for slot, array, place in pairs:
             if array.dtype != slot.dtype:
                 raise Violation(
-                    f"{name}{place} has dtype {array.dtype}, its input {slot.dtype}",
+                    f"{name}{place}: expected dtype {slot.dtype} as its input, got {array.dtype}",
                     f"{name}{place}.dtype == {slot.dtype.name!r}",
                 )
 
@@ -222,8 +229,8 @@ def judge_along_own_values(seen: Observation) -> None:
     if judgement.verdict is oracles.Verdict.INCONCLUSIVE:
         raise Inconclusive(f"the differences cannot decide: {judgement.reason}")
     if judgement.verdict is oracles.Verdict.FAIL:
-        raise Violation(f"along a direction the derivative gives {judgement.got}, differences of "
-                        f"the function's own values give {judgement.expected}")
+        raise Violation(f"along a direction: expected {judgement.expected} by differences of the "
+                        f"function's own values, got {judgement.got}")
 
 
 def _own_function(seen: Observation) -> Callable[[Array], Array]:
@@ -271,7 +278,7 @@ def _judge_slots(expected: Truth, slots: list[tuple[Slot, Array, str]]) -> None:
     )
     rtol = 1e-4 if _eps(coarsest) > _eps(best.dtype) else 1e-8
     raise Violation(
-        f"{name}: an entry is {judgement.got}, the derivative is {judgement.expected}",
+        f"an entry of {name}: expected {judgement.expected}, got {judgement.got}",
         f"jnp.allclose({name}, {trees.literal(want)}, {rtol}, {rtol})",
     )
 
@@ -286,6 +293,17 @@ def _holds(slot: Slot, shape: tuple[int, ...], index: tuple[int, ...] | None) ->
     return index is None or all(i in r for i, r in zip(index, ranges, strict=True))
 
 
+def judge_part(seen: Observation, part: str) -> None:
+    """The loss, or aux, has the structure, dtypes and values of a plain call's."""
+    name = f"result{place_of(seen.case.row, part)}"
+    try:
+        matching.same(seen.truth.out if part == "loss" else seen.truth.aux, seen.parts[part],
+                      dtypes=seen.truth.dtypes_known)
+    except Mismatch as mismatch:
+        raise Violation(f"{part} at {name}: {mismatch}", mismatch_claim(name, mismatch)) \
+            from mismatch
+
+
 def judge_effects(seen: Observation, *, selected: bool | None = None) -> None:
     """Every state, or every selected or unselected one, holds what one plain call leaves."""
     chosen = seen.case.selection.states if seen.case.selection is not None else []
@@ -293,24 +311,8 @@ def judge_effects(seen: Observation, *, selected: bool | None = None) -> None:
         if selected is not None and (state in chosen) != selected:
             continue
         try:
-            matching.same(expected, seen.after[state])
+            matching.same(expected, seen.after[state], dtypes=seen.truth.dtypes_known)
         except Mismatch as mismatch:
             name = f"{state}.value"
             raise Violation(f"{name} after the call: {mismatch}",
                             mismatch_claim(name, mismatch)) from mismatch
-
-
-def judge_random(seen: Observation) -> None:
-    """The random stream stands where one plain call leaves it."""
-    random, case = seen.subject.lib.random, seen.case
-    execute(case.lines(), seen.subject.lib, seen.subject.xp)
-    got = np.asarray(random.normal(size=()))
-    random.seed(case.program.seed)
-    for shape in case.program.draws:
-        random.normal(size=shape)
-    expected = np.asarray(random.normal(size=()))
-    if got != expected:
-        raise Violation(
-            f"the next draw after the call is {got}, after one plain call it is {expected}",
-            f"jnp.allclose(lib.random.normal(size=()), {float(expected)})",
-        )

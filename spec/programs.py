@@ -17,7 +17,7 @@ from spec.trees import Path, Tree, literal
 
 @dataclass(frozen=True)
 class Var:
-    """A state: its variable, class, initial value, and optionally a name and a tag."""
+    """A state: its variable, class, initial value, and optionally a tag."""
 
     id: str
     value: Tree
@@ -53,13 +53,17 @@ class Write:
 
 @dataclass(frozen=True)
 class Draw:
-    """A random draw of a shape from the stateful stream."""
+    """A random draw of a shape from the stateful stream.
+
+    As float64, whatever the library draws: beside it JAX's scalars, whose types are weak, would
+    be float32, and the oracles know nothing of that.
+    """
 
     target: str
     shape: tuple[int, ...]
 
     def source(self) -> str:
-        return f"{self.target} = lib.random.normal(size={self.shape})"
+        return f"{self.target} = jnp.asarray(lib.random.normal(size={self.shape}), 'float64')"
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Program:
-    """A stateful function as data."""
+    """A stateful function as data; ``form`` says whether its output is scalar, array or tree."""
 
     states: tuple[Var, ...]
     params: tuple[Param, ...]
@@ -125,6 +129,7 @@ class Program:
     aux: str | None = None
     module: Node | None = None
     seed: int | None = None
+    form: str = "scalar"
 
     def setup(self, has_aux: bool = False) -> list[str]:
         """The lines that build states, modules and the function ``f``."""

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from spec import __version__, coverage
 from spec.implementation import Subject, loaded_versions
-from spec.rules import Level, registry
+from spec.rules import registry
 from spec.runner import Outcome, Profile, Verdict, verdict_of
 
 STYLE = {
@@ -30,6 +30,9 @@ STYLE = {
 
 CONTRAST = re.compile(r"(?:^|: )expected (?P<expected>.+?), (?:got|left|not) (?P<actual>.+)$")
 """How a message tells what was expected from what was seen."""
+
+RAISED = re.compile(r"\braised [A-Z]\w+")
+"""How a message says that the implementation raised what it should not have."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,8 @@ class Report:
         return {rule: verdict_of(mine) for rule, mine in self.by_rule().items()}
 
     def kept(self) -> bool:
-        """Whether no rule of level MUST or SHOULD is broken."""
-        binding = (Level.MUST, Level.SHOULD)
-        return not any(
-            verdict is Verdict.FAIL and registry()[rule].level in binding
-            for rule, verdict in self.verdicts().items()
-        )
+        """Whether no rule is broken; one of level OPEN is by an outcome that it does not permit."""
+        return Verdict.FAIL not in self.verdicts().values()
 
     def observed(self) -> dict[str, str]:
         """For every rule of level OPEN, the permitted outcomes that were seen."""
@@ -100,8 +99,8 @@ class Report:
 
 
 def failure(alike: list[Outcome]) -> dict[str, Any]:
-    """Outcomes of one check that are no pass, as JSON data: the first in full, and the others'
-    points."""
+    """Outcomes of one check that are no pass, as JSON data: the first in full, and what the
+    others say."""
     outcome = alike[0]
     return {
         "rule": outcome.rule,
@@ -111,16 +110,17 @@ def failure(alike: list[Outcome]) -> dict[str, Any]:
         "message": outcome.message,
         **contrast(outcome),
         "script": outcome.script,
-        "also": [other.point for other in alike[1:]],
+        "also": [{"case": other.point, "message": other.message} for other in alike[1:]],
     }
 
 
 def contrast(outcome: Outcome) -> dict[str, str]:
     """What should have been and what was; where the message does not tell them apart, what the
     rule demands and what the message says."""
-    told = CONTRAST.search(outcome.message)
-    return told.groupdict() if told else {
-        "expected": registry()[outcome.rule].statement, "actual": outcome.message}
+    if told := CONTRAST.search(outcome.message):
+        return told.groupdict()
+    wanted = "no error" if RAISED.search(outcome.message) else registry()[outcome.rule].statement
+    return {"expected": wanted, "actual": outcome.message}
 
 
 def metadata(subject: Subject, profile: Profile, seed: int) -> dict[str, Any]:
@@ -215,7 +215,10 @@ def show_coverage(report: Report, console: Console) -> None:
 
 
 def totals(report: Report) -> str:
-    """The last line: how many rules have which verdict."""
+    """The last line: how many rules have which verdict, and how many cases none."""
     verdicts = list(report.verdicts().values())
     counts = [f"{verdicts.count(v)} {v}" for v in Verdict if v in verdicts]
-    return f"{len(verdicts)} rules: {', '.join(counts)}"
+    undecided = sum(outcome.undecided for outcome in report.outcomes)
+    cases = sum(outcome.examples for outcome in report.outcomes)
+    left = f"; {undecided} of {cases} cases undecided" if undecided else ""
+    return f"{len(verdicts)} rules: {', '.join(counts)}{left}"

@@ -42,9 +42,11 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def file_name(meta: Mapping[str, Any]) -> str:
-    """The name of a committed report: implementation, its version, and the Python it ran on."""
+    """The name of a committed report: implementation, its version, the Python it ran on, and the
+    device where it is no CPU."""
     python = ".".join(str(meta["python"]).split(".")[:2])
-    return f"{meta['implementation']}-{meta['version']}-py{python}.json"
+    device = "" if meta["device"] == "cpu" else f"-{meta['device']}"
+    return f"{meta['implementation']}-{meta['version']}-py{python}{device}.json"
 
 
 def committed(place: Path, report: Report) -> Path:
@@ -72,9 +74,13 @@ def committed(place: Path, report: Report) -> Path:
 
 
 def differences(report: Report, expected: dict[str, Any]) -> list[str]:
-    """Where the verdicts of a run differ from committed ones, one line for every rule."""
-    old: dict[str, str] = expected["rules"]
-    new = {rule: str(verdict) for rule, verdict in report.verdicts().items()}
+    """Where the verdicts of a run, or what it saw of the OPEN rules, differ from committed ones."""
+    def seen(rules: Mapping[str, Any], observed: Mapping[str, str]) -> dict[str, str]:
+        return {rule: f"{verdict} ({observed[rule]})" if rule in observed else str(verdict)
+                for rule, verdict in rules.items()}
+
+    old = seen(expected["rules"], expected["observed"])
+    new = seen(report.verdicts(), report.observed())
     return [
         f"{rule}: expected {old.get(rule, 'no such rule')}, got {new.get(rule, 'not run')}"
         for rule in sorted(old.keys() | new.keys())

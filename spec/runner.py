@@ -100,7 +100,7 @@ class Outcome:
     seen : str
         For a rule of level OPEN, which of the permitted outcomes the implementation shows.
     features : frozenset of str
-        What the judged cases covered; see :mod:`spec.coverage`.
+        What the cases that ran covered; see :mod:`spec.coverage`.
     """
 
     rule: str
@@ -126,6 +126,12 @@ class _Tally:
     failed: dict[str, Violation] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
     features: set[str] = field(default_factory=set)
+
+    def outcome(self, check: Check, point: str, verdict: Verdict, message: str = "",
+                script: str = "") -> Outcome:
+        """What was decided, with what was counted on the way."""
+        return Outcome(check.rule, check.name, point, verdict, message, script, self.examples,
+                       self.undecided, features=frozenset(self.features))
 
 
 def decide(check: Check, subject: Subject, point: str, profile: Profile, seed: int) -> Outcome:
@@ -211,19 +217,13 @@ def _decide_generated(
         assert tally.last is not None
         case, violation = tally.last
         script = "\n".join(case_source(case, subject, violation))
-        verdict, message = Verdict.FAIL, explain(violation)
-        return Outcome(check.rule, check.name, point, verdict, message, script,
-                       tally.examples, tally.undecided)
+        return tally.outcome(check, point, Verdict.FAIL, explain(violation), script)
     except Exception as error:  # an error of the checker is unknown, never a failure
-        verdict, message = Verdict.INCONCLUSIVE, _harness_error(error)
-        return Outcome(check.rule, check.name, point, verdict, message, "", tally.examples)
-    if tally.undecided == tally.examples:
-        verdict = Verdict.INCONCLUSIVE
-        message = "; ".join(reason for reason, _ in tally.reasons.most_common(2))
-    else:
-        verdict, message = Verdict.PASS, ""
-    return Outcome(check.rule, check.name, point, verdict, message, "",
-                   tally.examples, tally.undecided, features=frozenset(tally.features))
+        return tally.outcome(check, point, Verdict.INCONCLUSIVE, _harness_error(error))
+    if 2 * tally.undecided >= tally.examples:
+        reasons = "; ".join(reason for reason, _ in tally.reasons.most_common(2))
+        return tally.outcome(check, point, Verdict.INCONCLUSIVE, reasons)
+    return tally.outcome(check, point, Verdict.PASS)
 
 
 def seed_of(check: Check, point: str, seed: int) -> int:

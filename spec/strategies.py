@@ -9,7 +9,7 @@ a kink.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +17,15 @@ from hypothesis import strategies as st
 
 from spec import trees
 from spec.cases import Case
-from spec.forms import AUXES, MODULAR, NOTHING, argnums_forms, selections
+from spec.forms import (
+    ARGNUMS,
+    AUXES,
+    CONTAINERS,
+    MODULAR,
+    NOTHING,
+    argnums_forms,
+    selections,
+)
 from spec.programs import Assign, Draw, Node, Param, Program, Ref, Statement, Var, Write
 from spec.returns import ROWS, Row
 from spec.transforms import FAMILY
@@ -239,6 +247,22 @@ def calm(**wishes: Any) -> Wish:
     return Wish(functions=CALM, shapes=SHAPES[:2], **wishes)
 
 
+EVERYTHING: Final = Wish(
+    nested=True, draws=True, writes=True, outputs=("scalar", "array", "tree"),
+    containers=CONTAINERS, argnums=ARGNUMS, auxes=tuple(AUXES), most=6, bystanders=True,
+    keywords=True,
+)
+"""All that a wish can ask for, at once."""
+
+ORDINARY: Final = replace(
+    EVERYTHING, kinds=("array", "array", "dict", "tuple", "list", "deep", "empty", "zero"),
+    most=4,
+    containers=("one", "list", "tuple", "dict", "nested", "module"),
+    argnums=("int", "list", "tuple"), auxes=("array", "dict"),
+)
+"""Everything but the rarer forms, each of which has a rule of its own that would fail first."""
+
+
 @st.composite
 def statements(draw: DrawFn, wish: Wish, states: list[Var], scope: list[Name]) -> list[Statement]:
     """A body: assignments, writes and draws in any order; extends the scope by the locals."""
@@ -263,9 +287,8 @@ def statements(draw: DrawFn, wish: Wish, states: list[Var], scope: list[Name]) -
 
 
 @st.composite
-def outputs(draw: DrawFn, wish: Wish, scope: list[Name], must: list[Name], scalar: bool) -> str:
-    """The source of an output that depends on every name in ``must``."""
-    kind = "scalar" if scalar else draw(st.sampled_from(wish.outputs))
+def outputs(draw: DrawFn, wish: Wish, scope: list[Name], must: list[Name], kind: str) -> str:
+    """The source of an output of a kind that depends on every name in ``must``."""
     how = wish.dtype, wish.functions
 
     def plus(shape: Shape) -> str:
@@ -355,10 +378,12 @@ def _case(
         states = [*states, Var(f"s{len(states)}", draw(discrete(wish.dtype, wish.shapes)))]
         scope += names_in(f"{states[-1].id}.value", states[-1].value)
     body = draw(statements(wish, states, scope))
-    out = draw(outputs(wish, scope, must, FAMILY[member].outputs == "scalar"))
+    scalar = FAMILY[member].outputs == "scalar"
+    kind = "scalar" if scalar else draw(st.sampled_from(wish.outputs))
+    out = draw(outputs(wish, scope, must, kind))
     aux = draw(auxes(wish, scope)) if row.has_aux else None
     seed = draw(st.integers(0, 9)) if any(isinstance(s, Draw) for s in body) else None
-    program = Program(tuple(states), tuple(params), tuple(body), out, aux, module, seed)
+    program = Program(tuple(states), tuple(params), tuple(body), out, aux, module, seed, kind)
     selection = selections(form, chosen, program) if row.states else None
     argnums = None
     if with_args:

@@ -134,6 +134,11 @@ class Truth:
             self.gauge.note(leaf)
         self.gauge.open = False  # the stencils of the oracles stay close to this run
         self.out_blocks, _ = placed_after(0, self.out)
+        given = (*self.start.values(), *self.args, *self.kwargs.values())
+        floats = (np.asarray(leaf) for tree in given for _, leaf in trees.leaves(tree)
+                  if trees.is_inexact(leaf))
+        # Beside float32, JAX's weak types decide what a sum is, and NumPy does not know them.
+        self.dtypes_known = all(leaf.dtype == np.float64 for leaf in floats)
 
     # -- running ---------------------------------------------------------------------------
 

@@ -18,19 +18,12 @@ from spec.coverage import features
 from spec.forms import ARGNUMS, AUXES, CONTAINERS, MODULAR, NOTHING
 from spec.programs import Ref
 from spec.returns import ROWS
-from spec.strategies import CALM, SHAPES, Wish, calm, cases, discrete, values
+from spec.strategies import CALM, EVERYTHING, SHAPES, Wish, calm, cases, discrete, values
 from spec.transforms import FAMILY
 from spec.truth import Truth
 
 LONGEST = 45
 """No case prints more lines: six states, a module with as many parts, and a body of three."""
-
-EVERYTHING = Wish(
-    nested=True, draws=True, writes=True, outputs=("scalar", "array", "tree"),
-    containers=CONTAINERS, argnums=ARGNUMS, auxes=tuple(AUXES), most=6, bystanders=True,
-    keywords=True,
-)
-
 
 def drawn(strategy: Any, count: int = 100, seed: int = 0) -> list[Any]:
     """What a strategy draws with a seed."""

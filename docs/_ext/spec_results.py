@@ -313,7 +313,7 @@ class Findings(SphinxDirective):
         for result in found:
             for failure in result.failures(rule):
                 cases = seen.setdefault(failure["message"], {}).setdefault(result.name, [])
-                cases += [failure["case"], *failure["also"]]
+                cases += [failure["case"], *(other["case"] for other in failure["also"])]
         lines: dict[tuple[str, ...], Cell] = {}
         for message, by_name in seen.items():
             where = list(dict.fromkeys(case for cases in by_name.values() for case in cases))

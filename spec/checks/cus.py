@@ -102,7 +102,7 @@ def the_table_holds_for_a_users_transform(subject: Subject, case: Case) -> None:
         got, want = type(seen.parts["var"]), type(case.selection.tree)
         if got is not want:
             place = f"result{place_of(case.row, 'var')}"
-            raise Violation(f"{place} is a {got.__name__}, grad_states a {want.__name__}",
+            raise Violation(f"{place}: expected a {want.__name__}, got a {got.__name__}",
                             f"type({place}) is {want.__name__}")
 
 

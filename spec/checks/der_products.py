@@ -53,7 +53,10 @@ def run(product: Product, subject: Subject) -> dict[str, Any]:
 def pullbacks(draw: Any, sides: str) -> Product:
     """Calls of ``vjp`` and of its pullback at a cotangent."""
     kind, shape = draw(st.sampled_from((("scalar", ()), ("array", (3,)))))
-    case = draw(cases(Wish(("vector_grad",), (SIDES[sides],), writes=True, outputs=(kind,))))
+    case = draw(cases(Wish(
+        ("vector_grad",), (SIDES[sides],), nested=True, writes=True, outputs=(kind,),
+        containers=("one", "list", "tuple", "namedtuple", "nested"),
+        argnums=("int", "list", "tuple"))))
     cotangent = draw(arrays(shape))
     words = [trees.literal(arg) for arg in case.args]
     if case.selection is not None:
@@ -74,7 +77,7 @@ def a_pullback_multiplies_by_the_transposed_jacobian(subject: Subject, product: 
     case = replace(case, program=replace(case.program, out=weighted))
     after = {var.id: names[var.id].value for var in case.program.states}
     seen = Observation(case, subject, names["result"], after, names)
-    judge_sides(seen, strict=False)
+    judge_sides(seen)
     judge_values(seen)
     judge_effects(seen)
 
@@ -158,7 +161,7 @@ def jvp_multiplies_by_the_jacobian(subject: Subject, product: Product) -> None:
         raise Inconclusive(judgement.reason)
     if judgement.verdict is oracles.Verdict.FAIL:
         want = expected.estimates[0].along(along).value
-        raise Violation(f"the tangent: {judgement}",
+        raise Violation(f"the tangent: expected {judgement.expected}, got {judgement.got}",
                         f"jnp.allclose(jnp.ravel(result[1]), {trees.literal(want)})")
     after = {var.id: names[var.id].value for var in product.case.program.states}
     judge_effects(Observation(product.case, subject, names["result"], after, names))

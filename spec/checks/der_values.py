@@ -152,10 +152,20 @@ KINKS = {
 }
 
 
+NAMESAKES = {"grad": "grad", "vector_grad": "grad", "jacrev": "jacrev", "jacfwd": "jacfwd",
+             "hessian": "hessian"}
+
+
 @snippet("DER-20", {
-    kink: {"op": op, "point": f"jnp.array({at})"} for kink, (op, at) in KINKS.items()
-}, needs=("State", "transform.grad"))
-def at_a_kink_the_derivative_is_jaxs(lib: Any, jnp: Any, jax: Any, op: Any, point: Any) -> None:
-    s, want = lib.State(point), jax.grad(op)(point)
-    got = lib.transform.grad(lambda: op(s.value), grad_states=s)()
-    assert jnp.array_equal(got, want, equal_nan=True), f"expected {want}, got {got}"
+    f"{kink}, {member}": {"op": op, "point": f"jnp.array({at})", "T": f"lib.transform.{member}",
+                          "J": f"jax.{namesake}"}
+    for kink, (op, at) in KINKS.items() for member, namesake in NAMESAKES.items()
+}, needs=("State",))
+def at_a_kink_the_derivative_is_jaxs(
+    lib: Any, jnp: Any, jax: Any, op: Any, point: Any, T: Any, J: Any
+) -> None:
+    s, want = lib.State(point), J(op)(point)
+    got = T(lambda: op(s.value), grad_states=s)()
+    assert jnp.array_equal(got, want, equal_nan=True), f"by state: expected {want}, got {got}"
+    got = T(op)(point)
+    assert jnp.array_equal(got, want, equal_nan=True), f"by argument: expected {want}, got {got}"

@@ -10,19 +10,11 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from spec import matching, trees
+from spec import trees
 from spec.cases import Case, Selection
 from spec.checks import Violation, first_line, generated
 from spec.implementation import Subject
-from spec.matching import Mismatch
-from spec.observe import (
-    Observation,
-    judge_effects,
-    judge_values,
-    mismatch_claim,
-    observe,
-    place_of,
-)
+from spec.observe import Observation, judge_effects, judge_part, judge_values, observe
 from spec.programs import Assign, Param, Program, Ref, Var, Write
 from spec.returns import ROWS
 from spec.strategies import CALM, SHAPES, Wish, cases
@@ -155,11 +147,11 @@ def judge_types(seen: Observation) -> None:
             if type(want) in (bool, int, float):
                 if type(leaf) is not type(want):
                     kind = type(want).__name__
-                    raise Violation(f"{place} was a {kind}, is a {type(leaf).__name__}",
+                    raise Violation(f"{place}: expected a {kind}, got a {type(leaf).__name__}",
                                     f"type({place}) is {kind}")
             elif np.asarray(leaf).dtype != np.asarray(want).dtype:
                 dtype = np.asarray(want).dtype
-                raise Violation(f"{place} has dtype {np.asarray(leaf).dtype}, expected {dtype}",
+                raise Violation(f"{place}: expected dtype {dtype}, got {np.asarray(leaf).dtype}",
                                 f"{place}.dtype == {dtype.name!r}")
 
 
@@ -176,7 +168,7 @@ def judge_stream(subject: Subject, case: Case) -> None:
     expected = next_draw(f"f({case.arguments()})")
     if got != expected:
         raise Violation(
-            f"the next draw after the call is {got}, after one plain call it is {expected}",
+            f"the next draw: expected {expected} as after one plain call, got {got}",
             f"jnp.allclose(lib.random.normal(size=()), {float(expected)})",
         )
 
@@ -278,13 +270,8 @@ def writes_may_change_the_structure(subject: Subject, case: Case) -> None:
 def loss_aux_and_states_agree(subject: Subject, case: Case) -> None:
     """Loss, aux and states against one plain call on NumPy."""
     seen = observe(case, subject)
-    for part, expected in (("loss", seen.truth.out), ("aux", seen.truth.aux)):
-        name = f"result{place_of(case.row, part)}"
-        try:
-            matching.same(expected, seen.parts[part])
-        except Mismatch as mismatch:
-            raise Violation(f"{part} at {name}: {mismatch}",
-                            mismatch_claim(name, mismatch)) from mismatch
+    judge_part(seen, "loss")
+    judge_part(seen, "aux")
     judge_effects(seen)
 
 

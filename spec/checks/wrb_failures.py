@@ -16,23 +16,20 @@ from spec.checks import Inconclusive, Violation, generated, snippet
 from spec.implementation import Subject
 from spec.matching import Mismatch
 from spec.observe import mismatch_claim
-from spec.returns import ROWS
-from spec.strategies import CALM, SHAPES, Wish, cases
+from spec.strategies import CALM, ORDINARY, SHAPES, cases
 from spec.transforms import FAMILY
 from spec.truth import execute
 from spec.writeback import Call, Cell, call, cells, failing
 
 MEMBERS = {member: {"T": f"lib.transform.{member}"} for member in FAMILY}
-WRITING = Wish(writes=True, rows=(ROWS[4],), functions=CALM, shapes=SHAPES[:1],
-               outputs=("scalar",))
-DRAWING = replace(WRITING, writes=False, draws=True)
+ANY = replace(ORDINARY, functions=CALM, shapes=SHAPES[:1])
 
 
 @st.composite
-def failures(draw: Any, wish: Wish) -> Call:
-    """Calls of functions that write or draw, and raise at some step."""
-    wanted = "draws" if wish.draws else "writes"
-    case = draw(cases(wish).filter(lambda case: bool(getattr(case.program, wanted))))
+def failures(draw: Any, member: str, does: str) -> Call:
+    """Calls of functions that write, or draw, and raise at some step."""
+    wish = replace(ANY, members=(member,))
+    case = draw(cases(wish).filter(lambda case: bool(getattr(case.program, does))))
     return failing(case, draw(st.integers(0, len(case.program.body))))
 
 
@@ -42,25 +39,25 @@ class Point:
 
     member: str
     cell: Cell | None = None
-    wish: Wish = WRITING
+    does: str = "writes"
 
     def strategy(self) -> SearchStrategy[Call]:
         """The call of the cell, or generated ones."""
         if self.cell is not None:
             return st.just(call(self.cell, self.member))
-        return failures(replace(self.wish, members=(self.member,)))
+        return failures(self.member, self.does)
 
     def needs(self) -> tuple[str, ...]:
         """The names that the call uses."""
         return (f"transform.{self.member}",)
 
 
-def points(chosen: Sequence[Cell], members: Sequence[str], wish: Wish) -> dict[str, Point]:
+def points(chosen: Sequence[Cell], members: Sequence[str], does: str) -> dict[str, Point]:
     """Every cell for some members, and generated calls of every member."""
     fixed = {
         f"{member} | {cell.id}": Point(member, cell) for cell in chosen for member in members
     }
-    return fixed | {f"{member} | generated": Point(member, wish=wish) for member in FAMILY}
+    return fixed | {f"{member} | generated": Point(member, does=does) for member in FAMILY}
 
 
 STATES = cells("selected", "unselected", "untouched", "argument", success=False)
@@ -82,7 +79,8 @@ def attempt(subject: Subject, case: Case) -> dict[str, Any]:
 
 
 @generated("WRB-15", Point.strategy,
-           points(STATES, ("grad", "jacfwd", "hessian"), WRITING), Point.needs)
+           points(STATES, ("grad", "jacrev", "jacfwd", "hessian", "fwd_grad"), "writes"),
+           Point.needs)
 def states_are_as_before(subject: Subject, case: Case) -> None:
     """Every state, by the table and in generated programs."""
     names = attempt(subject, case)
@@ -99,7 +97,7 @@ def states_are_as_before(subject: Subject, case: Case) -> None:
                             ) from error
 
 
-@generated("WRB-16", Point.strategy, points(STREAM, tuple(FAMILY), DRAWING), Point.needs)
+@generated("WRB-16", Point.strategy, points(STREAM, tuple(FAMILY), "draws"), Point.needs)
 def stream_is_as_before(subject: Subject, case: Case) -> None:
     """The next draw is the first one after the seed."""
     names = attempt(subject, case)
@@ -109,7 +107,7 @@ def stream_is_as_before(subject: Subject, case: Case) -> None:
     expected = np.asarray(random.normal(size=()))
     if got != expected:
         raise Violation(
-            f"the next draw after the failed call is {got}, before the call it was {expected}",
+            f"the next draw after the failure: expected {expected} as before it, got {got}",
             f"jnp.allclose(lib.random.normal(size=()), {float(expected)})",
         )
 

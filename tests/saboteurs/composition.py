@@ -9,7 +9,16 @@ import jax.numpy as jnp
 
 import refimpl
 from spec.transforms import FAMILY
-from tests.saboteurs.craft import Call, Cell, Lib, meddle, meddle_states, saboteur, selected
+from tests.saboteurs.craft import (
+    Call,
+    Cell,
+    Lib,
+    map_leaves,
+    meddle,
+    meddle_states,
+    saboteur,
+    selected,
+)
 from tests.saboteurs.effects import STREAM, kept, written
 
 JIT = refimpl.transform.jit
@@ -396,3 +405,20 @@ def first_values_are_kept(lib: Lib) -> None:
             return call.proceed()
 
     meddle(lib, hook)
+
+
+@saboteur("CMP-21", also=ALSO)
+def second_leaf_of_pytrees_is_lost(lib: Lib) -> None:
+    """Where a state and the output are pytrees, blocks of all but the first output are zeros."""
+    def spoil(blocks: Any) -> Any:
+        first, *rest = blocks
+        return {first: blocks[first]} | {key: map_leaves(jnp.zeros_like, blocks[key])
+                                         for key in rest}
+
+    def hook(call: Call) -> Any:
+        pytrees = any(isinstance(state.value, (dict, list, tuple)) for state in selected(call))
+        if not pytrees or isinstance(call.options.get("grad_states"), dict):
+            return call.proceed()
+        return call.var_grads(lambda g: spoil(g) if isinstance(g, dict) else g)
+
+    meddle(lib, hook, ("jacrev", "jacfwd", "jacobian"))

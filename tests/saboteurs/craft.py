@@ -22,6 +22,9 @@ from spec.transforms import FAMILY
 
 Lib = Any
 
+TOGETHER = ("CMP-21",)
+"""Rules that ask for everything at once, and so notice nearly every mistake."""
+
 
 @dataclass(frozen=True)
 class Saboteur:
@@ -62,7 +65,7 @@ class Saboteur:
 
     def is_related(self, rule: str) -> bool:
         """Whether a rule may notice the mistake without pointing away from its cause."""
-        return rule[:3] in {*self.also, *(broken[:3] for broken in self.breaks)}
+        return rule in TOGETHER or rule[:3] in {*self.also, *(broken[:3] for broken in self.breaks)}
 
 
 SABOTEURS: dict[str, Saboteur] = {}
