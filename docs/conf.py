@@ -12,7 +12,7 @@ sys.path[:0] = [str(DOCS / "_ext"), str(DOCS / "_inventories"), str(DOCS.parent)
 import make  # noqa: E402
 
 from spec import __version__  # noqa: E402
-from spec.rules import families  # noqa: E402
+from spec.chapters.rules import families  # noqa: E402
 
 project = "state-ad-spec"
 author = "the state-ad-spec contributors"

@@ -15,13 +15,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from spec import results, smoke
-from spec.checks import Check, all_checks
-from spec.implementation import DEVICES, NoDevice, Unusable, load
-from spec.parallel import decisions
-from spec.report import Report, metadata, show, show_coverage
-from spec.rules import families
-from spec.runner import PROFILES, Outcome, plan
+from spec.chapters import all_checks
+from spec.chapters.rules import families
+from spec.judge.check import Check
+from spec.judge.verdict import Outcome
+from spec.report import committed
+from spec.report.summary import Report, metadata, show, show_coverage
+from spec.run import smoke
+from spec.run.decide import PROFILES, plan
+from spec.run.implementation import DEVICES, NoDevice, Unusable, load
+from spec.run.pool import decisions
 
 BROKEN, UNUSABLE, CRASHED = 1, 2, 3
 """Exit statuses: a rule is broken; nothing could be checked; the checker itself failed."""
@@ -115,7 +118,7 @@ def check(arguments: argparse.Namespace) -> int:
         show_coverage(report, Console())
     unconfirmed = confirm(report, errors) if arguments.confirm else []
     if arguments.report:
-        results.write(report, arguments.report)
+        committed.write(report, arguments.report)
     if arguments.expect:
         return compare(report, arguments.expect) or (BROKEN if unconfirmed else 0)
     return 0 if report.kept() and not unconfirmed else BROKEN
@@ -124,11 +127,11 @@ def check(arguments: argparse.Namespace) -> int:
 def compare(report: Report, place: Path) -> int:
     """Say where the verdicts differ from committed ones; 0 if nowhere."""
     try:
-        file = results.committed(place, report)
+        file = committed.committed(place, report)
     except FileNotFoundError as error:
         print(error)
         return UNUSABLE
-    different = results.differences(report, results.read(file))
+    different = committed.differences(report, committed.read(file))
     for line in different:
         print(f"differs from {file}: {line}")
     if not different:

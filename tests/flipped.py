@@ -10,9 +10,11 @@ from typing import Any
 import jax
 
 import refimpl
-from spec.checks import Check, all_checks
-from spec.implementation import Subject
-from spec.runner import Profile, Verdict, decide
+from spec.chapters import all_checks
+from spec.judge.check import Check
+from spec.judge.subject import Subject
+from spec.judge.verdict import Verdict
+from spec.run.decide import Profile, decide
 
 SUBJECT = Subject("refimpl", refimpl)
 PROFILE = Profile("mutation", 5, 0)

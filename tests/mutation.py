@@ -48,9 +48,10 @@ and what is compared by identity here is None, a class or a state, which equal o
 def judge() -> int:
     """Decide points of every rule on the reference, one of each check first, then run its own
     tests; 1 at a failure, whose check or test is printed."""
-    from spec.checks import all_checks
-    from spec.implementation import load
-    from spec.runner import Verdict, decide
+    from spec.chapters import all_checks
+    from spec.judge.verdict import Verdict
+    from spec.run.decide import decide
+    from spec.run.implementation import load
     from tests.saboteurs.matrix import GLANCE, spread
 
     subject = load("refimpl")

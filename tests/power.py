@@ -16,9 +16,10 @@ from typing import Any
 import hypothesis
 from hypothesis import Phase
 
-from spec.checks import Check, all_checks
-from spec.coverage import AXES, features
-from spec.runner import PROFILES, seed_of
+from spec.chapters import all_checks
+from spec.judge.check import Check
+from spec.language.coverage import AXES, features
+from spec.run.decide import PROFILES, seed_of
 
 HOME = Path(__file__).parents[1] / "docs" / "results" / "coverage.json"
 SEEDS = 5

@@ -12,9 +12,9 @@ import jsonschema
 import pytest
 
 import refimpl
-from spec import results
 from spec.__main__ import BROKEN, UNUSABLE, main
-from spec.rules import registry
+from spec.chapters.rules import registry
+from spec.report import committed
 
 FEW = ["--rules", "RET-01,RET-06", "--workers", "1", "--max-examples", "2"]
 
@@ -100,7 +100,7 @@ def test_a_broken_rule_fails_the_run_and_shows_a_script_that_fails(
                            transform=SimpleNamespace(grad=grad))
     report = tmp_path / "report.json"
     assert check("stranger", "--report", str(report)) == BROKEN
-    failure = next(f for f in results.read(report)["failures"] if f["verdict"] == "fail")
+    failure = next(f for f in committed.read(report)["failures"] if f["verdict"] == "fail")
     assert failure["rule"] == "RET-06"
     assert failure["script"] in capsys.readouterr().out
     assert len(failure["script"].splitlines()) <= 15
@@ -114,7 +114,7 @@ def test_the_same_seed_gives_the_same_report(tmp_path: Path) -> None:
         check("refimpl", "--seed", "3", "--report", str(file))
     first, second = (file.read_text() for file in files)
     assert first == second
-    jsonschema.validate(json.loads(first), results.schema())
+    jsonschema.validate(json.loads(first), committed.schema())
 
 
 def test_verdicts_are_compared_with_committed_ones(
@@ -125,7 +125,7 @@ def test_verdicts_are_compared_with_committed_ones(
     assert check("refimpl", "--expect", str(file)) == 0
     assert check("refimpl", "--expect", str(tmp_path)) == UNUSABLE
     assert "write one with --report" in capsys.readouterr().out
-    named = tmp_path / results.file_name(results.read(file)["meta"])
+    named = tmp_path / committed.file_name(committed.read(file)["meta"])
     named.write_text(file.read_text())
     assert check("refimpl", "--expect", str(tmp_path)) == 0
     file.write_text(file.read_text().replace('"RET-06": "pass"', '"RET-06": "fail"'))

@@ -25,8 +25,8 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from spec import checks, rules
 from spec.__main__ import main, parser
+from spec.chapters import all_checks, rules
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -134,13 +134,13 @@ try: guide.the_last_write_is_read(SimpleNamespace(State=Stuck), jnp, 2.0)
 except AssertionError as error: print(error)
 """
     assert run([sys.executable, "-c", script], tmp_path).startswith("expected 2.0, got 1.0")
-    assert not any(check.rule == "STA-99" for check in checks.all_checks())
+    assert not any(check.rule == "STA-99" for check in all_checks())
 
 
 def test_the_export_follows_its_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export"]) == 0
     exported = json.loads(capsys.readouterr().out)
-    schema = json.loads((ROOT / "spec/data/rules.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((ROOT / "spec/chapters/rules.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(exported, schema)
     assert [rule["id"] for family in exported for rule in family["rules"]] == list(rules.registry())

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import refimpl
-from spec import writeback
-from spec.checks import wrb
-from spec.runner import Verdict
-from spec.truth import execute
-from spec.writeback import ARGUMENT, ENTRY, OTHER, PATTERNS, TABLE, Cell, Pattern
+from spec.chapters.wrb import checks as wrb
+from spec.chapters.wrb import table as writeback
+from spec.chapters.wrb.table import ARGUMENT, ENTRY, OTHER, PATTERNS, TABLE, Cell, Pattern
+from spec.judge.verdict import Verdict
+from spec.language.script import execute
 from tests.flipped import check_of, verdicts
 
 STATES = tuple(c for c in TABLE if c.after is not None and c.role != "random stream")

@@ -11,12 +11,14 @@ import jax
 import pytest
 
 import refimpl
-from spec import filters, misuse, returns
-from spec.checks import flt, ret
-from spec.filters import FORMS, MEANINGS, Form
-from spec.misuse import SCALAR, Script
-from spec.returns import ROWS, Row
-from spec.transforms import FAMILY, Layout, Member
+from spec.chapters.err import misuse
+from spec.chapters.err.misuse import SCALAR, Script
+from spec.chapters.flt import checks as flt
+from spec.chapters.ret import checks as ret
+from spec.language import filters, returns
+from spec.language.filters import FORMS, MEANINGS, Form
+from spec.language.returns import ROWS, Row
+from spec.language.transforms import FAMILY, Layout, Member
 from tests.flipped import JAXS, check_of, noticed
 
 # -- the return table ------------------------------------------------------------------------------

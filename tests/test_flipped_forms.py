@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 import refimpl
-from spec import forms, trees
-from spec.checks import all_checks
-from spec.coverage import argnums_form, aux_form, container_form
-from spec.programs import Node, Program, Ref, Var
-from spec.returns import ROWS
-from spec.strategies import Wish, calm, cases
-from spec.transforms import FAMILY
+from spec.chapters import all_checks
+from spec.language import call_forms as forms
+from spec.language import trees
+from spec.language.coverage import argnums_form, aux_form, container_form
+from spec.language.programs import Node, Program, Ref, Var
+from spec.language.returns import ROWS
+from spec.language.strategies import Wish, calm, cases
+from spec.language.transforms import FAMILY
 
 
 def asked(field: str) -> set[str]:

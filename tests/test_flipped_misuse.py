@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 import refimpl
-from spec import misuse, model
-from spec.checks import err
-from spec.implementation import Subject
-from spec.misuse import EVERY, Misuse, Script
-from spec.rules import registry
-from spec.transforms import FAMILY
+from spec.chapters.err import checks as err
+from spec.chapters.err import misuse
+from spec.chapters.err.misuse import EVERY, Misuse, Script
+from spec.chapters.rules import registry
+from spec.expected import model
+from spec.judge.subject import Subject
+from spec.language.transforms import FAMILY
 from tests.flipped import JAXS, SUBJECT, check_of, noticed
 
 

@@ -12,12 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import refimpl
-from spec import histories, model_transforms
-from spec.checks import Violation, all_checks
-from spec.checks.histories import history_agrees_with_plain_objects, snapshots
-from spec.histories import FEATURES, STATES, Author, History
-from spec.implementation import Subject
-from spec.runner import Profile, Verdict, decide
+from spec.chapters import all_checks
+from spec.chapters.wrb.histories import history_agrees_with_plain_objects, snapshots
+from spec.expected import model_transforms
+from spec.judge.check import Violation
+from spec.judge.subject import Subject
+from spec.judge.verdict import Verdict
+from spec.language import histories
+from spec.language.histories import FEATURES, STATES, Author, History
+from spec.run.decide import Profile, decide
 from tests.saboteurs.craft import Call, Cell, copy_of, meddle, meddle_states, selected
 
 RIGHT = Subject("refimpl", refimpl)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spec.oracles import Estimate, Verdict, judge
+from spec.expected.oracles import Estimate, Verdict, judge
 
 
 def known(value: Any, tol: float = 1e-12) -> Estimate:

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spec import misuse, model
-from spec.misuse import ROWS, Misuse, Script
-from spec.rules import registry
-from spec.transforms import FAMILY
-from spec.truth import execute
+from spec.chapters.err import misuse
+from spec.chapters.err.misuse import ROWS, Misuse, Script
+from spec.chapters.rules import registry
+from spec.expected import model
+from spec.language.script import execute
+from spec.language.transforms import FAMILY
 
 
 def first_members(scripts: Iterable[Script]) -> list[Script]:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec.oracles import (
+from spec.expected.oracles import (
     Estimate,
     Judgement,
     Verdict,
@@ -431,7 +431,7 @@ def test_at_a_singularity_the_oracles_decide_nothing() -> None:
 
 
 def test_the_oracles_need_numpy_and_nothing_else() -> None:
-    script = "import sys, spec.oracles; print(*(n for n in sys.modules if '.' not in n))"
+    script = "import sys, spec.expected.oracles; print(*(n for n in sys.modules if '.' not in n))"
     loaded = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout.split()

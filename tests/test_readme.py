@@ -75,7 +75,7 @@ def test_the_adapter_is_checked_as_it_says(tmp_path: Path) -> None:
 
 def test_the_names_are_those_of_the_interface() -> None:
     """A line of names shares the part before the last dot of its first name."""
-    from spec.implementation import NAMES
+    from spec.judge.subject import NAMES
 
     listed = []
     for line in blocks("text")[0].splitlines():

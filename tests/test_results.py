@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from spec import results
-from spec.rules import registry
+from spec.chapters.rules import registry
+from spec.report import committed
 
 DOCS = Path(__file__).parent.parent / "docs"
 FILES = sorted((DOCS / "results").glob("*-py3.*.json"))
@@ -21,21 +21,21 @@ def test_both_implementations_have_results() -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_result_is_named_for_its_content_and_judges_every_rule(file: Path) -> None:
-    report = results.read(file)
-    assert results.file_name(report["meta"]) == file.name
+    report = committed.read(file)
+    assert committed.file_name(report["meta"]) == file.name
     assert list(report["rules"]) == list(registry())
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_few_cases_are_undecided(file: Path) -> None:
-    report = results.read(file)
+    report = committed.read(file)
     assert report["undecided"] < 0.01 * report["examples"]
     assert "inconclusive" not in report["rules"].values()
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_failure_has_a_short_script(file: Path) -> None:
-    for failure in results.read(file)["failures"]:
+    for failure in committed.read(file)["failures"]:
         lines = [line for line in failure["script"].splitlines() if line.strip()]
         assert 0 < len(lines) <= 15, f"{failure['rule']} {failure['case']}: {len(lines)} lines"
 
@@ -44,7 +44,7 @@ def test_every_failure_has_a_short_script(file: Path) -> None:
     "file", [file for file in FILES if file.name.startswith("refimpl")], ids=lambda file: file.stem
 )
 def test_the_reference_implementation_keeps_every_rule(file: Path) -> None:
-    assert set(results.read(file)["rules"].values()) == {"pass"}
+    assert set(committed.read(file)["rules"].values()) == {"pass"}
 
 
 def test_what_a_library_tests_itself_is_told_of_rules_that_it_breaks() -> None:
@@ -52,6 +52,6 @@ def test_what_a_library_tests_itself_is_told_of_rules_that_it_breaks() -> None:
     assert set(told) == {"asserts", "runs"} and not told["asserts"].keys() & told["runs"].keys()
     named = told["asserts"].keys() | told["runs"].keys()
     for file in (file for file in FILES if file.name.startswith("brainstate")):
-        broken = {rule for rule, verdict in results.read(file)["rules"].items()
+        broken = {rule for rule, verdict in committed.read(file)["rules"].items()
                   if verdict == "fail"}
         assert named <= broken

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import strategies as st
 
 import refimpl
-from spec.checks import Check, Violation
-from spec.implementation import Subject
-from spec.runner import Outcome, Profile, Verdict, decide, explain, seed_of
+from spec.judge.check import Check, Violation
+from spec.judge.subject import Subject
+from spec.judge.verdict import Outcome, Verdict
+from spec.run.decide import Profile, decide, explain, seed_of
 
 SUBJECT = Subject("refimpl", refimpl)
 MANY = Profile("many", 3000)

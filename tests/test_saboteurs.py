@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 import refimpl
-from spec.rules import registry
-from spec.runner import PROFILES, Verdict, decide
+from spec.chapters.rules import registry
+from spec.judge.verdict import Verdict
+from spec.run.decide import PROFILES, decide
 from tests.saboteurs import matrix
 from tests.saboteurs.craft import Saboteur, all_saboteurs, copy_of, names_of
 

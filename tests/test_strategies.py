@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from hypothesis import Phase
 
-from spec import trees
-from spec.cases import Case
-from spec.coverage import features
-from spec.forms import ARGNUMS, AUXES, CONTAINERS, MODULAR, NOTHING
-from spec.programs import Ref
-from spec.returns import ROWS
-from spec.strategies import CALM, EVERYTHING, SHAPES, Wish, calm, cases, discrete, values
-from spec.transforms import FAMILY
-from spec.truth import Truth
+from spec.expected.expectation import Expectation
+from spec.language import trees
+from spec.language.call_forms import ARGNUMS, AUXES, CONTAINERS, MODULAR, NOTHING
+from spec.language.cases import Case
+from spec.language.coverage import features
+from spec.language.programs import Ref
+from spec.language.returns import ROWS
+from spec.language.strategies import CALM, EVERYTHING, SHAPES, Wish, calm, cases, discrete, values
+from spec.language.transforms import FAMILY
 
 LONGEST = 45
 """No case prints more lines: six states, a module with as many parts, and a body of three."""
@@ -46,14 +46,14 @@ def many() -> list[Case]:
     return drawn(cases(EVERYTHING), 400)
 
 
-def truth(case: Case) -> Truth:
+def expectation(case: Case) -> Expectation:
     """The case on the model, with numbers of no meaning as its draws."""
-    return Truth(case, [np.full(shape, 0.25) for shape in case.program.draws])
+    return Expectation(case, [np.full(shape, 0.25) for shape in case.program.draws])
 
 
 def test_every_case_runs_on_the_model(many: list[Case]) -> None:
     for case in many:
-        seen = truth(case)
+        seen = expectation(case)
         out = [leaf for _, leaf in trees.leaves(seen.out)]
         assert out and all(np.all(np.isfinite(leaf)) for leaf in out), repr(case)
         assert set(seen.parts()) == set(case.sides), repr(case)
@@ -70,7 +70,7 @@ def test_every_case_prints_as_a_short_script(many: list[Case]) -> None:
 def test_scalar_transforms_get_scalar_outputs(many: list[Case]) -> None:
     scalars = [case for case in many if case.transform.outputs == "scalar"]
     assert scalars
-    assert {np.shape(truth(case).out) for case in scalars} == {()}
+    assert {np.shape(expectation(case).out) for case in scalars} == {()}
 
 
 def test_writes_keep_the_structure_and_kind_of_a_value(many: list[Case]) -> None:
@@ -81,7 +81,7 @@ def test_writes_keep_the_structure_and_kind_of_a_value(many: list[Case]) -> None
     written = [case for case in many if case.program.writes]
     assert written
     for case in written:
-        after = truth(case).after
+        after = expectation(case).after
         for state in case.program.writes:
             assert kinds(after[state]) == kinds(case.program.value_of(state)), repr(case)
 
@@ -162,7 +162,7 @@ def test_kinds_of_value(kind: str) -> None:
 def test_single_precision_stays_single_on_the_model() -> None:
     wish = replace(EVERYTHING, dtype="float32", auxes=("array",), bystanders=False, draws=False)
     for case in drawn(cases(wish), 100):
-        dtypes = {np.asarray(leaf).dtype for _, leaf in trees.leaves(truth(case).out)}
+        dtypes = {np.asarray(leaf).dtype for _, leaf in trees.leaves(expectation(case).out)}
         assert dtypes == {np.dtype(np.float32)}, repr(case)
 
 

@@ -8,11 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spec import model
-from spec.checks import all_checks
-from spec.programs import Fail
-from spec.truth import execute
-from spec.writeback import (
+from spec.chapters import all_checks
+from spec.chapters.wrb.table import (
     AFTER,
     ARGUMENT,
     ENTRY,
@@ -25,6 +22,9 @@ from spec.writeback import (
     Cell,
     call,
 )
+from spec.expected import model
+from spec.language.programs import Fail
+from spec.language.script import execute
 
 POSSIBLE = [cell for cell in TABLE if cell.after is not None]
 OF_STATES = [cell for cell in POSSIBLE if cell.role != "random stream"]

@@ -39,8 +39,9 @@ from sphinx.util.docutils import SphinxDirective
 
 import spec
 from spec.__main__ import main
-from spec.checks import Check, all_checks
-from spec.rules import ORDER, Rule, Withdrawn, families, registry
+from spec.chapters import all_checks
+from spec.chapters.rules import ORDER, Rule, Withdrawn, families, registry
+from spec.judge.check import Check
 
 logger = logging.getLogger(__name__)
 ROOT = Path(spec.__file__).resolve().parents[1]
@@ -114,8 +115,6 @@ class Rules(SphinxDirective):
         facts = nodes.definition_list(classes=["rule-facts"])
         facts += term("Source", join(source(entry) for entry in rule.source))
         facts += term("Since", [nodes.Text(rule.since)])
-        if rule.needs:
-            facts += term("Needs", join([nodes.literal("", name)] for name in rule.needs))
         if rule.outcomes:
             facts += term("Permitted", join(self.parse_inline(o)[0] for o in rule.outcomes))
         if catches := results.catches(self.env, rule.id):

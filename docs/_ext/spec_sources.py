@@ -15,7 +15,7 @@ from spec_nodes import Cell, listed, note_label, rule_link
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from spec.rules import registry
+from spec.chapters.rules import registry
 
 
 def label(kind: str, number: str) -> str:

@@ -14,7 +14,8 @@ from spec_nodes import Cell, badge, details, listed, rule_link, table
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from spec import implementation, returns, transforms
+from spec.judge.subject import NAMES
+from spec.language import returns, transforms
 
 
 def code(text: str) -> Cell:
@@ -57,7 +58,7 @@ def family_table() -> nodes.Node:
 
 def filter_table() -> nodes.Node:
     """Every form of a filter and when it matches a state."""
-    from spec import filters
+    from spec.language import filters
 
     operands = {"class": "C", "tag": "'t'", "key": "key", "function": "f", "filters": "p, q",
                 "filter": "p", "nothing": ""}
@@ -70,7 +71,7 @@ def filter_table() -> nodes.Node:
 
 def writeback_table() -> nodes.Node:
     """Access pattern by role: what a state holds after success, and after failure."""
-    from spec import writeback
+    from spec.chapters.wrb import table as writeback
 
     cells = {(c.role, c.pattern.id, c.outcome): c for c in writeback.TABLE}
     success, *failures = writeback.OUTCOMES
@@ -98,7 +99,7 @@ def held(text: str | None) -> Cell:
 
 def impossible() -> Cell:
     """Why some cells cannot occur, folded away."""
-    from spec import writeback
+    from spec.chapters.wrb import table as writeback
 
     reasons: dict[tuple[str, str], list[str]] = {}
     for (role, pattern), reason in writeback.IMPOSSIBLE.items():
@@ -116,7 +117,7 @@ def after(text: str) -> nodes.Node:
 
 def writeback_terms() -> nodes.Node:
     """What the words of the write-back table mean."""
-    from spec import writeback
+    from spec.chapters.wrb import table as writeback
 
     sections = (writeback.ROLES, writeback.OUTCOMES, writeback.AFTER)
     kinds = ("role", "outcome", "after")
@@ -128,7 +129,7 @@ def writeback_terms() -> nodes.Node:
 
 def misuse_table() -> nodes.Node:
     """Every call that must be refused: how it is written, as what and when it is refused."""
-    from spec import misuse
+    from spec.chapters.err import misuse
 
     when = {"construction": "construction", "either": "construction or call"}
     rows = []
@@ -145,7 +146,7 @@ def misuse_table() -> nodes.Node:
 def names() -> nodes.Node:
     """The names of the adapter interface, by the namespace they stand in."""
     groups: dict[str, list[str]] = {}
-    for name in implementation.NAMES:
+    for name in NAMES:
         groups.setdefault(name.rpartition(".")[0], []).append(name.rpartition(".")[2])
     rows = [[code(group or "(top level)"), listed([code(name) for name in mine])]
             for group, mine in groups.items()]
@@ -154,7 +155,7 @@ def names() -> nodes.Node:
 
 def literals() -> nodes.Node:
     """The axes of generated cases and the cells that each has."""
-    from spec import coverage
+    from spec.language import coverage
 
     rows = [[words(axis), words(str(len(cells))), listed([code(cell) for cell in cells[:16]])
              + (words(f" and {len(cells) - 16} more") if len(cells) > 16 else [])]

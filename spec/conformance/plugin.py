@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from spec import smoke
-from spec.implementation import DEVICES, NoDevice, Subject, Unusable, load
-from spec.runner import PROFILES, Profile
+from spec.judge.subject import Subject
+from spec.run import smoke
+from spec.run.decide import PROFILES, Profile
+from spec.run.implementation import DEVICES, NoDevice, Unusable, load
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

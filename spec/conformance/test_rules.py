@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from spec.checks import Check
-from spec.implementation import Subject
-from spec.rules import registry
-from spec.runner import Profile, Verdict, decide, plan
+from spec.chapters.rules import registry
+from spec.judge.check import Check
+from spec.judge.subject import Subject
+from spec.judge.verdict import Verdict
+from spec.run.decide import Profile, decide, plan
 
 POINTS = [
     pytest.param(check, point, id=f"{check.id}[{point}]" if point else check.id)
@@ -26,7 +27,7 @@ def test_rule(
     outcome = decide(check, subject, point, rules_profile, rules_seed)
     record_property("rule", check.rule)
     record_property("verdict", str(outcome.verdict))
-    if outcome.verdict is Verdict.NOT_IMPLEMENTED:
+    if outcome.verdict is Verdict.ABSENT:
         pytest.skip(f"{subject.name} {outcome.message}")
     statement = registry()[check.rule].statement
     assert outcome.verdict is Verdict.PASS, (

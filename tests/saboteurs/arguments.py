@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 import refimpl
-from spec.transforms import FAMILY
+from spec.language.transforms import FAMILY
 from tests.saboteurs.craft import Call, Lib, change_transform, meddle, saboteur
 
 WIDE = "ARG RET DER CMP CUS AUX ERR GST WRB"

@@ -17,8 +17,8 @@ from typing import Any
 
 import refimpl
 import tests.saboteurs as package
-from spec.implementation import NAMES, Subject
-from spec.transforms import FAMILY
+from spec.judge.subject import NAMES, Subject
+from spec.language.transforms import FAMILY
 
 Lib = Any
 

@@ -23,16 +23,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import refimpl
-from spec.checks import Check, all_checks
-from spec.implementation import Subject, load
-from spec.rules import Level, registry
-from spec.runner import PROFILES, Profile, Verdict, decide
-from spec.transforms import FAMILY
+from spec.chapters import all_checks
+from spec.chapters.rules import Level, registry
+from spec.judge.check import Check
+from spec.judge.subject import Subject
+from spec.judge.verdict import Verdict
+from spec.language.transforms import FAMILY
+from spec.run.decide import PROFILES, Profile, decide
+from spec.run.implementation import load
 from tests.saboteurs.craft import Saboteur, all_saboteurs, copy_of
 
 HOME = Path(__file__).parents[2] / "docs" / "results" / "kill-matrix.json"
 QUICK = Profile("quick without shrinking", PROFILES["quick"].examples, 0)
 GLANCE = Profile("glance", 2, 0)
+ONE = Profile("one", 1, 0)
 POINTS = 2
 """Points of a check that are taken where the rule is not meant to catch a saboteur."""
 
@@ -110,11 +114,10 @@ def caught(
 
 
 def concerns(check: Check, point: str, changed: frozenset[str]) -> bool:
-    """Whether a point may be about what was changed, by the transforms it says it needs."""
-    needed = {name for name in check.needs(check.cases[point])
-              if name.removeprefix("transform.") in FAMILY}
-    return (not needed or bool(needed & changed)
-            or not changed <= {f"transform.{name}" for name in FAMILY})
+    """Whether a point may be about what was changed, by the transforms that its cases look up."""
+    family = {f"transform.{name}" for name in FAMILY}
+    asked = looked_up(check, point, ONE, 0) & family
+    return not asked or bool(asked & changed) or not changed <= family
 
 
 def spread(points: Sequence[str], most: int) -> list[str]:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 import refimpl
-from spec.transforms import FAMILY
+from spec.language.transforms import FAMILY
 from tests.saboteurs.craft import Call, Lib, meddle, meddle_filters, meddle_selection, saboteur
 
 Finder = refimpl.transform.StateFinder

@@ -1,0 +1,329 @@
+"""Arguments: what ``argnums`` selects, and how all others reach the function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from spec.chapters.gst.checks import EXACT, MEMBERS, VALUED, Cell, cells, product
+from spec.judge.check import generated, snippet
+from spec.judge.observation import judge_sides, judge_values, observe
+from spec.judge.subject import Subject
+from spec.language.call_forms import KEYWORDS
+from spec.language.cases import Case
+from spec.language.returns import ROWS
+from spec.language.strategies import calm
+
+ARGS, BOTH = ROWS[0], ROWS[8]
+"""The plain rows that differentiate arguments, alone and beside states."""
+
+BESIDE: Final = tuple(member for member in EXACT if member != "hessian")
+"""The members whose two sides are judged together; a Hessian's have rules of their own."""
+
+
+def both_rows(*forms: str) -> dict[str, Cell]:
+    """A point for every form of argnums and member: alone, and beside states."""
+    alone = {f"{form} {m}": cell for form in forms
+             for m, cell in cells(calm(argnums=(form,)), (ARGS,)).items()}
+    beside = {f"{form} beside states {m}": cell for form in forms
+              for m, cell in cells(calm(argnums=(form,)), (BOTH,), BESIDE).items()}
+    return alone | beside
+
+
+def gradients_of_the_chosen_arguments(subject: Subject, case: Case) -> None:
+    """Bare or a tuple, in the order given, each with its values."""
+    seen = observe(case, subject)
+    judge_sides(seen)
+    if case.transform.layout != "sample":
+        judge_values(seen)
+
+
+for _rule, _forms in {
+    "ARG-01": ("int",), "ARG-03": ("list", "tuple"), "ARG-04": ("empty",),
+    "ARG-05": ("negative", "negatives"),
+}.items():
+    generated(_rule, Cell.strategy, both_rows(*_forms))(gradients_of_the_chosen_arguments)
+
+
+@snippet("ARG-01", cases=MEMBERS)
+def none_is_argument_zero(lib: Any, jnp: Any, np: Any, transform: Any) -> None:
+    def f(x: Any, y: Any) -> Any: return jnp.sum(x ** 2) * y
+    grads = transform(f)(jnp.ones(3), 2.0)
+    assert np.shape(grads)[0] == 3, f"expected the gradient of x, got shape {np.shape(grads)}"
+
+
+INDICES: Final = {
+    text: {"argnums": text}
+    for text in ("np.int64(1)", "np.uint8(1)", "np.array(1)", "type('I', (), "
+                 "{'__index__': lambda self: 1})()")
+}
+SEVERAL: Final = {
+    text: {"argnums": text}
+    for text in ("[np.int64(1), 0]", "range(1, -1, -1)", "(1, np.int8(0))")
+}
+
+
+@snippet("ARG-02", cases=INDICES)
+def index_is_what_counts_as_one(lib: Any, jnp: Any, np: Any, argnums: Any) -> None:
+    got = lib.transform.grad(lambda x, y: x * y, argnums=argnums)(2.0, 5.0)
+    assert np.shape(got) == () and got == 2.0, f"expected the bare gradient 2.0, got {got}"
+
+
+@snippet("ARG-02", cases=SEVERAL)
+def sequence_of_what_counts_as_one(lib: Any, jnp: Any, np: Any, argnums: Any) -> None:
+    got = lib.transform.grad(lambda x, y: x * y, argnums=argnums)(2.0, 5.0)
+    assert type(got) is tuple and got == (2.0, 5.0), f"expected (2.0, 5.0), got {got}"
+
+
+@snippet("ARG-03", cases={m: MEMBERS[m] for m in BESIDE})
+def descending_order_is_kept(lib: Any, jnp: Any, transform: Any) -> None:
+    s = lib.State(jnp.array(1.0))
+    def f(x: Any, y: Any, z: Any) -> Any: return s.value * (x + 10.0 * y + 100.0 * z)
+    got = transform(f, grad_states=s, argnums=[2, 0, 1])(1.0, 1.0, 1.0)[1]
+    assert type(got) is tuple and got == (100.0, 1.0, 10.0), f"expected 100, 1, 10, got {got}"
+    got = transform(f, argnums=[2])(1.0, 1.0, 1.0)
+    assert type(got) is tuple and got == (100.0,), f"expected a tuple of one, got {got}"
+
+
+def _calls(index: int) -> dict[str, dict[str, str]]:
+    calls = {
+        "by keyword": ("lambda x, y: x * y ** 2", "(2.0, y=3.0)", "9.0"),
+        "by default": ("lambda x, y=3.0: x * y ** 2", "(2.0,)", "9.0"),
+        "bound": ("type('T', (), {'f': lambda self, x: x ** 2})().f", "(3.0,)", "6.0"),
+        "partial": ("__import__('functools').partial(lambda k, x: k * x, 4.0)", "(3.0,)", "4.0"),
+    }
+    return {
+        name: {"f": f, "call": f"lambda g: g{args}", "argnums": str(index), "want": want}
+        for name, (f, args, want) in calls.items()
+    }
+
+
+def only_positional_arguments_count(
+    lib: Any, jnp: Any, f: Any, call: Callable[..., Any], argnums: Any, want: Any
+) -> None:
+    got = call(lib.transform.grad(f, argnums=argnums))
+    assert got == want, f"expected {want}, got {got}"
+
+
+snippet("ARG-05", cases=_calls(-1))(only_positional_arguments_count)
+snippet("ARG-06", cases=_calls(0))(only_positional_arguments_count)
+
+
+@snippet("ARG-06", cases={m: MEMBERS[m] for m in BESIDE})
+def states_do_not_shift_indices(lib: Any, jnp: Any, transform: Any) -> None:
+    s, t = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
+    def f(x: Any, y: Any) -> Any: return s.value * t.value * x * y ** 2
+    for argnums, want in ((0, 18.0), (1, 12.0)):
+        got = transform(f, grad_states=[s, t], argnums=argnums)(1.0, 3.0)[1]
+        assert got == want, f"argnums={argnums}: expected {want}, got {got}"
+
+
+KINDS: Final = {kind: calm(kinds=(kind,)) for kind in ("dict", "tuple", "list", "deep")}
+
+_points = {f"{kind} {m}": cell for kind, wish in KINDS.items()
+           for m, cell in cells(wish, (ARGS,)).items()}
+generated("ARG-07", Cell.strategy, _points)(gradients_of_the_chosen_arguments)
+
+
+@snippet("ARG-07", cases={m: MEMBERS[m] for m in EXACT if m != "jacfwd" and m != "hessian"})
+def every_leaf_has_its_own_dtype(lib: Any, jnp: Any, transform: Any) -> None:
+    x = {'h': jnp.ones(3, jnp.float32), 'd': jnp.ones(3), 'e': jnp.zeros(0), 'n': None, 't': ()}
+    got = transform(lambda x: jnp.sum(x['h'] * x['d']) + jnp.sum(x['e']))(x)
+    dtypes = [str(got[key].dtype) for key in ('h', 'd', 'e')]
+    expected = ['float32', 'float64', 'float64']
+    assert dtypes == expected, f"expected {expected}, got {dtypes}"
+    assert got['e'].shape == (0,), f"expected the shape (0,), got {got['e'].shape}"
+    assert got['n'] is None and got['t'] == (), f"expected None and (), got {got}"
+
+
+@snippet("ARG-08", cases=VALUED)
+def float_has_a_scalar_gradient(lib: Any, jnp: Any, transform: Any, want: Any) -> None:
+    got = transform(lambda x: x ** 2)(1.5)
+    kind = getattr(got, 'shape', None), str(getattr(got, 'dtype', type(got).__name__))
+    assert kind == ((), 'float64'), f"expected a scalar array of float64, got {kind}"
+    assert want is None or jnp.allclose(got, want), f"expected {want}, got {got}"
+
+
+@snippet("ARG-09", cases={word: {"word": repr(word)} for word in KEYWORDS})
+def keyword_of_any_name(lib: Any, jnp: Any, word: Any) -> None:
+    s = lib.State(jnp.array(2.0))
+    def f(*args: Any, **kwargs: Any) -> Any: return s.value * kwargs[word]
+    got = lib.transform.grad(f, grad_states=s)(1.0, **{word: 7.0})
+    assert got == 7.0, f"expected 7.0, got {got}"
+
+
+@snippet("ARG-09", cases=product({w: {"word": repr(w)} for w in ("fun", "self", "args", "key")}))
+def keyword_in_every_member(lib: Any, jnp: Any, transform: Any, word: Any) -> None:
+    seen = []
+    def f(x: Any, **kwargs: Any) -> Any:
+        seen.append(kwargs)
+        return x ** 2 * kwargs[word]
+    _, loss = transform(f, return_value=True)(jnp.array(3.0), **{word: 7.0})
+    assert loss == 63.0, f"expected the loss 63.0, got {loss}"
+    assert list(seen[0]) == [word], f"expected the keyword {word} alone, got {list(seen[0])}"
+
+
+@generated("ARG-10", Cell.strategy, cells(calm(keywords=True), (ARGS, BOTH), BESIDE))
+def defaults_hold_and_give_way(subject: Subject, case: Case) -> None:
+    """Values of derivatives at the values that the call gives or leaves."""
+    judge_values(observe(case, subject))
+
+
+SIGNATURES: Final = {
+    "positional-only": ("x, y=2.0, /", "x ** 2 * y", "(jnp.array(3.0), 5.0)"),
+    "keyword-only": ("x, *, y=2.0", "x ** 2 * y", "(jnp.array(3.0), y=5.0)"),
+    "*args": ("*a", "a[0] ** 2 * a[1]", "(jnp.array(3.0), 5.0)"),
+    "**kwargs": ("x, **k", "x ** 2 * k['y']", "(jnp.array(3.0), y=5.0)"),
+    "all": ("x, /, *a, u=5.0, **k", "x ** 2 * a[0] * u * k['y']", "(jnp.array(3.0), 0.5, y=2.0)"),
+}
+"""Parameters, a body, and arguments with which the body is 45."""
+
+
+@snippet("ARG-11", cases=product({
+    name: {"make": f"lambda s: lambda {params}: s.value * {body}", "call": f"lambda g: g{args}"}
+    for name, (params, body, args) in SIGNATURES.items()
+}))
+def any_signature(
+    lib: Any, jnp: Any, transform: Any, make: Callable[..., Any], call: Callable[..., Any]
+) -> None:
+    s = lib.State(jnp.array(1.0))
+    for states in (None, s):
+        _, loss = call(transform(make(s), grad_states=states, return_value=True))
+        assert loss == 45.0, f"expected the loss 45.0, got {loss}"
+
+
+STATIC: Final = {
+    text: {"value": text}
+    for text in ("'mean'", "None", "jnp.sin", "3", "True", "2.5", "object()", "(2, 'x')",
+                 "{'axis': 0, 'mode': None}")
+}
+
+
+@snippet("ARG-12", cases=product(STATIC))
+def other_arguments_arrive_as_they_are(
+    lib: Any, jnp: Any, transform: Any, value: Any
+) -> None:
+    seen = []
+    def f(x: Any, y: Any, *, z: Any) -> Any:
+        seen.extend([y, z])
+        return x ** 2
+    transform(f)(jnp.array(3.0), value, z=value)
+    wrong = [got for got in seen if repr(got) != repr(value)]
+    assert seen and not wrong, f"expected {value!r} by position and keyword, got {seen}"
+
+
+@snippet("ARG-12", cases=MEMBERS)
+def other_arguments_steer_python(lib: Any, jnp: Any, transform: Any) -> None:
+    def f(x: Any, size: Any, square: Any, how: Any) -> Any:
+        y = x * jnp.ones(size)
+        return getattr(jnp, how)(y ** 2 if square else y)
+    _, loss = transform(f, return_value=True)(jnp.array(3.0), 2, True, how='sum')
+    assert loss == 18.0, f"expected the loss 18.0, got {loss}"
+
+
+@snippet("ARG-13", cases=MEMBERS)
+def labels_and_masks(lib: Any, jnp: Any, transform: Any) -> None:
+    s = lib.State(jnp.array([1.0, 2.0, 4.0]))
+    def f(x: Any, labels: Any, batch: Any) -> Any:
+        return jnp.sum(jnp.where(batch['mask'], s.value[labels] * x, 0.0))
+    batch = {'mask': jnp.array([True, False]), 'w': jnp.ones(2), 'n': 2}
+    for states in (None, s):
+        call = transform(f, grad_states=states, return_value=True)
+        _, loss = call(jnp.array(3.0), jnp.array([2, 0]), batch)
+        assert loss == 12.0, f"expected the loss 12.0, got {loss}"
+
+
+CALLABLES: Final = {
+    "lambda": "lambda x: jnp.sum(x ** 2)",
+    "bound method": "type('C', (), {'f': lambda self, x: jnp.sum(x ** 2)})().f",
+    "partial": "__import__('functools').partial(lambda p, x: jnp.sum(x ** p), 2)",
+    "object": "type('C', (), {'__call__': lambda self, x: jnp.sum(x ** 2)})()",
+    "module": "type('M', (lib.nn.Module,), {'__call__': lambda self, x: jnp.sum(x ** 2)})()",
+    "compiled": "lib.transform.jit(lambda x: jnp.sum(x ** 2))",
+    "array function": "jnp.prod",
+}
+
+
+@snippet("ARG-14", cases=product({name: {"f": text} for name, text in CALLABLES.items()}))
+def any_callable(lib: Any, jnp: Any, transform: Any, f: Any) -> None:
+    _, loss = transform(f, return_value=True)(jnp.array([3.0]))
+    want = 3.0 if f is jnp.prod else 9.0
+    assert loss == want, f"expected the loss {want}, got {loss}"
+
+
+@snippet("ARG-14", cases=MEMBERS)
+def module_is_called_with_its_states(lib: Any, jnp: Any, transform: Any) -> None:
+    class Scale(lib.nn.Module):
+        def __call__(self, x: Any) -> Any: return self.w.value * x
+    m = Scale()
+    m.w = lib.ParamState(jnp.array(2.0))
+    grads, loss = transform(m, grad_states=m.states(), return_value=True)(3.0)
+    assert list(grads.keys()) == [('w',)], f"expected the key ('w',), got {list(grads.keys())}"
+    assert loss == 6.0, f"expected the loss 6.0, got {loss}"
+
+
+WAYS: Final = {
+    "function": "lambda m: lambda x: m.loss(x)",
+    "bound method": "lambda m: m.loss",
+    "module": "lambda m: m",
+    "partial": "lambda m: __import__('functools').partial(m.scaled, 1.0)",
+    "compiled method": "lambda m: lib.transform.jit(m.loss)",
+}
+"""Ways to call a module."""
+
+
+@snippet("ARG-14", {way: {"pick": text} for way, text in WAYS.items()})
+def callable_is_differentiated(lib: Any, jnp: Any, pick: Any) -> None:
+    class Model(lib.nn.Module):
+        def __call__(self, x: Any) -> Any: return self.scaled(1.0, x)
+        def loss(self, x: Any) -> Any: return self(x)
+        def scaled(self, c: Any, x: Any) -> Any: return c * self.w.value ** 2 * x
+    m = Model()
+    m.w = lib.ParamState(jnp.array(3.0))
+    got = lib.transform.grad(pick(m), grad_states=[m.w])(jnp.array(2.0))
+    assert jnp.allclose(got[0], 12.0), f"expected 12.0, got {got[0]}"
+
+
+@snippet("ARG-15", cases=MEMBERS)
+def arguments_stay_as_they_are(lib: Any, jnp: Any, transform: Any) -> None:
+    s, a, b, c = lib.State(jnp.array(2.0)), jnp.ones(3), jnp.array(1.0), jnp.array([1, 2])
+    x, y = {'b': b, 'a': [a, None]}, {'n': [c]}
+    def f(x: Any, y: Any) -> Any: return s.value * jnp.sum(x['a'][0]) * x['b'] + 0 * y['n'][0][0]
+    transform(f)(x, y)
+    transform(f, grad_states=s)(x, y)
+    assert list(x) == ['b', 'a'] and x['b'] is b and x['a'][0] is a, f"changed: {x}"
+    assert len(x['a']) == 2 and list(y) == ['n'] and y['n'][0] is c, f"changed: {x}, {y}"
+
+
+@snippet("ARG-16", cases=MEMBERS)
+def calls_of_every_kind_in_turn(lib: Any, jnp: Any, transform: Any) -> None:
+    s = lib.State(jnp.array(2.0))
+    def f(*args: Any, **by: Any) -> Any: return s.value * sum(map(jnp.sum, (*args, *by.values())))
+    g = transform(f, grad_states=s, return_value=True)
+    for _ in range(2):
+        calls = g(2.0), g(1.0, 3.0), g(jnp.ones(3)), g(1.0, by=4.0), g(other=5.0)
+        got = [float(loss) for _, loss in calls]
+        assert got == [4.0, 8.0, 6.0, 10.0, 10.0], f"expected 4, 8, 6, 10, 10, got {got}"
+
+
+@snippet("ARG-17", cases=MEMBERS)
+def transform_in_a_class_binds(lib: Any, jnp: Any, transform: Any) -> None:
+    class Model:
+        def __init__(self) -> None: self.w = lib.State(jnp.array(2.0))
+        def loss(self, x: Any) -> Any: return self.w.value * x
+        slope = transform(loss, argnums=1, return_value=True)
+    _, loss = Model().slope(jnp.array(3.0))
+    assert loss == 6.0, f"expected the loss 6.0, got {loss}"
+
+
+@snippet("ARG-18", cases=product({
+    "argument": {"high": "lambda s, limit: limit > 1.0"},
+    "state": {"high": "lambda s, limit: s.value > 1.0"},
+}))
+def what_is_constant_may_steer_python(lib: Any, jnp: Any, transform: Any, high: Any) -> None:
+    s, limit = lib.State(jnp.array(2.0)), jnp.array(2.0)
+    def f(x: Any, limit: Any) -> Any: return x * (s.value if high(s, limit) else limit * 0.0)
+    for states in (None, lib.State(jnp.array(1.0))):
+        options = {} if states is None else {'grad_states': states, 'check_states': False}
+        _, loss = transform(f, return_value=True, **options)(jnp.array(3.0), limit)
+        assert loss == 6.0, f"expected the loss 6.0, got {loss}"

@@ -1,0 +1,105 @@
+"""JAX's own transforms outside and inside of a state-aware one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spec.judge.check import snippet
+from spec.language.transforms import FAMILY
+
+EXACT = tuple(name for name, m in FAMILY.items() if m.layout != "sample" and not m.alias)
+MEMBERS = ("grad", "jacfwd", "hessian")
+
+
+def points(
+    members: tuple[str, ...], name: str, texts: dict[str, str]
+) -> dict[str, dict[str, str]]:
+    """One point for every member and source text."""
+    return {
+        f"{way}, {member}": {"T": f"lib.transform.{member}", name: text}
+        for way, text in texts.items() for member in members
+    }
+
+
+AROUND = {
+    "jax.jit": "jax.jit",
+    "jax.vmap": "lambda g: lambda x: jax.vmap(g)(x[None])[0]",
+    "jax.checkpoint": "jax.checkpoint",
+    "jax.lax.scan": "lambda g: lambda x: jax.lax.scan(lambda c, v: (c, g(v)), 0.0, x[None])[1][0]",
+    "jax.lax.cond": "lambda g: lambda x: jax.lax.cond(True, g, lambda v: 0.0 * g(v), x)",
+    "jax.lax.map": "lambda g: lambda x: jax.lax.map(g, x[None])[0]",
+}
+WITHIN = {
+    "jax.jit": "lambda g, x: jax.jit(g)(x)",
+    "jax.vmap": "lambda g, x: jnp.sum(jax.vmap(g)(jnp.stack([x, x]))) / 2.0",
+    "jax.checkpoint": "lambda g, x: jax.checkpoint(g)(x)",
+    "jax.lax.scan": "lambda g, x: jax.lax.scan(lambda c, v: (c + g(v), None), 0.0, x[None])[0]",
+    "jax.lax.cond": "lambda g, x: jax.lax.cond(jnp.sum(x) > 0.0, g, lambda v: 0.0, x)",
+    "jax.lax.fori_loop": "lambda g, x: jax.lax.fori_loop(0, 1, lambda i, c: c + g(x), 0.0)",
+}
+
+
+@snippet("CMP-07", points(("grad",), "around", AROUND) | points(EXACT, "around", {
+    "jax.vmap": AROUND["jax.vmap"]}))
+def around_a_transform(lib: Any, jnp: Any, jax: Any, T: Any, around: Any) -> None:
+    s, x = lib.State(jnp.array([1.0, 2.0])), jnp.array([0.5, 3.0])
+    made = T(lambda x: jnp.sum(jnp.sin(s.value * x)), grad_states=s)
+    got, want = around(made)(x), made(x)
+    assert jnp.shape(got) == jnp.shape(want), f"expected shape {want.shape}, got {jnp.shape(got)}"
+    assert jnp.allclose(got, want), f"expected {want}, got {got}"
+
+
+@snippet("CMP-07", {name: {"T": f"lib.transform.{name}"} for name in ("grad", "jacrev", "jacfwd")})
+def jax_differentiates_a_transform(lib: Any, jnp: Any, jax: Any, T: Any) -> None:
+    s = lib.State(jnp.array(2.0))
+    got = jax.grad(T(lambda x: s.value ** 2 * x ** 3, grad_states=s))(jnp.array(3.0))
+    assert jnp.allclose(got, 108.0), f"expected 108.0, got {got}"
+    assert s.value == 2.0, f"state: {s.value}"
+
+
+@snippet("CMP-08", points(MEMBERS, "within", WITHIN))
+def within_the_function(lib: Any, jnp: Any, jax: Any, T: Any, within: Any) -> None:
+    s, x = lib.State(jnp.array([1.0, 2.0])), jnp.array([0.5, 3.0])
+    def g(x: Any) -> Any:
+        return jnp.sum(jnp.sin(s.value * x))
+
+    got, want = T(lambda x: within(g, x), grad_states=s)(x), T(g, grad_states=s)(x)
+    assert jnp.allclose(got, want), f"expected {want}, got {got}"
+
+
+WRITES_AROUND = {
+    "jax.jit": "jax.jit",
+    "jax.vmap": "lambda g: lambda x: jax.vmap(g)(x[None])[0]",
+    "jax.checkpoint": "jax.checkpoint",
+    "jax.lax.map": "lambda g: lambda x: jax.lax.map(g, x[None])[0]",
+}
+
+
+@snippet("CMP-09", {way: {"around": text} for way, text in WRITES_AROUND.items()})
+def a_write_under_jax_is_honest(lib: Any, jnp: Any, jax: Any, around: Any) -> str:
+    n, calls, seen = lib.State(jnp.array(0.0)), 0, "takes effect"
+    def f(x: Any) -> Any:
+        n.value = n.value + 1.0
+        return x ** 2
+    for made in [around(lib.transform.grad(f))] * 2:
+        try:
+            calls += bool(made(jnp.array(3.0)) == 6.0)
+        except Exception:
+            seen = "raises"
+    assert float(n.value) == calls, f"{calls} calls succeeded, the state counts {n.value}"
+    return seen
+
+
+@snippet("CMP-20", {name: {"T": f"lib.transform.{name}"} for name in EXACT})
+def compiled_once_is_right_or_refused(lib: Any, jnp: Any, jax: Any, T: Any) -> str:
+    s, seen = lib.State(jnp.array(0.5)), "agrees"
+    g = jax.jit(lambda x: jnp.sin(s.value * x))
+    made, want = (T(f, grad_states=s) for f in (lambda x: g(x), lambda x: jnp.sin(s.value * x)))
+    for value in (0.5, 0.25, 0.75):
+        s.value = jnp.array(value)
+        try:
+            got = made(jnp.array(2.0))
+        except Exception:
+            got, seen = want(jnp.array(2.0)), "raises"
+        assert jnp.allclose(got, want(jnp.array(2.0))), f"at {value}: {got}, not as without jit"
+    return seen

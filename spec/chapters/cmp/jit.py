@@ -1,0 +1,156 @@
+"""What jit may keep from call to call, and what it must see anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spec.judge.check import snippet
+
+
+@snippet("CMP-11")
+def a_value_changed_between_calls_is_seen(lib: Any, jnp: Any) -> None:
+    s = lib.State(jnp.array(2.0))
+    f = lib.transform.jit(lambda x: s.value * x)
+    for value in (2.0, 5.0, -1.0):
+        s.value = jnp.array(value)
+        got = f(jnp.array(3.0))
+        assert jnp.allclose(got, 3.0 * value), f"s = {value}: expected {3.0 * value}, got {got}"
+
+
+@snippet("CMP-11", {
+    "a scan": {"made": "lambda b: lambda x: jax.lax.scan(b, x, length=2)[0]"},
+    "a checkpoint": {"made": "lambda b: jax.checkpoint(lambda x: b(b(x)[0])[0])"},
+})
+def a_state_read_in_what_was_made_outside_is_seen(
+    lib: Any, jnp: Any, jax: Any, made: Any
+) -> None:
+    s = lib.State(jnp.array(2.0))
+    f = lib.transform.jit(made(lambda x, _=None: (s.value * x, None)))
+    for value in (2.0, 5.0, -1.0):
+        s.value = jnp.array(value)
+        got = f(jnp.array(3.0))
+        assert jnp.allclose(got, 3.0 * value ** 2), f"s = {value}: got {got}"
+
+
+VALUES = {
+    "shape": {"values": "[jnp.array(2.0), jnp.array([1.0, 2.0, 3.0]), jnp.ones((2, 3))]"},
+    "dtype": {"values": "[jnp.array([2.0], jnp.float32), jnp.array([2.0], jnp.float64)]"},
+    "back again": {"values": "[jnp.ones(2), jnp.ones(3), 2.0 * jnp.ones(2)]"},
+}
+
+
+@snippet("CMP-12", VALUES)
+def a_state_may_change_its_type_between_calls(lib: Any, jnp: Any, values: Any) -> None:
+    s, n = lib.State(values[0]), lib.State(jnp.array(0.0))
+    @lib.transform.jit
+    def f() -> Any:
+        n.value = n.value + s.value.size
+        return s.value * s.value.size
+
+    for count, value in enumerate(values):
+        s.value, n.value = value, jnp.array(0.0)
+        got, want = f(), value * value.size
+        assert (got.shape, got.dtype) == (want.shape, want.dtype), f"{count}: {got}, not {want}"
+        assert jnp.allclose(got, want), f"{count}: expected {want}, got {got}"
+        assert n.value == value.size, f"{count}: expected {value.size}, got {n.value}"
+
+
+@snippet("CMP-12", VALUES)
+def an_argument_may_change_its_type_between_calls(lib: Any, jnp: Any, values: Any) -> None:
+    f = lib.transform.jit(lambda x: x * x.size)
+    for count, value in enumerate(values):
+        got, want = f(value), value * value.size
+        assert (got.shape, got.dtype) == (want.shape, want.dtype), f"{count}: {got}, not {want}"
+        assert jnp.allclose(got, want), f"{count}: expected {want}, got {got}"
+
+
+@snippet("CMP-12")
+def a_state_may_change_its_structure_between_calls(lib: Any, jnp: Any) -> None:
+    s = lib.State({"a": jnp.array(2.0)})
+    f = lib.transform.jit(lambda: sum(s.value.values()))
+    assert f() == 2.0, f"expected 2.0, got {f()}"
+    s.value = {"a": jnp.array(3.0), "b": jnp.array(4.0)}
+    got = f()
+    assert got == 7.0, f"expected 7.0, got {got}"
+
+
+@snippet("CMP-13", {
+    "static_argnums": {"words": "{'static_argnums': 1}", "call": "lambda f, x, n: f(x, n)"},
+    "static_argnames": {"words": "{'static_argnames': 'n'}", "call": "lambda f, x, n: f(x, n=n)"},
+})
+def static_arguments_are_python_values(lib: Any, jnp: Any, words: Any, call: Any) -> None:
+    s, x, seen = lib.State(jnp.array(2.0)), jnp.array(3.0), []
+    def f(x: Any, n: Any) -> Any:
+        seen.append(n)
+        return s.value * x if n == "times" else s.value + x
+
+    g = lib.transform.jit(f, **words)
+    got = [float(call(g, x, n)) for n in ("times", "plus", "times")]
+    assert got == [6.0, 5.0, 6.0], f"expected [6.0, 5.0, 6.0], got {got}"
+
+
+@snippet("CMP-14")
+def writes_under_jit_are_kept(lib: Any, jnp: Any, np: Any) -> None:
+    s, t, u = (lib.State(jnp.array(v)) for v in (1.0, 10.0, 100.0))
+    @lib.transform.jit
+    def f(x: Any) -> Any:
+        s.value, t.value = t.value + x, s.value
+        return s.value + t.value + u.value
+
+    results = [float(f(1.0)) for _ in range(2)]
+    assert results == [112.0, 113.0], f"expected [112.0, 113.0], got {results}"
+    got = [float(np.asarray(state.value)) for state in (s, t, u)]
+    assert got == [2.0, 11.0, 100.0], f"expected [2.0, 11.0, 100.0], got {got}"
+
+
+@snippet("CMP-15")
+def draws_under_jit_advance_the_stream(lib: Any, jnp: Any) -> None:
+    def f() -> Any:
+        return lib.random.normal(size=(2,)) + lib.random.normal(size=(2,))
+
+    lib.random.seed(3)
+    want = [f(), f(), lib.random.normal(size=(2,))]
+    lib.random.seed(3)
+    g = lib.transform.jit(f)
+    got = [g(), g(), lib.random.normal(size=(2,))]
+    assert jnp.allclose(jnp.stack(got), jnp.stack(want)), f"expected {want}, got {got}"
+
+
+@snippet("CMP-16")
+def a_failure_under_jit_changes_nothing(lib: Any, jnp: Any, np: Any) -> None:
+    s, error = lib.State(jnp.array(1.0)), ArithmeticError("planned")
+    def f(x: Any) -> Any:
+        s.value = s.value + x
+        raise error
+
+    try:
+        lib.transform.jit(f)(jnp.array(1.0))
+        raise AssertionError("the exception of the function did not arrive")
+    except ArithmeticError as got:
+        assert got is error, f"expected the function's own exception, got {got!r}"
+    assert np.asarray(s.value) == 1.0, f"expected 1.0 in the state, got {s.value}"
+
+
+@snippet("CMP-17")
+def a_second_call_runs_no_python(lib: Any, jnp: Any) -> None:
+    s, runs = lib.State(jnp.array(2.0)), []
+    @lib.transform.jit
+    def f(x: Any) -> Any:
+        runs.append(1)
+        s.value = s.value + 1.0
+        return s.value * x
+
+    f(jnp.array(1.0))
+    first = len(runs)
+    got = [float(f(jnp.array(value))) for value in (2.0, 3.0)]
+    assert got == [8.0, 15.0], f"expected [8.0, 15.0], got {got}"
+    assert len(runs) == first, f"the function ran {len(runs) - first} times more"
+
+
+@snippet("CMP-18", {name: {"T": f"lib.transform.{name}"} for name in ("grad", "jacfwd", "hessian")})
+def one_transform_serves_with_and_without_jit(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+    s = lib.State(jnp.array(2.0))
+    made = T(lambda x: s.value ** 3 * x, grad_states=s)
+    calls = (made, lib.transform.jit(made), made, lib.transform.jit(lambda x: 1.0 * made(x)), made)
+    got = [float(np.asarray(call(jnp.array(1.0)))) for call in calls]
+    assert np.allclose(got, 12.0), f"expected 12.0 five times, got {got}"

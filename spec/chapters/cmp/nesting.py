@@ -1,0 +1,166 @@
+"""Composition: transforms of transforms, jit, and JAX's own transforms outside and inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis.strategies import SearchStrategy
+
+from spec.judge.check import generated, snippet
+from spec.judge.observation import judge_effects, judge_row, judge_values, observe
+from spec.judge.subject import Subject
+from spec.language.cases import Case
+from spec.language.returns import ROWS
+from spec.language.strategies import Wish, cases
+from spec.language.transforms import FAMILY
+
+EXACT = tuple(name for name, member in FAMILY.items() if member.layout != "sample")
+DISTINCT = tuple(name for name in EXACT if not FAMILY[name].alias)
+ORDER = {name: 2 if FAMILY[name].layout == "hessian" else 1 for name in EXACT}
+MEMBERS = {name: {"T": f"lib.transform.{name}"} for name in EXACT}
+SEVERAL = {name: MEMBERS[name] for name in ("grad", "jacfwd", "hessian")}
+
+
+@dataclass(frozen=True)
+class Outside(Case):
+    """A case whose transformed function is compiled."""
+
+    def transformed(self) -> str:
+        """The source of the transformed function."""
+        return f"lib.transform.jit({super().transformed()})"
+
+
+@dataclass(frozen=True)
+class Inside(Case):
+    """A case whose function is compiled before it is transformed."""
+
+    def transformed(self) -> str:
+        """The source of the transformed function."""
+        return super().transformed().replace("(f", "(lib.transform.jit(f)", 1)
+
+
+@dataclass(frozen=True)
+class Again(Case):
+    """A case whose call is made twice by one transform, from the same values of the states."""
+
+    def call(self) -> str:
+        """The lines of both calls."""
+        ids = [var.id for var in self.program.states]
+        reset = [f"{name}.value = v_{name}" for name in ids]
+        return "\n".join([f"g = {self.transformed()}", *(f"v_{n} = {n}.value" for n in ids),
+                          f"g({self.arguments()})", *reset, f"result = g({self.arguments()})"])
+
+
+@dataclass(frozen=True)
+class OutsideTwice(Again, Outside):
+    """A case whose compiled transform is called twice."""
+
+
+@dataclass(frozen=True)
+class InsideTwice(Again, Inside):
+    """A case whose function is compiled, and whose transform is called twice."""
+
+
+def compiled(kind: type[Case]) -> SearchStrategy[Case]:
+    """Calls of any member, compiled; of both sides together only where RET is not about it."""
+    states = Wish(DISTINCT, (ROWS[5], ROWS[7]), writes=True)
+    both = Wish(("grad", "jacfwd"), (ROWS[5], ROWS[8], ROWS[11]), writes=True)
+    drawn = cases(both) if issubclass(kind, Again) else cases(states) | cases(both)
+    return drawn.map(lambda case: kind(**vars(case)))
+
+
+
+def judge(subject: Subject, case: Case) -> None:
+    """Structure, values and effects, all as without jit."""
+    seen = observe(case, subject)
+    judge_row(seen)
+    judge_values(seen)
+    judge_effects(seen)
+
+
+@generated("CMP-01", compiled, {"jit(T(f))": Outside, "twice": OutsideTwice})
+def jit_of_a_transform_agrees(subject: Subject, case: Case) -> None:
+    """Structure, values and effects, all as without jit."""
+    judge(subject, case)
+
+
+@generated("CMP-02", compiled, {"T(jit(f))": Inside, "twice": InsideTwice})
+def a_transform_of_jit_agrees(subject: Subject, case: Case) -> None:
+    """Structure, values and effects, all as without jit."""
+    judge(subject, case)
+
+
+OUTSIDE = {
+    name: {"T": f"lib.transform.{name}",
+           "made": f"lambda f, **w: lib.transform.jit(lib.transform.{name}(f, **w))"}
+    for name in EXACT
+}
+INSIDE = {
+    name: {"T": f"lib.transform.{name}",
+           "made": f"lambda f, **w: lib.transform.{name}(lib.transform.jit(f), **w)"}
+    for name in EXACT
+}
+
+
+@snippet("CMP-02", INSIDE)
+@snippet("CMP-01", OUTSIDE)
+def result_and_effects_agree(lib: Any, jnp: Any, T: Any, made: Any) -> None:
+    s, n, x = lib.State(jnp.array([1.0, 2.0])), lib.State(jnp.array(0.0)), jnp.array([0.5, 3.0])
+    def f(x: Any) -> Any:
+        n.value = n.value + jnp.sum(s.value * x)
+        return jnp.sum(jnp.sin(n.value) * s.value)
+
+    def run(g: Any) -> Any:
+        n.value = jnp.array(0.0)
+        return *g(f, grad_states=[s], return_value=True)(x), n.value
+
+    for part, want, got in zip(("gradient", "value", "state"), run(T), run(made), strict=True):
+        assert jnp.allclose(jnp.array(got), jnp.array(want)), f"{part}: {got}, expected {want}"
+
+
+@snippet("CMP-03", {
+    f"{outer} of {inner}": {
+        "T": f"lib.transform.{outer}", "U": f"lib.transform.{inner}",
+        "order": str(ORDER[outer] + ORDER[inner]),
+    } for outer in DISTINCT for inner in DISTINCT
+})
+def nested_over_the_same_state(lib: Any, jnp: Any, T: Any, U: Any, order: Any) -> None:
+    s, n = lib.State(jnp.array(0.25)), lib.State(jnp.array(0.0))
+    def f() -> Any:
+        n.value = n.value + 1.0
+        return jnp.exp(2.0 * s.value)
+
+    got, want = T(U(f, grad_states=s), grad_states=s)(), 2.0 ** order * jnp.exp(0.5)
+    assert jnp.shape(got) == () and jnp.allclose(got, want), f"expected {want}, got {got}"
+    assert n.value == 1.0 and s.value == 0.25, f"effects of one call: {n.value}, {s.value}"
+
+
+@snippet("CMP-04", {
+    f"{outer} of {inner}": {"T": f"lib.transform.{outer}", "U": f"lib.transform.{inner}"}
+    for outer in ("grad", "vector_grad", "jacrev", "jacfwd") for inner in ("grad", "jacfwd")
+})
+def nested_over_another_state(lib: Any, jnp: Any, T: Any, U: Any) -> None:
+    s, t, x = lib.State(jnp.array(2.0)), lib.State(jnp.array(3.0)), jnp.array(5.0)
+    inner = U(lambda x: s.value ** 2 * t.value ** 3 * x, grad_states=s)
+    got = T(inner, grad_states=[t], argnums=0)(x)
+    want = (2.0 * 2.0 * 3.0 * 9.0 * 5.0, 2.0 * 2.0 * 27.0)
+    assert jnp.allclose(got[0][0], want[0]), f"expected {want[0]}, got {got[0][0]}"
+    assert jnp.allclose(got[1], want[1]), f"expected {want[1]}, got {got[1]}"
+
+
+@snippet("CMP-05", SEVERAL)
+def an_inner_call_starts_where_it_is_made(lib: Any, jnp: Any, T: Any) -> None:
+    s, n = lib.State(jnp.array(2.0)), lib.State(jnp.array(0.0))
+    def g() -> Any:
+        n.value = n.value + 1.0
+        return s.value ** 3
+
+    def f() -> Any:
+        s.value = s.value * 2.0
+        n.value = n.value + 10.0 * lib.transform.grad(g, grad_states=s)()
+        return n.value
+
+    got, want = T(f, grad_states=s)(), 240.0 if T is lib.transform.hessian else 480.0
+    assert jnp.allclose(got, want), f"expected {want}, got {got}"
+    assert n.value == 480.0, f"expected 480.0, got {n.value}"

@@ -1,0 +1,191 @@
+"""GradientTransform: the one mechanism, and transforms that users make with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis.strategies import SearchStrategy
+
+from spec.judge.check import Violation, generated, snippet
+from spec.judge.observation import (
+    judge_effects,
+    judge_row,
+    judge_sides,
+    judge_values,
+    observe,
+    place_of,
+)
+from spec.judge.subject import Subject
+from spec.language.cases import Case
+from spec.language.returns import ROWS, Row
+from spec.language.strategies import Wish, cases
+from spec.language.transforms import FAMILY
+
+MEMBERS = {name: {"T": f"lib.transform.{name}"} for name in FAMILY}
+
+
+@snippet("CUS-01", MEMBERS)
+def a_member_is_a_gradient_transform(lib: Any, jnp: Any, T: Any) -> None:
+    made = T(lambda x: x ** 2)
+    assert isinstance(made, lib.transform.GradientTransform), f"got {type(made).__name__}"
+
+
+CALLS = {
+    f"{side}, has_aux={aux}": {"words": f"dict({words}has_aux={aux})"}
+    for side, words in {
+        "arguments": "argnums=0, ", "states": "grad_states=lib.State(jnp.array(2.0)), ",
+        "both": "grad_states=lib.State(jnp.array(2.0)), argnums=(0,), ",
+    }.items() for aux in (False, True)
+}
+
+
+@snippet("CUS-02", CALLS)
+def the_transform_is_called_with_keywords(lib: Any, jnp: Any, jax: Any, words: Any) -> None:
+    seen = []
+    def transform(fun: Any, *args: Any, **params: Any) -> Any:
+        seen.append((callable(fun), args, params))
+        return jax.grad(fun, argnums=params["argnums"], has_aux=True)
+
+    words |= {"transform_params": {"scale": 3.0}, "check_states": False}
+    lib.transform.GradientTransform(
+        lambda x: (x, x) if words["has_aux"] else x, transform=transform, **words)(jnp.array(1.0))
+    called, args, params = seen[-1]
+    assert called and args == (), f"expected a function and keywords, got {args}"
+    assert params["has_aux"] is True and params["scale"] == 3.0, f"got {params}"
+    assert set(params) == {"argnums", "has_aux", "scale"}, f"got {set(params)}"
+
+
+@dataclass(frozen=True)
+class Custom(Case):
+    """A case whose transform a user made, one that does what the member does."""
+
+    def setup(self) -> list[str]:
+        """The lines up to the call, with the user's transform."""
+        return [
+            *super().setup(),
+            "import jax",
+            "def mine(fun, *, argnums, has_aux, scale):",
+            f"    base = jax.{self.member}(fun, argnums=argnums, has_aux=True)",
+            "    def run(*args, **kwargs):",
+            "        grads, aux = base(*args, **kwargs)",
+            "        return jax.tree.map(lambda g: scale * g, grads), aux",
+            "    return run",
+        ]
+
+    def transformed(self) -> str:
+        """The source of the transformed function."""
+        text = super().transformed().replace(f"transform.{self.member}(f",
+                                             "transform.GradientTransform(f, transform=mine", 1)
+        return text[:-1] + ", transform_params={'scale': 1.0})"
+
+
+def of_row(row: Row) -> SearchStrategy[Case]:
+    """Calls of a user's gradient that fall under the row."""
+    drawn = cases(Wish(("grad",), (row,), writes=True, containers=("list", "tuple", "dict")))
+    return drawn.map(lambda case: Custom(**vars(case)))
+
+
+@generated("CUS-03", of_row, {row.id: row for row in ROWS})
+def the_table_holds_for_a_users_transform(subject: Subject, case: Case) -> None:
+    """The row, and the containers of both sides; the order of their keys is for GST-04."""
+    seen = observe(case, subject)
+    judge_row(seen)
+    judge_sides(seen, strict=False)
+    if case.selection is not None:
+        got, want = type(seen.parts["var"]), type(case.selection.tree)
+        if got is not want:
+            place = f"result{place_of(case.row, 'var')}"
+            raise Violation(f"{place}: expected a {want.__name__}, got a {got.__name__}",
+                            f"type({place}) is {want.__name__}")
+
+
+@generated("CUS-04", of_row, {row.id: row for row in (ROWS[0], ROWS[4], ROWS[11])})
+def effects_are_those_of_one_call(subject: Subject, case: Case) -> None:
+    """States after the call, and derivatives at the values on entry."""
+    seen = observe(case, subject)
+    judge_effects(seen)
+    judge_values(seen)
+
+
+@snippet("CUS-05", {
+    name: {"base": f"jax.{name}", "want": want} for name, want in {
+        "jacrev": "jnp.array([[4.0, 0.0], [0.0, 20.0]])",
+        "jacfwd": "jnp.array([[4.0, 0.0], [0.0, 20.0]])",
+        "hessian": "jnp.array([[[4.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 10.0]]])",
+    }.items()
+})
+def any_base_of_jax_serves(lib: Any, jnp: Any, jax: Any, base: Any, want: Any) -> None:
+    s, x = lib.State(jnp.array([1.0, 2.0])), jnp.array([2.0, 5.0])
+    def mine(fun: Any, *, argnums: Any, has_aux: Any) -> Any:
+        return base(fun, argnums=argnums, has_aux=True)
+
+    made = lib.transform.GradientTransform(lambda x: s.value ** 2 * x, transform=mine,
+                                           grad_states=(s,))
+    got = made(x)
+    assert type(got) is tuple, f"expected a tuple like grad_states, got {type(got).__name__}"
+    block = got[0][0] if base is jax.hessian else got[0]
+    assert jnp.shape(block) == jnp.shape(want), f"expected {want}, got {got}"
+    assert jnp.allclose(block, want), f"expected {want}, got {block}"
+
+
+@snippet("CUS-06")
+def what_the_transform_returns_is_returned(lib: Any, jnp: Any, jax: Any) -> None:
+    def scaled(fun: Any, *, argnums: Any, has_aux: Any, scale: Any) -> Any:
+        base = jax.grad(fun, argnums=argnums, has_aux=True)
+        def run(*args: Any) -> Any:
+            grads, aux = base(*args)
+            return jax.tree.map(lambda g: scale * g, grads), aux
+        return run
+
+    s, params = lib.State(jnp.array(2.0)), {"scale": 0.5}
+    got = lib.transform.GradientTransform(
+        lambda x: s.value ** 2 * x, transform=scaled, grad_states=[s], argnums=0,
+        transform_params=params)(jnp.array(3.0))
+    assert jnp.allclose(got[0][0], 6.0) and jnp.allclose(got[1], 2.0), f"expected 6, 2, got {got}"
+
+
+@snippet("CUS-07")
+def the_transform_sees_all_gradients_at_once(lib: Any, jnp: Any, jax: Any) -> None:
+    def unit(fun: Any, *, argnums: Any, has_aux: Any) -> Any:
+        def run(*args: Any) -> Any:
+            grads, aux = jax.grad(fun, argnums=argnums, has_aux=True)(*args)
+            norm = jnp.sqrt(sum(jnp.sum(g ** 2) for g in jax.tree.leaves(grads)))
+            return jax.tree.map(lambda g: g / norm, grads), aux
+        return run
+
+    s, t = lib.State(jnp.array(2.0)), lib.State(jnp.array(1.0))
+    var, arg = lib.transform.GradientTransform(
+        lambda x: 2.0 * s.value + 3.0 * t.value + 6.0 * x, transform=unit, grad_states=[s, t],
+        argnums=0)(jnp.array(1.0))
+    got = jnp.array([*var, arg])
+    assert jnp.allclose(got, jnp.array([2.0, 3.0, 6.0]) / 7.0), f"expected (2, 3, 6) / 7, got {got}"
+
+
+@snippet("CUS-08")
+def several_runs_have_the_effects_of_one(lib: Any, jnp: Any, jax: Any) -> None:
+    def twice(fun: Any, *, argnums: Any, has_aux: Any) -> Any:
+        def run(*args: Any) -> Any:
+            fun(*args)
+            return jax.grad(fun, argnums=argnums, has_aux=True)(*args)
+        return run
+
+    n, x = lib.State(jnp.array(0.0)), jnp.array(3.0)
+    def f(x: Any) -> Any:
+        n.value = n.value + 1.0
+        return n.value * x ** 2
+
+    got = lib.transform.GradientTransform(f, transform=twice)(x)
+    assert n.value == 1.0 and jnp.allclose(got, 6.0), f"expected 1.0, 6.0, got {n.value}, {got}"
+
+
+@snippet("CUS-10", MEMBERS)
+def with_options_alone_it_is_a_decorator(lib: Any, jnp: Any, T: Any) -> None:
+    s = lib.State(jnp.array(2.0))
+    @T(grad_states=[s], return_value=True)
+    def f(x: Any) -> Any:
+        return s.value ** 3 * x
+
+    got = f(jnp.array(1.0))
+    assert type(got) is tuple and type(got[0]) is list, f"expected ([grad], value), got {got}"
+    assert jnp.allclose(got[1], 8.0), f"expected the value 8.0, got {got[1]}"

@@ -1,0 +1,171 @@
+"""Values in closed form: kinds of values, many states, and where a derivative must flow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spec.judge.check import snippet
+from spec.language.transforms import FAMILY
+
+EXACT = tuple(name for name, member in FAMILY.items() if member.layout != "sample")
+
+
+def members(names: tuple[str, ...] = EXACT) -> dict[str, dict[str, str]]:
+    """One point for every member, as the parameter ``T``."""
+    return {name: {"T": f"lib.transform.{name}"} for name in names}
+
+
+def first_and_second(values: tuple[str, str]) -> dict[str, dict[str, str]]:
+    """One point for every member, with the expected ``want`` by the order of the derivative."""
+    want = {name: values[1] if name == "hessian" else values[0] for name in EXACT}
+    return {name: {"T": f"lib.transform.{name}", "want": want[name]} for name in EXACT}
+
+
+@snippet("DER-12")
+def jacobian_is_jacrev(lib: Any, jnp: Any) -> None:
+    def f(x: Any) -> Any:
+        return {"a": jnp.sin(x), "b": (x ** 2).astype(jnp.float64)}
+
+    x = jnp.array([1.0, 2.0], jnp.float32)
+    got, want = lib.transform.jacobian(f)(x), lib.transform.jacrev(f)(x)
+    assert list(got) == list(want), f"expected keys {list(want)}, got {list(got)}"
+    for key in want:
+        assert jnp.array_equal(got[key], want[key]), f"{key}: {got[key]} against {want[key]}"
+        assert got[key].dtype == want[key].dtype, f"{got[key].dtype}, {want[key].dtype}"
+
+
+@snippet("DER-13")
+def hessian_block_of_row_and_column(lib: Any, jnp: Any) -> None:
+    s, A = lib.State(jnp.array([1.0, 2.0])), jnp.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    x = jnp.array([1.0, 0.0, -1.0])
+    got = lib.transform.hessian(lambda x: s.value @ A @ x, grad_states=[s], argnums=(0,))(x)
+    (sv, sa), (xv, xa) = got[0][0], got[1][0]
+    blocks = {"state, state": (sv[0], jnp.zeros((2, 2))), "state, argument": (sa[0], A),
+              "argument, state": (xv[0], A.T), "argument, argument": (xa[0], jnp.zeros((3, 3)))}
+    for place, (block, want) in blocks.items():
+        assert jnp.shape(block) == want.shape and jnp.allclose(block, want), f"{place}: {block}"
+
+
+@snippet("DER-13")
+def hessian_block_between_two_states(lib: Any, jnp: Any) -> None:
+    a, b = lib.State(jnp.array([1.0, 2.0])), lib.State(jnp.array([1.0, 0.0, -1.0]))
+    A = jnp.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    got = lib.transform.hessian(lambda: a.value @ A @ b.value, grad_states={"a": a, "b": b})()
+    for row, column, want in (("a", "b", A), ("b", "a", A.T)):
+        block = got[row][column]
+        assert jnp.shape(block) == want.shape, f"{row}, {column}: shape {jnp.shape(block)}"
+        assert jnp.allclose(block, want), f"{row}, {column}: expected {want}, got {block}"
+
+
+MODULES = {
+    "read three times": {"read": "lambda w: w.value * w.value + 2.0 * w.value"},
+    "read once, used twice": {"read": "lambda w: (lambda v: v * v + 2.0 * v)(w.value)"},
+    "from a helper": {"read": "lambda w: (lambda g: g() * g() + 2.0 * g())(lambda: w.value)"},
+}
+
+
+@snippet("DER-15", {
+    f"{member} {way}": parameters | {"T": f"lib.transform.{member}"}
+    for member in ("grad", "jacfwd", "jacrev") for way, parameters in MODULES.items()
+})
+def every_read_counts(lib: Any, jnp: Any, T: Any, read: Any) -> None:
+    w = lib.State(jnp.array(3.0))
+    got = T(lambda: read(w), grad_states=w)()
+    assert jnp.allclose(got, 8.0), f"expected 8.0, got {got}"
+
+
+@snippet("DER-15", members(("grad", "jacfwd", "jacrev")))
+def a_state_shared_by_two_modules_counts_in_both(lib: Any, jnp: Any, T: Any) -> None:
+    one, two, w = lib.nn.Module(), lib.nn.Module(), lib.ParamState(jnp.array(3.0))
+    one.w, two.w = w, w
+    got = T(lambda: one.w.value * two.w.value + 2.0 * two.w.value, grad_states=[w])()
+    assert jnp.allclose(got[0], 8.0), f"expected 8.0, got {got[0]}"
+
+
+@snippet("DER-16", first_and_second(("20.0", "0.0")))
+def an_unselected_state_is_a_constant(lib: Any, jnp: Any, T: Any, want: Any) -> None:
+    s, c = lib.State(jnp.array(2.0)), lib.State(jnp.array(20.0))
+    got = T(lambda x: s.value * c.value + x ** 3, grad_states=s)(jnp.array(5.0))
+    assert jnp.shape(got) == () and jnp.allclose(got, want), f"expected {want}, got {got}"
+
+
+@snippet("DER-17", first_and_second(("27.0", "18.0")))
+def derivative_flows_through_a_written_state(lib: Any, jnp: Any, T: Any, want: Any) -> None:
+    s, t = lib.State(jnp.array(3.0)), lib.State(jnp.array(-1.0))
+    def f() -> Any:
+        t.value = s.value ** 2 / 2
+        t.value = t.value * s.value
+        return 2.0 * t.value
+
+    got = T(f, grad_states=s)()
+    assert jnp.allclose(got, want), f"expected {want}, got {got}"
+
+
+@snippet("DER-18", members())
+def stop_gradient_stops(lib: Any, jnp: Any, jax: Any, T: Any) -> None:
+    s, x, stop = lib.State(jnp.array(3.0)), jnp.array(5.0), jax.lax.stop_gradient
+    def f(x: Any) -> Any:
+        return s.value * stop(x) + x * stop(s.value)
+
+    got = T(f, grad_states=s)(x), T(f)(x)
+    want = (0.0, 0.0) if T is lib.transform.hessian else (5.0, 3.0)
+    assert jnp.allclose(jnp.array(got), jnp.array(want)), f"expected {want}, got {got}"
+
+
+@snippet("DER-19", members())
+def custom_jvp_is_the_derivative(lib: Any, jnp: Any, jax: Any, T: Any) -> None:
+    @jax.custom_jvp
+    def f(v: Any) -> Any:
+        return v
+
+    f.defjvp(lambda primals, tangents: (primals[0], 7.0 * primals[0] * tangents[0]))
+    s = lib.State(jnp.array(2.0))
+    want = 7.0 if T is lib.transform.hessian else 14.0
+    got = T(lambda: f(s.value), grad_states=s)()
+    assert jnp.allclose(got, want), f"expected {want}, got {got}"
+
+
+@snippet("DER-19", members(("grad", "vector_grad", "jacrev", "jacobian")))
+def custom_vjp_is_the_derivative(lib: Any, jnp: Any, jax: Any, T: Any) -> None:
+    @jax.custom_vjp
+    def f(v: Any) -> Any:
+        return v
+
+    f.defvjp(lambda v: (v, v), lambda v, ct: (7.0 * v * ct,))
+    s = lib.State(jnp.array(2.0))
+    got = T(lambda: f(s.value), grad_states=s)()
+    assert jnp.allclose(got, 14.0), f"expected 14.0, got {got}"
+
+
+KINKS = {
+    "relu at 0": ("jax.nn.relu", "0.0"),
+    "relu6 at 6": ("jax.nn.relu6", "6.0"),
+    "abs at 0": ("jnp.abs", "0.0"),
+    "sign at 0": ("jnp.sign", "0.0"),
+    "maximum at a tie": ("lambda v: jnp.maximum(v, 0.0)", "0.0"),
+    "max of a tie": ("lambda v: jnp.max(jnp.stack([v, 2.0 * v - 1.0]))", "1.0"),
+    "clip at its bound": ("lambda v: jnp.clip(v, -1.0, 1.0)", "1.0"),
+    "where at its bound": ("lambda v: jnp.where(v > 0.0, v ** 2, 3.0 * v)", "0.0"),
+    "sqrt at 0": ("jnp.sqrt", "0.0"),
+    "norm of 0": ("lambda v: jnp.linalg.norm(jnp.stack([v, v]))", "0.0"),
+    "floor at an integer": ("jnp.floor", "1.0"),
+}
+
+
+NAMESAKES = {"grad": "grad", "vector_grad": "grad", "jacrev": "jacrev", "jacfwd": "jacfwd",
+             "hessian": "hessian"}
+
+
+@snippet("DER-20", {
+    f"{kink}, {member}": {"op": op, "point": f"jnp.array({at})", "T": f"lib.transform.{member}",
+                          "J": f"jax.{namesake}"}
+    for kink, (op, at) in KINKS.items() for member, namesake in NAMESAKES.items()
+})
+def at_a_kink_the_derivative_is_jaxs(
+    lib: Any, jnp: Any, jax: Any, op: Any, point: Any, T: Any, J: Any
+) -> None:
+    s, want = lib.State(point), J(op)(point)
+    got = T(lambda: op(s.value), grad_states=s)()
+    assert jnp.array_equal(got, want, equal_nan=True), f"by state: expected {want}, got {got}"
+    got = T(op)(point)
+    assert jnp.array_equal(got, want, equal_nan=True), f"by argument: expected {want}, got {got}"

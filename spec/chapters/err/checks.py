@@ -1,0 +1,98 @@
+"""Misuse: every row of :mod:`spec.chapters.err.misuse`, asked alone; and what is not refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from spec.chapters.err import misuse
+from spec.chapters.err.misuse import Script
+from spec.judge.check import Violation, first_line, generated, snippet
+from spec.judge.subject import Subject
+from spec.language.script import execute
+from spec.language.transforms import FAMILY
+
+REFUSALS = tuple(dict.fromkeys(row.rule for row in misuse.ROWS))
+EXACT = tuple(name for name, member in FAMILY.items() if member.layout != "sample")
+
+
+def points(scripts: Iterator[Script]) -> dict[str, Script]:
+    """Scripts by row and member."""
+    return {f"{script.row.id}, {script.member}": script for script in scripts}
+
+
+def only(script: Script) -> SearchStrategy[Script]:
+    """The one case of a point."""
+    return st.just(script)
+
+
+def passes(subject: Subject, script: Script) -> None:
+    """The script runs to its end."""
+    try:
+        execute(script.lines(), subject.lib, subject.xp)
+    except Exception as error:
+        raise Violation(first_line(error)) from error
+
+
+def is_refused(subject: Subject, script: Script) -> None:
+    """The refusal comes, as a source demands it."""
+    passes(subject, script)
+
+
+for _rule in REFUSALS:
+    generated(_rule, only, points(misuse.scripts(_rule)))(is_refused)
+
+
+@generated("ERR-20", only, points(misuse.unchanged()))
+def states_are_as_they_were(subject: Subject, script: Script) -> None:
+    """After a refusal, every state holds its value."""
+    passes(subject, script)
+
+
+@generated("ERR-21", only, points(misuse.helpful()))
+def the_message_says_what_was_given(subject: Subject, script: Script) -> None:
+    """The words of the row stand in the message."""
+    passes(subject, script)
+
+
+@generated("ERR-22", only, points(misuse.conventional()))
+def the_class_is_the_conventional_one(subject: Subject, script: Script) -> None:
+    """TypeError for a wrong type, ValueError for a wrong value."""
+    passes(subject, script)
+
+
+@snippet("ERR-23", {
+    name: {"T": f"lib.transform.{name}", "shape": "(2, 2)" if name == "hessian" else "(2,)"}
+    for name in EXACT
+})
+def an_untouched_state_has_zeros(lib: Any, jnp: Any, T: Any, shape: Any) -> None:
+    s, idle = lib.State(jnp.array(3.0)), lib.State(jnp.array([1.0, 2.0]))
+    got = T(lambda: s.value ** 2, grad_states=[s, idle], check_states=False)()
+    block = got[1][1] if len(shape) == 2 else got[1]
+    assert jnp.shape(block) == shape, f"expected shape {shape}, got {jnp.shape(block)}"
+    assert jnp.all(block == 0.0), f"expected zeros, got {block}"
+    used = got[0][0] if len(shape) == 2 else got[0]
+    assert jnp.allclose(used, 2.0 if len(shape) == 2 else 6.0), f"beside it, got {used}"
+
+
+@snippet("ERR-24", {
+    f"{words}, {name}": {"T": f"lib.transform.{name}", "options": options}
+    for words, options in (("no pair for has_aux", "dict(has_aux=True)"),
+                           ("an untouched state", "dict(grad_states=lib.State(jnp.array(1.0)))"))
+    for name in FAMILY
+})
+def the_random_stream_is_as_it_was(lib: Any, jnp: Any, T: Any, options: Any) -> None:
+    """The next draw is the first one after the seed."""
+    lib.random.seed(7)
+    first = now = lib.random.normal(size=())
+    lib.random.seed(7)
+    def f(x: Any) -> Any:
+        return x * lib.random.normal(size=())
+    try:
+        T(f, **options)(jnp.array(2.0))
+    except Exception:
+        now = lib.random.normal(size=())
+    assert jnp.array_equal(now, first), f"expected the draw {first}, got {now}"

@@ -1,0 +1,266 @@
+"""Selecting states from modules: drawn trees of modules, against the selection rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from hypothesis import strategies as st
+
+from spec.judge.check import Inconclusive, Violation, first_line, generated
+from spec.judge.compare import describe
+from spec.judge.subject import Subject
+from spec.language import filters
+from spec.language.filters import Filter, Sample
+from spec.language.programs import Node, Ref, Var, module_source, module_states
+from spec.language.script import execute
+from spec.language.trees import Path
+
+NAMES = ("w", "b", "B", "w10", "w9", "_p", "sub")
+"""Names of attributes and keys; they are assigned in any order."""
+
+CHOICES = (
+    Filter("class", "ParamState"),
+    Filter("str", "hot"),
+    Filter("str", "cold"),
+    Filter("callable", "lambda path, state: len(path) - 1"),
+)
+"""Filters that overlap, in the plainest forms: the other forms are the matter of FLT."""
+
+
+REST = (Filter("..."), Filter("True"))
+"""Filters that match everything, which stand last."""
+
+
+Share = Literal["nothing", "states", "modules"]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which selections to draw: how many filters, how deep, what is shared, which function.
+
+    With ``rest`` a filter that matches everything stands after the others.
+    """
+
+    filters: int = 0
+    rest: bool = False
+    depth: int = 2
+    share: Share = "nothing"
+    treefy: bool = False
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A module and one selection from it; prints as a script."""
+
+    states: tuple[Var, ...]
+    module: Node
+    filters: tuple[Filter, ...] = ()
+    treefy: bool = False
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines())
+
+    @property
+    def several(self) -> bool:
+        """Whether the selection is a tuple of mappings."""
+        return filters.is_split(self.filters)
+
+    def lines(self) -> list[str]:
+        """The whole script, without its header; a treefied selection is compared with `plain`."""
+        texts = [chosen.source() for chosen in self.filters]
+        lines = [*(var.source() for var in self.states), *module_source(self.module)]
+        plain = f"m.states({', '.join(texts)})"
+        if not self.treefy:
+            return [*lines, f"result = {plain}"]
+        lines.append(f"tree = lib.graph.treefy_states({', '.join(['m', *texts])})")
+        flat = "tuple(part.to_flat() for part in tree)" if self.several else "tree.to_flat()"
+        return [*lines, f"result = {flat}", f"plain = {plain}"]
+
+    def expected(self) -> list[dict[Path, str]]:
+        """The mappings of the selection, in order, each from paths to names of states."""
+        var = {var.id: var for var in self.states}
+        placed = dict(module_states(self.module))
+        samples = [Sample(path, var[s].kind, var[s].tag) for path, s in placed.items()]
+        groups = filters.split(samples, self.filters or (Filter("..."),))
+        return [{sample.path: placed[sample.path] for sample in group} for group in groups]
+
+
+def names(least: int) -> st.SearchStrategy[list[str]]:
+    """Different names, in the order of assignment."""
+    return st.lists(st.sampled_from(NAMES), min_size=least, max_size=3, unique=True)
+
+
+class Tree:
+    """A tree of modules in the making: its states and modules so far."""
+
+    def __init__(self, draw: Any, share: str) -> None:
+        self.draw, self.share = draw, share
+        self.states: list[Var] = []
+        self.modules: list[Node] = []
+
+    def again(self, kind: str, there: list[Any]) -> Any:
+        """Something that is there already, where it may be shared; None for something new."""
+        if self.share == kind and there and self.draw(st.booleans()):
+            return self.draw(st.sampled_from(there))
+        return None
+
+    def state(self) -> Ref:
+        """A reference to a state."""
+        var = self.again("states", self.states)
+        if var is None:
+            kind = self.draw(st.sampled_from(("State", "ParamState")))
+            tag = self.draw(st.sampled_from((None, "hot", "cold")))
+            var = Var(f"s{len(self.states)}", 1.0, kind, tag)
+            self.states.append(var)
+        return Ref(var.id)
+
+    def module(self, depth: int) -> Node:
+        """A module."""
+        known = self.again("modules", self.modules)
+        if isinstance(known, Node):
+            return known
+        node = Node({name: self.child(depth) for name in self.draw(names(1))})
+        self.modules.append(node)
+        return node
+
+    def child(self, depth: int) -> Any:
+        """What an attribute or a container holds."""
+        forms = ("state", "list", "dict", "module") if depth else ("state",)
+        match self.draw(st.sampled_from(forms)):
+            case "list":
+                return [self.child(depth - 1) for _ in range(self.draw(st.integers(0, 2)))]
+            case "dict":
+                return {key: self.child(depth - 1) for key in self.draw(names(0))}
+            case "module":
+                return self.module(depth - 1)
+        return self.state()
+
+
+@st.composite
+def selections(draw: Any, wish: Wish) -> Selected:
+    """Trees of modules and selections from them."""
+    tree = Tree(draw, wish.share)
+    module = tree.module(wish.depth)
+    if wish.share == "modules":  # one at least, which a draw alone may never give
+        part = Node({name: tree.child(0) for name in draw(names(1))})
+        places = draw(st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True))
+        module = Node({**module.attributes, **dict.fromkeys(places, part)})
+    chosen = st.lists(st.sampled_from(CHOICES), min_size=wish.filters, max_size=wish.filters)
+    last = [draw(st.sampled_from(REST))] if wish.rest else []
+    return Selected(tuple(tree.states), module, (*draw(chosen), *last), wish.treefy)
+
+
+# -- judges --------------------------------------------------------------------------------------
+
+
+def select(subject: Subject, case: Selected) -> dict[str, Any]:
+    """The names that the script defines.
+
+    Raises
+    ------
+    Violation
+        If the script raises.
+    """
+    try:
+        return execute(case.lines(), subject.lib, subject.xp)
+    except Exception as error:
+        raise Violation(f"raised {type(error).__name__}: {first_line(error)}") from error
+
+
+def mappings(case: Selected, result: Any) -> list[Any] | None:
+    """The mappings of a result, or None if it is not what so many filters return."""
+    if not case.several:
+        return [result] if isinstance(result, Mapping) else None
+    if type(result) is not tuple or len(result) != len(case.filters):
+        return None
+    return list(result)
+
+
+def judge_states(subject: Subject, case: Selected) -> None:
+    """One mapping or a tuple of them, each with the right states, whatever their paths."""
+    result = (made := select(subject, case))["result"]
+    found = mappings(case, result)
+    if found is None:
+        wanted = f"a tuple of {len(case.filters)} mappings" if case.several else "a mapping"
+        claim = "type(result) is tuple" if case.several else "type(result) is not tuple"
+        raise Violation(f"expected {wanted}, got {describe(result)}", claim)
+    want = [sorted(group.values()) for group in case.expected()]
+    name = {id(made[var.id]): var.id for var in case.states}
+    got = [sorted(name.get(id(s), "a stranger") for s in group.values()) for group in found]
+    if got != want:
+        ids = [f"set(map(id, [{', '.join(group)}]))" for group in want]
+        maps = [f"result[{i}]" for i in range(len(want))] if case.several else ["result"]
+        claims = [f"set(map(id, {m}.values())) == {s}" for m, s in zip(maps, ids, strict=True)]
+        raise Violation(f"expected the states {want}, got {got}", " and ".join(claims))
+
+
+def judge_paths(subject: Subject, case: Selected) -> None:
+    """Every state under its own path, in whatever order."""
+    (want,), made = case.expected(), select(subject, case)
+    (found,) = readable(case, made["result"])
+    if {path: id(state) for path, state in found.items()} != {
+        path: id(made[state]) for path, state in want.items()
+    }:
+        expected = "{" + ", ".join(f"{path!r}: {state}" for path, state in want.items()) + "}"
+        raise Violation(f"expected {expected}, got paths {sorted(found.keys(), key=str)}",
+                        f"{{p: id(s) for p, s in result.items()}} == "
+                        f"{{p: id(s) for p, s in {expected}.items()}}")
+
+
+def judge_order(subject: Subject, case: Selected) -> None:
+    """The paths in their order, where the paths themselves are right."""
+    (want,) = case.expected()
+    (found,) = readable(case, select(subject, case)["result"])
+    got = list(found.keys())
+    if set(got) != set(want):
+        raise Inconclusive("the selection has other paths, which SEL-05 judges")
+    if got != list(want):
+        raise Violation(f"expected the order {list(want)}, got {got}",
+                        f"list(result.keys()) == {list(want)}")
+
+
+def judge_agreement(subject: Subject, case: Selected) -> None:
+    """The treefied selection has the paths of the plain one, in the same order."""
+    made = select(subject, case)
+    want = [list(group.keys()) for group in readable(case, made["plain"])]
+    found = mappings(case, made["result"])
+    got = None if found is None else [list(group.keys()) for group in found]
+    if got != want:
+        claim = "list(result.keys()) == list(plain.keys())"
+        if case.several:
+            claim = "[list(r.keys()) for r in result] == [list(p.keys()) for p in plain]"
+        raise Violation(f"expected paths {want}, got {got}", claim)
+
+
+def readable(case: Selected, result: Any) -> list[Any]:
+    """The mappings of a result.
+
+    Raises
+    ------
+    Inconclusive
+        If it is not what so many filters return, which SEL-01 to SEL-03 judge.
+    """
+    found = mappings(case, result)
+    if found is None:
+        raise Inconclusive(f"the selection cannot be read: {describe(result)}")
+    return found
+
+
+DEPTHS = {word: Wish(depth=depth) for depth, word in enumerate(("flat", "nested", "deep"))}
+
+generated("SEL-01", selections, DEPTHS)(judge_states)
+generated("SEL-02", selections, {"1": Wish(1)})(judge_states)
+generated("SEL-03", selections, {
+    "2": Wish(2), "3": Wish(3),
+    "1 and the rest": Wish(1, rest=True), "2 and the rest": Wish(2, rest=True),
+})(judge_states)
+generated("SEL-05", selections, DEPTHS)(judge_paths)
+generated("SEL-06", selections, DEPTHS)(judge_order)
+generated("SEL-07", selections, {"": Wish(share="states")})(judge_paths)
+generated("SEL-08", selections, {"": Wish(share="modules")})(judge_paths)
+generated("SEL-14", selections, {
+    f"{n} filters, {share} shared": Wish(n, share=share, treefy=True)
+    for n in (0, 1, 2) for share in get_args(Share)
+})(judge_agreement)

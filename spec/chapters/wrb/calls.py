@@ -1,0 +1,180 @@
+"""Write-back, in scripts: several states, repeated calls, and the world at the time of a call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spec.judge.check import snippet
+from spec.language.transforms import FAMILY
+
+MEMBERS = {member: {"T": f"lib.transform.{member}"} for member in FAMILY}
+
+
+@snippet("WRB-08", MEMBERS)
+def calls_add_up(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+    """A counter and a running sum, through one transform that is kept."""
+    count, total = lib.State(jnp.array(0)), lib.State(jnp.array(1.0))
+    def f(x: Any) -> Any:
+        count.value = count.value + 1
+        total.value = total.value * x
+        return jnp.sin(total.value)
+    t = T(f)
+    for x in (2.0, 3.0, 5.0):
+        t(jnp.array(x))
+    got = int(count.value), float(total.value)
+    assert got == (3, 30.0), f"expected (3, 30.0), got {got}"
+
+
+@snippet("WRB-08", MEMBERS)
+def calls_of_a_selected_state_add_up(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+    """Each call starts from what the call before it wrote into the selected state."""
+    s = lib.State(jnp.array(1.0))
+    def f() -> Any:
+        s.value = 2.0 * s.value
+        return jnp.sin(s.value)
+    t = T(f, grad_states=[s])
+    seen = [float(s.value) for _ in range(3) if t() is not None]
+    assert seen == [2.0, 4.0, 8.0], f"expected [2.0, 4.0, 8.0], got {seen}"
+
+
+@snippet("WRB-09", MEMBERS)
+def states_may_swap_their_values(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+    """One selected, one not; equal names; and the values change places."""
+    a, b = lib.State(jnp.array(1.0), name="s"), lib.State(jnp.array(2.0), name="s")
+    def f() -> Any:
+        a.value, b.value = b.value, a.value
+        return jnp.sin(a.value) * b.value
+    T(f, grad_states=[b])()
+    got = float(a.value), float(b.value)
+    assert got == (2.0, 1.0), f"expected (2.0, 1.0), got {got}"
+
+
+@snippet("WRB-09", MEMBERS)
+def states_of_one_value_are_written_apart(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+    """Four states over one array, in two classes, written in another order than created."""
+    v = jnp.array(1.0)
+    s = [kind(v) for kind in (lib.State, lib.ParamState, lib.State, lib.ParamState)]
+    def f(x: Any) -> Any:
+        for k in (2, 0, 3, 1):
+            s[k].value = s[k].value + k * x
+        return jnp.sin(s[2].value)
+    T(f, grad_states={"p": s[3], "q": s[0]}, argnums=None)(jnp.array(10.0))
+    got = [float(state.value) for state in s]
+    assert got == [1.0, 11.0, 21.0, 31.0], f"expected [1.0, 11.0, 21.0, 31.0], got {got}"
+
+
+@snippet("WRB-09", MEMBERS)
+def state_may_feed_another(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+    """Writes depend on writes before them, and the last write of each counts."""
+    a, b = lib.State(jnp.array(1.0)), lib.State(jnp.array(0.0))
+    def f(x: Any) -> Any:
+        a.value = a.value + x
+        b.value = 10.0 * a.value
+        a.value = b.value + a.value
+        return jnp.sin(b.value)
+    T(f, argnums=0)(jnp.array(2.0))
+    got = float(a.value), float(b.value)
+    assert got == (33.0, 30.0), f"expected (33.0, 30.0), got {got}"
+
+
+@snippet("WRB-23", MEMBERS)
+def loss_and_aux_are_concrete(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+    """Two results that are kept convert to Python numbers, and steer Python."""
+    s = lib.State(jnp.array(2.0))
+    def f(x: Any) -> Any:
+        return s.value * x, {"y": [s.value * x], "old": s.value}
+    call = T(f, grad_states=s, has_aux=True, return_value=True)
+    kept = [call(jnp.array(3.0)), call(jnp.array(4.0))]
+    got = [float(v) for _, loss, aux in kept for v in (loss, aux["y"][0], aux["old"])]
+    assert got == [6.0, 6.0, 2.0, 8.0, 8.0, 2.0], f"expected 6, 6, 2, 8, 8, 2, got {got}"
+    shape = np.asarray(kept[0][2]["y"][0]).shape
+    assert shape == () and bool(kept[0][1] > 5), f"expected 6 of shape (), got shape {shape}"
+
+
+@snippet("WRB-12")
+def change_in_place_is_applied_or_refused(lib: Any, jnp: Any, np: Any) -> str:
+    """An array in a dict in a state is replaced without writing the state."""
+    s = lib.State({"a": jnp.array(1.0)})
+    def f(x: Any) -> Any:
+        s.value["a"] = 2.0 * x
+        return jnp.sin(s.value["a"])
+    seen, want = "applied", 6.0
+    try:
+        lib.transform.grad(f)(jnp.array(3.0))
+    except Exception:
+        seen, want = "refused", 1.0
+    assert float(s.value["a"]) == want, f"{seen}: expected {want}, left {s.value}"
+    return seen
+
+
+@snippet("WRB-13")
+def state_let_out_holds_a_value_or_refuses(lib: Any, jnp: Any, np: Any) -> str:
+    """A module gets a new state during the call."""
+    found = []
+    def f(x: Any) -> Any:
+        found.append(lib.State(2.0 * x))
+        return jnp.sin(found[-1].value)
+    lib.transform.grad(f)(jnp.array(3.0))
+    try:
+        seen, value = "holds the value", found[-1].value
+    except Exception:
+        seen, value = "refuses to be read", 6.0
+    assert float(np.asarray(value)) == 6.0, f"expected 6.0, got {value}"
+    return seen
+
+
+CLOSURES = {
+    "a variable": {"change": "lambda w: w.update(k=3.0)"},
+    "a flag": {"change": "lambda w: w.update(flag=True)"},
+    "a function": {"change": "lambda w: w.update(g=lambda v: 3.0 * v)"},
+    "a value written": {"change": "lambda w: setattr(w['s'], 'value', w['s'].value * 3.0)"},
+    "a value of another shape": {"change": "lambda w: setattr(w['s'], 'value', jnp.ones(3))"},
+    "a state": {"change": "lambda w: w.update(s=type(w['s'])(jnp.array(3.0)))"},
+}
+
+
+@snippet("WRB-25", {
+    f"{member} | {name}": {"T": f"lib.transform.{member}", **case}
+    for member in FAMILY if FAMILY[member].layout != "sample" for name, case in CLOSURES.items()
+})
+def the_world_is_read_at_every_call(lib: Any, jnp: Any, T: Any, change: Any) -> None:
+    """A transform that was called before equals one that is built after the change."""
+    w = {"k": 1.0, "flag": False, "g": lambda v: v, "s": lib.State(jnp.array(1.0))}
+    def f(x: Any) -> Any:
+        y = w["k"] * x * x * jnp.sum(w["g"](w["s"].value))
+        return y * x if w["flag"] else y
+    kept = T(f)
+    before = kept(jnp.array(2.0))
+    change(w)
+    got, want = kept(jnp.array(2.0)), T(lambda x: f(x))(jnp.array(2.0))
+    assert jnp.allclose(got, want), f"expected {want}, got {got}"
+    assert not jnp.allclose(got, before), f"still gives {before}, as before the change"
+
+
+@snippet("WRB-25", {m: v for m, v in MEMBERS.items() if FAMILY[m].layout != "sample"})
+def states_behind_attributes_are_read_at_every_call(lib: Any, jnp: Any, T: Any) -> None:
+    """An attribute of a module gets another state, which the next call reads and writes."""
+    m = type("M", (lib.nn.Module,), {})()
+    m.s = old = lib.State(jnp.array(2.0))
+    def f(x: Any) -> Any:
+        m.s.value = m.s.value + 1.0
+        return x * x * m.s.value
+    t = T(f)
+    t(jnp.array(1.0))
+    m.s = lib.State(jnp.array(10.0))
+    t(jnp.array(1.0))
+    got = float(old.value), float(m.s.value)
+    assert got == (3.0, 11.0), f"expected (3.0, 11.0), got {got}"
+
+
+@snippet("WRB-25", {m: v for m, v in MEMBERS.items() if FAMILY[m].layout != "sample"})
+def a_name_bound_anew_is_seen(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+    """A variable of the surrounding scope stands for another number at the second call."""
+    k = 1.0
+    def f(x: Any) -> Any:
+        return k * x * x * x
+    t = T(f)
+    before = t(jnp.array(2.0))
+    k = 3.0
+    got = t(jnp.array(2.0))
+    assert np.allclose(got, 3.0 * before), f"expected {3.0 * before}, got {got}"

@@ -1,0 +1,288 @@
+"""Write-back and effects of successful calls: the write-back table, and generated programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from spec.chapters.wrb.table import ROLES, Call, Cell, call, cells
+from spec.judge.check import Violation, first_line, generated
+from spec.judge.observation import Observation, judge_effects, judge_part, judge_values, observe
+from spec.judge.subject import Subject
+from spec.language import trees
+from spec.language.cases import Case, Selection
+from spec.language.programs import Assign, Param, Program, Ref, Var, Write
+from spec.language.returns import ROWS
+from spec.language.script import execute
+from spec.language.strategies import CALM, SHAPES, Wish, cases
+from spec.language.transforms import FAMILY
+
+EXACT = tuple(name for name, member in FAMILY.items() if member.layout != "sample")
+# Rules that share a wish judge the same programs, so that each is compiled once; and few states
+# mean few sizes of Jacobians, for each of which forward mode is compiled anew.
+WRITING = Wish(writes=True, rows=(ROWS[4],), most=2, functions=CALM,
+               shapes=SHAPES[:1], outputs=("scalar",))
+TELLING = replace(WRITING, rows=(ROWS[7],))
+DRAWING = replace(WRITING, writes=False, draws=True, most=1)
+CONTAINING = replace(WRITING, most=1, kinds=("dict", "tuple", "list", "deep"))
+
+
+def freed(case: Case) -> Case:
+    """The case with one of the states that it writes no longer among those it selects."""
+    assert case.selection is not None
+    first = case.program.writes[0]
+    kept = [ref for ref in case.selection.tree if ref.state != first]
+    return replace(case, selection=Selection(kept))
+
+
+@dataclass(frozen=True)
+class Point:
+    """A member of the family, and a call of it: fixed, or drawn as wished.
+
+    If it is to be free, a state that the function writes is not selected.
+    """
+
+    member: str
+    fixed: Case | None = None
+    wish: Wish = field(default_factory=Wish)
+    free: bool = False
+
+    def strategy(self) -> SearchStrategy[Case]:
+        """The fixed call, or drawn ones in which something is written or drawn."""
+        if self.fixed is not None:
+            return st.just(self.fixed)
+        drawn = cases(replace(self.wish, members=(self.member,)))
+        if self.wish.writes:
+            writing = drawn.filter(lambda case: bool(case.program.writes))
+            return writing.map(freed) if self.free else writing
+        return drawn.filter(lambda case: bool(case.program.draws))
+
+
+def table(chosen: Sequence[Cell], members: Sequence[str] = tuple(FAMILY)) -> dict[str, Point]:
+    """Every cell for every member."""
+    return {
+        f"{member} | {cell.role} | {cell.pattern.id}": Point(member, call(cell, member))
+        for cell in chosen for member in members
+    }
+
+
+def drawn(
+    wish: Wish, members: Sequence[str] = tuple(FAMILY), free: bool = False
+) -> dict[str, Point]:
+    """Generated calls of every member."""
+    wish = replace(wish, fewest=2) if free else wish  # so that another state is still selected
+    return {f"{m} | generated": Point(m, wish=wish, free=free) for m in members}
+
+
+def rule(identifier: str, points: dict[str, Point]) -> Callable[..., Any]:
+    """A check of a rule at these points."""
+    return generated(identifier, Point.strategy, points)
+
+
+UNSELECTED = cells("unselected", success=True, writes=True, container=False)
+SELECTED = cells("selected", success=True, writes=True, container=False)
+FED = cells("argument", success=True)
+KEPT = cells("selected", "unselected", "untouched", "argument", success=True, writes=False)
+
+
+@rule("WRB-01", table(UNSELECTED) | drawn(WRITING, free=True))
+def written_states_are_as_after_a_plain_call(subject: Subject, case: Case) -> None:
+    """Every unselected state, by the table and in generated programs."""
+    judge_effects(observe(case, subject), selected=False)
+
+
+@rule("WRB-02", table(SELECTED) | drawn(WRITING))
+def selected_written_states_are_as_after_a_plain_call(subject: Subject, case: Case) -> None:
+    """Every selected state, by the table and in generated programs."""
+    judge_effects(observe(case, subject), selected=True)
+
+
+@rule("WRB-03", table(FED, EXACT))
+def state_passed_as_an_argument_is_a_constant(subject: Subject, case: Case) -> None:
+    """The derivative with respect to the argument, and what the state holds."""
+    seen = observe(case, subject)
+    judge_values(seen)
+    judge_effects(seen)
+
+
+KINDS: dict[str, Any] = {
+    "Python number": 0.5, "integers": np.array([1, 2]), "single": np.array(0.5, np.float32),
+    "boolean": np.array(True), "container": {"b": (np.array(0.5), 2), "a": [None]},
+}
+
+
+def bystander(member: str, value: Any) -> Point:
+    """A call that reads a state of a value without selecting it."""
+    place = "s0.value['b'][0]" if isinstance(value, dict) else "s0.value"
+    program = Program((Var("s0", value),), (Param("x0"),), (), f"jnp.sin(x0) * jnp.sum({place})")
+    return Point(member, Call(program, member, ROWS[0], args=(np.array(0.75),)))
+
+
+READ = {f"{m} | reads a {kind}": bystander(m, v) for m in FAMILY for kind, v in KINDS.items()}
+
+
+@rule("WRB-04", table(KEPT) | READ)
+def states_that_are_not_written_are_kept(subject: Subject, case: Case) -> None:
+    """Value, structure, dtypes, and Python numbers as Python numbers."""
+    seen = observe(case, subject)
+    judge_effects(seen)
+    judge_types(seen)
+
+
+def judge_types(seen: Observation) -> None:
+    """Every leaf of a state has the dtype that it has on NumPy, or the same Python type."""
+    for state, expected in seen.expected.after.items():
+        got = [leaf for _, leaf in trees.leaves(seen.after[state])]
+        for (path, want), leaf in zip(trees.leaves(expected), got, strict=True):
+            place = f"{state}.value" + "".join(f"[{key!r}]" for key in path)
+            if type(want) in (bool, int, float):
+                if type(leaf) is not type(want):
+                    kind = type(want).__name__
+                    raise Violation(f"{place}: expected a {kind}, got a {type(leaf).__name__}",
+                                    f"type({place}) is {kind}")
+            elif np.asarray(leaf).dtype != np.asarray(want).dtype:
+                dtype = np.asarray(want).dtype
+                raise Violation(f"{place}: expected dtype {dtype}, got {np.asarray(leaf).dtype}",
+                                f"{place}.dtype == {dtype.name!r}")
+
+
+def judge_stream(subject: Subject, case: Case) -> None:
+    """The next draw is the one that follows a plain call of the same function."""
+    def next_draw(last: str) -> Any:
+        names = execute([*case.setup(), last], subject.lib, subject.xp)
+        return np.asarray(names["lib"].random.normal(size=()))
+
+    try:
+        got = next_draw(case.call())
+    except Exception as error:
+        raise Violation(f"raised {type(error).__name__}: {first_line(error)}") from error
+    expected = next_draw(f"f({case.arguments()})")
+    if got != expected:
+        raise Violation(
+            f"the next draw: expected {expected} as after one plain call, got {got}",
+            f"jnp.allclose(lib.random.normal(size=()), {float(expected)})",
+        )
+
+
+STREAM = cells("random stream", success=True)
+
+
+@rule("WRB-05", table(STREAM) | drawn(DRAWING))
+def stream_is_as_after_a_plain_call(subject: Subject, case: Case) -> None:
+    """By the table, where f may draw nothing at all, and in generated programs."""
+    judge_stream(subject, case)
+
+
+AT_ENTRY = [
+    cell for cell in cells(*ROLES, success=True, writes=True, container=False)
+    if cell.point == "entry"
+]
+
+
+@rule("WRB-07", table(AT_ENTRY, EXACT) | drawn(WRITING, EXACT))
+def derivative_is_taken_at_the_value_on_entry(subject: Subject, case: Case) -> None:
+    """Against the oracles, by the table and in generated programs."""
+    judge_values(observe(case, subject))
+
+
+NEW = "{'b': (x0, s0.value['a'][0]), 'a': [s0.value['b'][1] * x0]}"
+
+
+def whole(member: str) -> Point:
+    """A call that reads and writes a container without selecting it."""
+    value = {"b": (np.array(0.25), np.array(0.5)), "a": [np.array(1.5)]}
+    out = "jnp.sin(s0.value['a'][0])"
+    program = Program((Var("s0", value),), (Param("x0"),), (Write("s0", NEW),), out)
+    return Point(member, Call(program, member, ROWS[0], args=(np.array(0.75),)))
+
+
+UNSELECTED_CONTAINERS = {f"{member} | unselected": whole(member) for member in FAMILY}
+SELECTED_CONTAINERS = drawn(CONTAINING, ("grad", "vector_grad", "jacrev", "jacfwd"))
+
+
+@rule("WRB-10", UNSELECTED_CONTAINERS | SELECTED_CONTAINERS)
+def written_containers_arrive_whole(subject: Subject, case: Case) -> None:
+    """Structure and leaves of every state."""
+    judge_effects(observe(case, subject))
+
+
+KINDS_OF_ARRAY: dict[str, tuple[Any, str]] = {
+    "a narrower dtype": (np.array(0.5), "jnp.array(0.25, dtype=jnp.float32)"),
+    "a wider dtype": (np.array(0.5, np.float32), "jnp.array(0.25)"),
+    "integers": (np.array(0.5), "jnp.array([1, 2])"),
+    "a larger shape": (np.array(0.5), "x0 * jnp.ones((3,))"),
+    "a smaller shape": (np.ones(3), "jnp.sum(s0.value)"),
+    "an array for a number": (0.5, "jnp.array([0.25, 0.5])"),
+}
+STRUCTURES: dict[str, tuple[Any, str]] = {
+    "a container for an array": (np.array(0.5), "{'new': s0.value, 'x': [x0]}"),
+    "an array for a container": ({"a": np.array(0.5)}, "s0.value['a'] * x0"),
+    "more keys": ({"a": np.array(0.5)}, "{**s0.value, 'b': x0}"),
+    "None for an array": (np.array(0.5), "None"),
+}
+"""What a write changes about a value: the value on entry, and the source of what is written."""
+
+
+def changing(value: Any, new: str, member: str, selected: bool) -> Point:
+    """A call of a function that reads a state and then changes the kind of its value."""
+    read = "s0.value['a']" if isinstance(value, dict) else "s0.value"
+    body = (Assign("t0", f"jnp.sum({read})"), Write("s0", new))
+    program = Program((Var("s0", value),), (Param("x0"),), body, "jnp.sin(x0 * t0)")
+    selection = Selection([Ref("s0")]) if selected else None
+    row = ROWS[4] if selected else ROWS[0]
+    return Point(member, Call(program, member, row, selection, args=(np.array(0.75),)))
+
+
+def changes(kinds: dict[str, tuple[Any, str]]) -> dict[str, Point]:
+    """Every change, of an unselected state for every member, of a selected one for three."""
+    return {
+        f"{member} | {'selected' if selected else 'unselected'} | {kind}":
+            changing(*change, member, selected)
+        for kind, change in kinds.items() for selected in (False, True)
+        for member in (("grad", "jacfwd", "hessian") if selected else FAMILY)
+    }
+
+
+@rule("WRB-11", changes(KINDS_OF_ARRAY))
+def writes_may_change_shape_and_dtype(subject: Subject, case: Case) -> None:
+    """Shape and dtype of the state's new value."""
+    seen = observe(case, subject)
+    judge_effects(seen)
+    judge_types(seen)
+
+
+@rule("WRB-27", changes(STRUCTURES))
+def writes_may_change_the_structure(subject: Subject, case: Case) -> None:
+    """Structure and leaves of the state's new value."""
+    judge_effects(observe(case, subject))
+
+
+@rule("WRB-14", drawn(TELLING))
+def loss_aux_and_states_agree(subject: Subject, case: Case) -> None:
+    """Loss, aux and states against one plain call on NumPy."""
+    seen = observe(case, subject)
+    judge_part(seen, "loss")
+    judge_part(seen, "aux")
+    judge_effects(seen)
+
+
+@rule("WRB-23", drawn(TELLING))
+def no_tracer_stays_behind(subject: Subject, case: Case) -> None:
+    """Every leaf of the result and of the states converts to NumPy."""
+    seen = observe(case, subject)
+    held = {f"{state}.value": value for state, value in seen.after.items()}
+    for name, value in {"result": seen.result, **held}.items():
+        for path, leaf in trees.leaves(value):
+            place = name + "".join(f"[{key!r}]" for key in path)
+            try:
+                concrete = np.asarray(leaf).dtype != object
+            except Exception as error:
+                raise Violation(f"{place} is {type(leaf).__name__}: {first_line(error)}",
+                                f"len({place}.__array__().shape) >= 0") from error
+            if not concrete:
+                raise Violation(f"{place} is {leaf!r}", f"{place}.dtype != object")

@@ -1,0 +1,258 @@
+"""Failures: whatever raises, wherever, the states and the random stream are as before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from spec.chapters.wrb.table import Call, Cell, call, cells, failing
+from spec.judge import compare
+from spec.judge.check import Inconclusive, Violation, generated, snippet
+from spec.judge.compare import Mismatch
+from spec.judge.observation import mismatch_claim
+from spec.judge.subject import Subject
+from spec.language.cases import Case
+from spec.language.script import execute
+from spec.language.strategies import CALM, ORDINARY, SHAPES, cases
+from spec.language.transforms import FAMILY
+
+MEMBERS = {member: {"T": f"lib.transform.{member}"} for member in FAMILY}
+ANY = replace(ORDINARY, functions=CALM, shapes=SHAPES[:1])
+
+
+@st.composite
+def failures(draw: Any, member: str, does: str) -> Call:
+    """Calls of functions that write, or draw, and raise at some step."""
+    wish = replace(ANY, members=(member,))
+    case = draw(cases(wish).filter(lambda case: bool(getattr(case.program, does))))
+    return failing(case, draw(st.integers(0, len(case.program.body))))
+
+
+@dataclass(frozen=True)
+class Point:
+    """A member of the family, and a failing call of it: a cell of the table, or drawn."""
+
+    member: str
+    cell: Cell | None = None
+    does: str = "writes"
+
+    def strategy(self) -> SearchStrategy[Call]:
+        """The call of the cell, or generated ones."""
+        if self.cell is not None:
+            return st.just(call(self.cell, self.member))
+        return failures(self.member, self.does)
+
+
+def points(chosen: Sequence[Cell], members: Sequence[str], does: str) -> dict[str, Point]:
+    """Every cell for some members, and generated calls of every member."""
+    fixed = {
+        f"{member} | {cell.id}": Point(member, cell) for cell in chosen for member in members
+    }
+    return fixed | {f"{member} | generated": Point(member, does=does) for member in FAMILY}
+
+
+STATES = cells("selected", "unselected", "untouched", "argument", success=False)
+STREAM = cells("random stream", success=False)
+
+
+def attempt(subject: Subject, case: Case) -> dict[str, Any]:
+    """The names of the script of a failing call.
+
+    Raises
+    ------
+    Inconclusive
+        If the call did not raise, which the rule on exceptions judges.
+    """
+    names = execute(case.lines(), subject.lib, subject.xp)
+    if names["caught"] is None:
+        raise Inconclusive("the call did not raise")
+    return names
+
+
+@generated("WRB-15", Point.strategy,
+           points(STATES, ("grad", "jacrev", "jacfwd", "hessian", "fwd_grad"), "writes"))
+def states_are_as_before(subject: Subject, case: Case) -> None:
+    """Every state, by the table and in generated programs."""
+    names = attempt(subject, case)
+    for var in case.program.states:
+        try:
+            compare.same(var.value, names[var.id].value)
+        except Mismatch as mismatch:
+            name = f"{var.id}.value"
+            raise Violation(f"{name} after the failed call: {mismatch}",
+                            mismatch_claim(name, mismatch)) from mismatch
+        except Exception as error:  # a tracer that is dead or cannot be read
+            raise Violation(f"{var.id}.value after the failed call cannot be read: "
+                            f"{type(error).__name__}", f"float(jnp.sum({var.id}.value)) < 1e9"
+                            ) from error
+
+
+@generated("WRB-16", Point.strategy, points(STREAM, tuple(FAMILY), "draws"))
+def stream_is_as_before(subject: Subject, case: Case) -> None:
+    """The next draw is the first one after the seed."""
+    names = attempt(subject, case)
+    random = names["lib"].random
+    got = np.asarray(random.normal(size=()))
+    random.seed(case.program.seed)
+    expected = np.asarray(random.normal(size=()))
+    if got != expected:
+        raise Violation(
+            f"the next draw after the failure: expected {expected} as before it, got {got}",
+            f"jnp.allclose(lib.random.normal(size=()), {float(expected)})",
+        )
+
+
+@snippet("WRB-17", MEMBERS)
+def exception_of_the_user_arrives(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+    """An exception that was made before the call."""
+    raised, caught = ArithmeticError("planned"), None
+    def f(x: Any) -> Any:
+        raise raised
+    try:
+        T(f)(jnp.array(1.0))
+    except Exception as error:
+        caught = error
+    assert caught is raised, f"expected {raised!r}, got {caught!r}"
+
+
+@snippet("WRB-19", {
+    "before": {"run": "lambda fun, args: None"}, "after": {"run": "lambda fun, args: fun(*args)"},
+})
+def failing_transform_of_the_user_leaves_the_states(lib: Any, jnp: Any, run: Any) -> None:
+    """The user's transform raises before or after it runs the function."""
+    s, caught = lib.State(jnp.array(1.0)), None
+    def f(x: Any) -> Any:
+        s.value = s.value + x
+    def transform(fun: Any, *, argnums: Any, has_aux: Any) -> Any:
+        return lambda *args: (run(fun, args), 1 / 0)
+    try:
+        lib.transform.GradientTransform(f, transform=transform)(jnp.array(2.0))
+    except Exception as error:
+        caught = error
+    assert isinstance(caught, ZeroDivisionError), f"expected its own error, got {caught!r}"
+    assert float(s.value) == 1.0, f"expected 1.0, got {s.value}"
+
+
+@snippet("WRB-19")
+def failure_after_the_derivative_leaves_the_states(lib: Any, jnp: Any, jax: Any) -> None:
+    """The user's transform raises after JAX has differentiated, so that tracers were written."""
+    s, caught = lib.State(jnp.array(1.0)), None
+    def f(x: Any) -> Any:
+        s.value = s.value + x
+        return x
+    def transform(fun: Any, *, argnums: Any, has_aux: Any) -> Any:
+        return lambda *args: (jax.grad(fun, argnums=argnums, has_aux=True)(*args), 1 / 0)
+    try:
+        lib.transform.GradientTransform(f, transform=transform)(jnp.array(2.0))
+    except Exception as error:
+        caught = error
+    assert isinstance(caught, ZeroDivisionError), f"expected its own error, got {caught!r}"
+    assert float(s.value) == 1.0, f"expected 1.0, got {s.value}"
+
+
+@snippet("WRB-20", MEMBERS)
+def interrupt_leaves_the_states(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+    """A KeyboardInterrupt after a write."""
+    s, caught = lib.State(jnp.array(1.0)), None
+    def f(x: Any) -> Any:
+        s.value = s.value + x
+        raise KeyboardInterrupt
+    try:
+        T(f)(jnp.array(2.0))
+    except KeyboardInterrupt as error:
+        caught = error
+    assert caught is not None, "expected the KeyboardInterrupt to arrive"
+    assert float(s.value) == 1.0, f"expected 1.0, got {s.value}"
+
+
+@snippet("WRB-21", MEMBERS)
+def transform_serves_again_after_a_failure(lib: Any, jnp: Any, T: Any) -> None:
+    """The second call fails after its write, by its argument; the third counts as the second."""
+    s, failed = lib.State(jnp.ones(3)), []
+    def f(x: Any) -> Any:
+        s.value = 2.0 * s.value
+        return jnp.sin(jnp.dot(s.value, x))
+    t = T(f, grad_states=[s])
+    for size in (3, 2, 3):
+        try:
+            t(jnp.ones(size))
+        except Exception:
+            failed.append(size)
+    assert (failed, float(s.value[0])) == ([2], 4.0), f"failed: {failed}, left {s.value}, not 4.0"
+
+
+@snippet("WRB-22", MEMBERS)
+def inner_failure_takes_back_its_own_writes(lib: Any, jnp: Any, T: Any) -> None:
+    """The outer function writes, calls a transform that fails after a write, and goes on."""
+    s = lib.State(jnp.array(1.0))
+    def f(x: Any) -> Any:
+        s.value = s.value + x
+        try:  # a function that returns None has no gradient
+            lib.transform.grad(lambda y: setattr(s, "value", 100.0 * y))(x)
+        except Exception:
+            s.value = 10.0 * s.value
+        return jnp.sin(s.value)
+    T(f)(jnp.array(2.0))
+    assert float(s.value) == 30.0, f"expected 30.0, got {s.value}"
+
+
+@snippet("WRB-22", {name: MEMBERS[name] for name in ("grad", "jacfwd", "hessian")})
+def inner_failure_leaves_selected_states_as_they_were(lib: Any, jnp: Any, T: Any) -> None:
+    s, n = lib.State(jnp.array(2.0)), lib.State(jnp.array(0.0))
+    def g() -> Any:
+        n.value, s.value = n.value + 100.0, s.value * 50.0
+        return 1 / 0
+
+    def f() -> Any:
+        try:
+            lib.transform.grad(g, grad_states=s)()
+        except ZeroDivisionError:
+            return s.value ** 2 * (n.value + 1.0)
+
+    got, want = T(f, grad_states=s)(), 2.0 if T is lib.transform.hessian else 4.0
+    assert [float(v) for v in (got, n.value, s.value)] == [want, 0.0, 2.0], f"{got}, not {want}"
+
+
+@snippet("WRB-24", {
+    "vmap": {"wrap": "lambda g: jax.vmap(g)(jnp.ones(3))"},
+    "jit": {"wrap": "lambda g: jax.jit(g)(jnp.array(1.0))"},
+    "grad": {"wrap": "lambda g: jax.grad(g)(jnp.array(1.0))"},
+    "checkpoint": {"wrap": "lambda g: jax.checkpoint(g)(jnp.array(1.0))"},
+    "scan": {"wrap": "lambda g: jax.lax.scan(lambda c, v: (c, g(v)), 0.0, jnp.ones(3))[1]"},
+    "cond": {"wrap": "lambda g: jax.lax.cond(jnp.array(True), g, lambda v: v, 1.0)"},
+})
+def write_under_a_raw_transform_is_refused(
+    lib: Any, jnp: Any, np: Any, jax: Any, wrap: Any
+) -> None:
+    """A traced value is written in a function that JAX itself transforms, inside f."""
+    s, caught = lib.State(jnp.array(1.0)), None
+    def g(v: Any) -> Any:
+        s.value = 2.0 * v
+        return jnp.sin(v)
+    try:
+        lib.transform.grad(lambda x: x * jnp.sum(wrap(g)))(jnp.array(2.0))
+    except Exception as error:
+        caught = error
+    assert float(np.asarray(s.value)) == 1.0, f"expected 1.0, got {s.value}"
+    assert caught is not None, "expected an error, got a result"
+
+
+@snippet("WRB-28", MEMBERS)
+def nothing_traced_is_alive(lib: Any, jnp: Any, jax: Any, T: Any) -> None:
+    """Two calls of a function that reads and writes, under JAX's own search for leaks."""
+    s, leak = lib.State(jnp.array(0.5)), None
+    def f(x: Any) -> Any:
+        s.value = s.value * x
+        return jnp.sin(s.value)
+    t = T(f)
+    try:
+        with jax.checking_leaks():
+            t(jnp.array(2.0)), t(jnp.array(3.0))
+    except Exception as error:  # whatever else may be wrong with the call is not asked here
+        leak = error if "Leaked" in str(error) else None
+    assert leak is None, f"expected no leak, got {str(leak)[:80]}"

@@ -1,0 +1,72 @@
+"""Histories: an implementation and the NumPy model side by side, compared after every step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spec.expected import model_transforms
+from spec.judge import compare
+from spec.judge.check import Violation, first_line, generated
+from spec.judge.compare import Mismatch
+from spec.judge.observation import mismatch_claim
+from spec.judge.subject import Subject
+from spec.language import histories
+from spec.language.histories import FEATURES, History
+
+Snapshot = dict[str, Any]
+
+SHORT = 1e-5
+"""The tolerance once a history has met float32: some 80 of its units in the last place."""
+
+
+@generated("WRB-26", histories.histories, {name: name for name in FEATURES})
+def history_agrees_with_plain_objects(subject: Subject, history: History) -> None:
+    """States and results after every step; in a history that draws, a draw follows each call."""
+    expected = snapshots(subject, history)
+    names: dict[str, Any] = {"lib": subject.lib, "jnp": subject.xp}
+    rtol = 1e-8
+    for index, (step, want) in enumerate(zip(history.steps, expected, strict=True), 1):
+        if any("float32" in line for line in step.lines):  # from here on it may be in any value
+            rtol = SHORT
+        try:
+            perform(step.lines, names)
+        except Exception as error:
+            raise Violation(f"step {index} raised {type(error).__name__}: {first_line(error)}",
+                            lines=history.lines(index)) from error
+        for name, value in want.items():
+            try:
+                got = names[name] if name in names else held(names)[name]
+                # What the model differentiates is float64, and beside float32 JAX's weak types
+                # decide what a sum is, which NumPy does not know.
+                known = name != step.result and rtol != SHORT
+                compare.same(value, got, rtol=rtol, dtypes=known)
+            except Mismatch as mismatch:
+                message = f"{name} after step {index}: {mismatch}"
+                raise Violation(message, mismatch_claim(name, mismatch),
+                                history.lines(index)) from mismatch
+
+
+def held(names: dict[str, Any]) -> Snapshot:
+    """The values of all states, by the source that reads them."""
+    return {f"{place}.value": state.value for place, state in histories.places(names)}
+
+
+def perform(lines: tuple[str, ...], names: dict[str, Any]) -> None:
+    """Run the lines of a step."""
+    exec(compile("\n".join(lines), "<history>", "exec"), names)  # noqa: S102
+
+
+def snapshots(subject: Subject, history: History) -> list[Snapshot]:
+    """What every name that is compared holds on the model after every step."""
+    def number(seed: int, shapes: tuple[Any, ...]) -> Any:
+        subject.lib.random.seed(seed)
+        return [np.asarray(subject.lib.random.normal(size=shape)) for shape in shapes][-1]
+
+    names: dict[str, Any] = {"lib": model_transforms.library(number), "jnp": np}
+    found = []
+    for step in history.steps:
+        perform(step.lines, names)
+        found.append(held(names) | ({step.result: names[step.result]} if step.result else {}))
+    return found

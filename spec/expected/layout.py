@@ -1,0 +1,80 @@
+"""Where the blocks of a flat derivative stand in the structure that a transform returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spec.language import trees
+from spec.language.trees import Tree
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A leaf of an expected derivative: the block of the flat derivative that it holds.
+
+    ``index`` selects from the flat derivative (rows of the output, then columns of the input,
+    then columns again for second order); ``shape`` and ``dtype`` are those of the leaf.
+    """
+
+    index: tuple[slice, ...]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True)
+class AnyMapping:
+    """An expected node that any mapping with these keys, in this order, satisfies."""
+
+    items: dict[Any, Any]
+
+
+@dataclass(frozen=True)
+class AnyOrder:
+    """An expected dict whose keys may come in any order: one inside a value, which is a pytree."""
+
+    items: dict[Any, Any]
+
+
+def mapped(function: Callable[[Any], Any], value: Tree) -> Tree:
+    """A value with other leaves: its dicts may have their keys in any order, as in JAX."""
+    nodes = trees.items(value)
+    if nodes is None:
+        return function(value)
+    made = trees.rebuild(value, [mapped(function, child) for _, child in nodes])
+    return AnyOrder(made) if isinstance(value, Mapping) else made
+
+
+def as_mapping(tree: Tree) -> Tree:
+    """A selection in which every dict stands for any mapping with its keys."""
+    if isinstance(tree, Mapping):
+        return AnyMapping({key: as_mapping(child) for key, child in tree.items()})
+    return tree
+
+
+@dataclass(frozen=True)
+class Block:
+    """A leaf at its place in a flat vector."""
+
+    where: slice
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def placed_after(start: int, value: Tree) -> tuple[Tree, int]:
+    """The blocks of a value's leaves in a flat vector, from an index on, and where they end."""
+    end = start
+
+    def block(leaf: Any) -> Block:
+        nonlocal end
+        array = np.asarray(leaf)
+        end += array.size
+        return Block(slice(end - array.size, end), array.shape, array.dtype)
+
+    return trees.map_leaves(block, value), end

@@ -1,0 +1,1 @@
+"""Comparing what an implementation gave with what it must give."""

@@ -1,0 +1,175 @@
+"""Checks: what decides, for one implementation, whether it keeps a rule.
+
+There are two kinds.  A *snippet* is a short function over the library under test; its body is
+the script that a failure shows.  A *generated* check draws cases (programs with one call) from
+a Hypothesis strategy and judges each; the case prints as the script.  Either may have a finite
+axis, which is always walked in full.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+from hypothesis.strategies import SearchStrategy
+
+from spec.judge.subject import Subject
+
+
+class Violation(Exception):
+    """An implementation breaks a rule.
+
+    Parameters
+    ----------
+    message : str
+        What was expected and what was seen, in one sentence.
+    claim : str
+        An expression over the names of the case's script that ought to be true.  Empty if the
+        script fails by itself.
+    lines : sequence of str
+        The script up to where it went wrong, where that is not all of the case.
+    """
+
+    def __init__(self, message: str, claim: str = "", lines: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.claim, self.lines = claim, lines
+
+
+class Inconclusive(Exception):
+    """The check itself could not decide."""
+
+
+VOLATILE = (
+    (re.compile(r"(/[^\s/:]+)+/(?=[^\s/:]+)"), ""),
+    (re.compile(r"0x[0-9a-f]{6,}"), "0x..."),
+    (re.compile(r"(?<![\d.])\d{12,}\b"), "..."),
+)
+"""What differs from run to run or machine to machine in a message: paths, addresses, ids."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, the same in every run and on every machine."""
+    line = (str(error).strip().splitlines() or [""])[0]
+    for pattern, replacement in VOLATILE:
+        line = pattern.sub(replacement, line)
+    return line
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check of one rule.
+
+    Attributes
+    ----------
+    rule : str
+        The id of the rule.
+    name : str
+        The name of the function, unique within the rule.
+    function : callable
+        The snippet, or the judge ``(subject, case) -> None`` of a generated check.
+    cases : mapping
+        The finite axis: id to the parameters of a snippet (source text by parameter name) or to
+        the argument of the strategy.  One entry with an empty id where there is no axis.
+    strategy : callable or None
+        From a point of the axis to the strategy that draws cases; None for a snippet.
+    """
+
+    rule: str
+    name: str
+    function: Callable[..., Any]
+    cases: Mapping[str, Any]
+    strategy: Callable[[Any], SearchStrategy[Any]] | None = None
+
+    @property
+    def id(self) -> str:
+        """The rule and the name: unique among all checks."""
+        return f"{self.rule}/{self.name}"
+
+
+_CHECKS: dict[str, Check] = {}
+
+
+def _register(check: Check) -> None:
+    if check.id in _CHECKS:
+        raise ValueError(f"check {check.id} is defined twice")
+    _CHECKS[check.id] = check
+
+
+def snippet(
+    rule: str, cases: Mapping[str, Mapping[str, str]] | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function ``(lib, jnp, ...)`` whose assertions hold where the rule is kept.
+
+    Its parameters are among ``lib`` (the implementation), ``jnp`` (the array namespace), ``np``
+    (NumPy), ``jax`` (JAX itself, for what only JAX's own transforms can show), and the names
+    that each case gives as source text.  For a rule of level OPEN the function returns which
+    outcome it saw.
+    """
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        points = dict(cases) if cases is not None else {"": {}}
+        _register(Check(rule, function.__name__, function, points))
+        return function
+
+    return register
+
+
+def generated(
+    rule: str,
+    strategy: Callable[[Any], SearchStrategy[Any]],
+    cases: Mapping[str, Any] | None = None,
+) -> Callable[[Callable[[Subject, Any], None]], Callable[[Subject, Any], None]]:
+    """Register a judge ``(subject, case) -> None`` of the cases that a strategy draws."""
+    def register(function: Callable[[Subject, Any], None]) -> Callable[[Subject, Any], None]:
+        points = dict(cases) if cases is not None else {"": None}
+        _register(Check(rule, function.__name__, function, points, strategy))
+        return function
+
+    return register
+
+
+def registered() -> tuple[Check, ...]:
+    """Every check of the modules that are loaded, by rule and then in the order of definition."""
+    return tuple(sorted(_CHECKS.values(), key=lambda check: check.rule))
+
+
+def bindings(check: Check, subject: Subject, point: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments of a snippet for an implementation at a point of its axis."""
+    names: dict[str, Any] = {"lib": subject.lib, "jnp": subject.xp}
+    parameters = inspect.signature(check.function).parameters
+    if "jax" in parameters:
+        names["jax"] = subject.jax
+    if "np" in parameters:
+        names["np"] = numpy
+    values = {name: eval(text, names) for name, text in point.items()}
+    return {name: value for name, value in (names | values).items() if name in parameters}
+
+
+def snippet_source(check: Check, subject: Subject, point: Mapping[str, str]) -> list[str]:
+    """The script of a snippet at a point of its axis."""
+    header = subject.header()
+    if "np" in inspect.signature(check.function).parameters:
+        header.append("import numpy as np")
+    parameters = [f"{name} = {text}" for name, text in point.items()]
+    return [*header, *parameters, *_body(check.function)]
+
+
+def _body(function: Callable[..., Any]) -> list[str]:
+    text = textwrap.dedent(inspect.getsource(function))
+    definition = ast.parse(text).body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    first = definition.body[1 if ast.get_docstring(definition) is not None else 0]
+    lines = textwrap.dedent("\n".join(text.splitlines()[first.lineno - 1:])).splitlines()
+    return [_as_script(line) for line in lines]
+
+
+def _as_script(line: str) -> str:
+    """A line of a snippet for a script: no annotations, which name what a script lacks."""
+    if re.match(r"\s*def ", line):
+        line = re.sub(r" -> Any(?=:)|: Any(?=[,)=])", "", line)
+    return re.sub(r"^return (.*)$", r"print(\1)", line)

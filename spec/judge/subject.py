@@ -1,0 +1,143 @@
+"""The implementation under test, as checks see it."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from spec.language.transforms import FAMILY
+
+NAMES: Final = (
+    "State",
+    "ParamState",
+    "nn.Module",
+    "graph.treefy_states",
+    *(f"random.{n}" for n in ("seed", "split_key", "normal", "uniform", "randn", "random")),
+    *(f"transform.{n}" for n in FAMILY),
+    *(f"transform.{n}" for n in ("vjp", "jvp", "GradientTransform", "StateFinder", "jit")),
+    *(
+        f"util.filter.{n}"
+        for n in (
+            "to_predicate", "OfType", "WithTag", "PathContains", "Any", "All", "Not",
+            "Everything", "Nothing",
+        )
+    ),
+)
+"""The adapter interface: every name that a rule may need, as a dotted path."""
+
+PREFIXES: Final = frozenset(
+    ".".join(parts[:count])
+    for parts in (name.split(".") for name in NAMES) for count in range(1, len(parts))
+)
+"""The namespaces of the interface, as dotted paths."""
+
+
+class Absent(BaseException):
+    """A check looked up a name of the interface that the implementation lacks.
+
+    No exception of a library, so that no check takes it for one.
+    """
+
+
+class Room:
+    """A namespace of an implementation; an absent name of the interface raises Absent."""
+
+    def __init__(self, room: Any, prefix: str = "") -> None:
+        self._room, self._prefix = room, prefix
+
+    def __getattr__(self, name: str) -> Any:
+        dotted = self._prefix + name
+        value = getattr(self._room, name, None)
+        if dotted in PREFIXES:
+            return Room(value, f"{dotted}.")
+        if value is None and dotted in NAMES:
+            raise Absent(dotted)
+        return getattr(self._room, name) if value is None else value
+
+
+def lookup(namespace: Any, dotted: str) -> Any:
+    """The attribute at a dotted path.
+
+    Raises
+    ------
+    AttributeError
+        If any part is absent.
+    """
+    for part in dotted.split("."):
+        namespace = getattr(namespace, part)
+    return namespace
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An implementation under test.
+
+    Attributes
+    ----------
+    name : str
+        The module's name as the user gave it; scripts import it.
+    lib : namespace
+        The module, or any object with the same attributes.
+    """
+
+    name: str
+    lib: Any
+
+    @cached_property
+    def missing(self) -> frozenset[str]:
+        """The names of the interface that the implementation lacks."""
+        def absent(name: str) -> bool:
+            try:
+                return lookup(self.lib, name) is None
+            except AttributeError:
+                return True
+
+        return frozenset(name for name in NAMES if absent(name))
+
+    @property
+    def version(self) -> str:
+        """The module's own word on its version."""
+        return str(getattr(self.lib, "__version__", "unknown"))
+
+    @property
+    def arrays(self) -> str:
+        """The name of the array namespace; JAX's unless the module says otherwise."""
+        stated = getattr(self.lib, "array_namespace", "jax.numpy")
+        return stated if isinstance(stated, str) else str(stated.__name__)
+
+    @cached_property
+    def xp(self) -> Any:
+        """The array namespace."""
+        return importlib.import_module(self.arrays)
+
+    @property
+    def on_jax(self) -> bool:
+        """Whether the arrays are JAX's."""
+        return self.arrays == "jax.numpy"
+
+    @property
+    def jax(self) -> Any:
+        """JAX itself, for what only its own transforms can show.
+
+        Raises
+        ------
+        Absent
+            If the implementation is not built on JAX.
+        """
+        if not self.on_jax:
+            raise Absent("jax")
+        return importlib.import_module("jax")
+
+    def guarded(self) -> Subject:
+        """The implementation as a check gets it: a name that it lacks raises Absent."""
+        return Subject(self.name, Room(self.lib))
+
+    def header(self) -> list[str]:
+        """The first lines of a script for this implementation."""
+        lines = [f"import {self.name} as lib"]
+        if self.on_jax:
+            return [*lines, "import jax, jax.numpy as jnp",
+                    "jax.config.update('jax_enable_x64', True)"]
+        return [*lines, f"import {self.arrays} as jnp"]

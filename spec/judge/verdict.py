@@ -1,0 +1,68 @@
+"""Verdicts: what is known about a rule, a check, or a check at one point of its axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What is known about a rule, a check, or a check at one point of its axis."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    ABSENT = "absent"
+
+
+SEVERITY = (
+    Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.ABSENT
+)
+"""From the verdict that decides for a rule first to the one that decides last.
+
+A rule is not implemented where nothing of it could be judged; otherwise what could be judged
+decides, and the report counts the rest.
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A check at one point of its axis, decided.
+
+    Attributes
+    ----------
+    rule, check, point : str
+        What was decided.
+    verdict : Verdict
+        The decision.
+    message : str
+        Why, where it is not a pass.
+    script : str
+        A script that shows the failure with nothing but the implementation.
+    examples : int
+        How many cases were judged.
+    undecided : int
+        How many of them the oracles could not decide.
+    seen : str
+        For a rule of level OPEN, which of the permitted outcomes the implementation shows.
+    features : frozenset of str
+        What the cases that ran covered; see :mod:`spec.language.coverage`.
+    """
+
+    rule: str
+    check: str
+    point: str
+    verdict: Verdict
+    message: str = ""
+    script: str = ""
+    examples: int = 1
+    undecided: int = 0
+    seen: str = ""
+    features: frozenset[str] = frozenset()
+
+
+def verdict_of(outcomes: Iterable[Outcome]) -> Verdict:
+    """The verdict of a rule from the outcomes of its checks."""
+    seen = {outcome.verdict for outcome in outcomes}
+    return next(verdict for verdict in SEVERITY if verdict in seen)

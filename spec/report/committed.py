@@ -1,0 +1,88 @@
+"""Committed results: the verdicts that a release of an implementation is known to have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from spec.report.summary import Report
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a report."""
+    text = resources.files("spec.report").joinpath("report.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def write(report: Report, file: Path) -> None:
+    """Write a report as JSON, after validating it."""
+    data = report.as_json()
+    jsonschema.validate(data, schema())
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Read a committed report.
+
+    Raises
+    ------
+    jsonschema.ValidationError
+        If the file is not a report.
+    """
+    data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    jsonschema.validate(data, schema())
+    return data
+
+
+def file_name(meta: Mapping[str, Any]) -> str:
+    """The name of a committed report: implementation, its version, the Python it ran on, and the
+    device where it is no CPU."""
+    python = ".".join(str(meta["python"]).split(".")[:2])
+    device = "" if meta["device"] == "cpu" else f"-{meta['device']}"
+    return f"{meta['implementation']}-{meta['version']}-py{python}{device}.json"
+
+
+def committed(place: Path, report: Report) -> Path:
+    """The committed report that a run is to be compared with.
+
+    Parameters
+    ----------
+    place : Path
+        A report, or a folder of reports; in a folder, that of the same implementation and
+        version, on the same Python where there is one.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds none of that version.
+    """
+    if not place.is_dir():
+        return place
+    name = file_name(report.meta)
+    same_version = sorted(place.glob(name.rpartition("-py")[0] + "-py*.json"))
+    if not same_version:
+        raise FileNotFoundError(f"{place} holds no report of that version; "
+                                f"write one with --report {place / name}")
+    return place / name if place / name in same_version else same_version[-1]
+
+
+def differences(report: Report, expected: dict[str, Any]) -> list[str]:
+    """Where the verdicts of a run, or what it saw of the OPEN rules, differ from committed ones."""
+    def seen(rules: Mapping[str, Any], observed: Mapping[str, str]) -> dict[str, str]:
+        return {rule: f"{verdict} ({observed[rule]})" if rule in observed else str(verdict)
+                for rule, verdict in rules.items()}
+
+    old = seen(expected["rules"], expected["observed"])
+    new = seen(report.verdicts(), report.observed())
+    return [
+        f"{rule}: expected {old.get(rule, 'no such rule')}, got {new.get(rule, 'not run')}"
+        for rule in sorted(old.keys() | new.keys())
+        if old.get(rule) != new.get(rule)
+    ]

@@ -1,0 +1,1 @@
+"""Running checks on an implementation: finding it, deciding one point, sharing a run."""

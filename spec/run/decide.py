@@ -1,0 +1,226 @@
+"""Running checks on an implementation and turning what happens into verdicts."""
+
+from __future__ import annotations
+
+import traceback
+import warnings
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+from spec.chapters import all_checks
+from spec.chapters.rules import registry
+from spec.judge.check import Check, Inconclusive, Violation, bindings, first_line, snippet_source
+from spec.judge.subject import Absent, Subject
+from spec.judge.verdict import Outcome, Verdict
+from spec.language.coverage import features
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much is drawn.
+
+    Attributes
+    ----------
+    name : str
+        The name on the command line.
+    examples : int
+        Cases for every point of a generated check.
+    shrinks : int
+        After a failure, how many cases may be run in search of a smaller one.
+    database : str
+        A folder where failing cases are kept, and tried first the next time; empty for none,
+        so that a run depends on its seed alone.
+    """
+
+    name: str
+    examples: int
+    shrinks: int = 60
+    database: str = ""
+
+
+PROFILES = {p.name: p for p in (
+    Profile("quick", 5), Profile("standard", 20, 300), Profile("thorough", 1000, 3000)
+)}
+
+
+@dataclass
+class _Tally:
+    """What a run of generated examples counted, and the failure seen last (the smallest)."""
+
+    examples: int = 0
+    undecided: int = 0
+    shrinks: int = 0
+    absent: str = ""
+    last: tuple[Any, Violation] | None = None
+    failed: dict[str, Violation] = field(default_factory=dict)
+    reasons: Counter[str] = field(default_factory=Counter)
+    features: set[str] = field(default_factory=set)
+
+    def outcome(self, check: Check, point: str, verdict: Verdict, message: str = "",
+                script: str = "") -> Outcome:
+        """What was decided, with what was counted on the way."""
+        return Outcome(check.rule, check.name, point, verdict, message, script, self.examples,
+                       self.undecided, features=frozenset(self.features))
+
+
+def decide(check: Check, subject: Subject, point: str, profile: Profile, seed: int) -> Outcome:
+    """Run a check at one point of its axis."""
+    try:
+        return _decide(check, subject.guarded(), point, profile, seed)
+    except Absent as absent:
+        return Outcome(check.rule, check.name, point, Verdict.ABSENT, f"needs {absent}", "", 0)
+
+
+def _decide(check: Check, subject: Subject, point: str, profile: Profile, seed: int) -> Outcome:
+    if check.strategy is None:
+        return _decide_snippet(check, subject, point)
+    return _decide_generated(check, subject, point, profile, seed)
+
+
+def _decide_snippet(check: Check, subject: Subject, point: str) -> Outcome:
+    arguments = bindings(check, subject, check.cases[point])
+    try:
+        with _quiet():
+            seen = check.function(**arguments)
+    except Inconclusive as error:
+        return Outcome(check.rule, check.name, point, Verdict.INCONCLUSIVE, str(error))
+    except Exception as error:
+        script = "\n".join(snippet_source(check, subject, check.cases[point]))
+        return Outcome(check.rule, check.name, point, Verdict.FAIL, explain(error), script)
+    if (rule := registry()[check.rule]).outcomes and seen not in rule.outcomes:
+        script = "\n".join(snippet_source(check, subject, check.cases[point]))
+        message = f"saw {seen!r}; permitted are {', '.join(rule.outcomes)}"
+        return Outcome(check.rule, check.name, point, Verdict.FAIL, message, script)
+    return Outcome(check.rule, check.name, point, Verdict.PASS, seen=seen or "")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let no warning of the library under test reach the user or fail a rule."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def explain(error: BaseException) -> str:
+    """An exception in one line."""
+    line = first_line(error)
+    if line and isinstance(error, (AssertionError, Violation)):
+        return line
+    # Every assertion of a check says something, so a silent one is the library's own.
+    return f"raised {type(error).__name__}: {line}" if line else f"raised {type(error).__name__}"
+
+
+def _decide_generated(
+    check: Check, subject: Subject, point: str, profile: Profile, seed: int
+) -> Outcome:
+    assert check.strategy is not None
+    tally = _Tally()
+
+    def judge(case: Any) -> None:
+        key = repr(case)
+        if tally.last is not None:
+            tally.shrinks += 1
+            if key in tally.failed:  # the search may come back to any of them
+                tally.last = case, tally.failed[key]
+                raise tally.last[1]
+            if tally.shrinks > profile.shrinks:
+                return
+        tally.examples += 1
+        tally.features |= features(case)
+        try:
+            with _quiet():
+                check.function(subject, case)
+        except Violation as violation:
+            tally.last = case, violation
+            tally.failed[key] = violation
+            raise
+        except Absent as absent:  # another case may do without the name
+            tally.examples -= 1
+            tally.absent = str(absent)
+        except Inconclusive as reason:
+            tally.undecided += 1
+            tally.reasons[str(reason)] += 1
+
+    try:
+        _search(judge, check, point, profile, seed)
+    except Violation:
+        assert tally.last is not None
+        case, violation = tally.last
+        script = "\n".join(case_source(case, subject, violation))
+        return tally.outcome(check, point, Verdict.FAIL, explain(violation), script)
+    except Exception as error:  # an error of the checker is unknown, never a failure
+        return tally.outcome(check, point, Verdict.INCONCLUSIVE, _harness_error(error))
+    if tally.absent and not tally.examples:
+        raise Absent(tally.absent)
+    if 2 * tally.undecided >= tally.examples:
+        reasons = "; ".join(reason for reason, _ in tally.reasons.most_common(2))
+        return tally.outcome(check, point, Verdict.INCONCLUSIVE, reasons)
+    return tally.outcome(check, point, Verdict.PASS)
+
+
+def seed_of(check: Check, point: str, seed: int) -> int:
+    """The seed of a check at a point of its axis, in a run with a seed; else all draw alike."""
+    return zlib.crc32(f"{seed} {check.id} {point}".encode())
+
+
+def _search(
+    judge: Callable[[Any], None], check: Check, point: str, profile: Profile, seed: int
+) -> None:
+    """Judge drawn cases; raises the violation of the smallest failing case."""
+    assert check.strategy is not None
+    settings: Any = hypothesis.settings(
+        max_examples=profile.examples,
+        deadline=None,
+        database=_database(profile, check, point),
+        derandomize=False,
+        report_multiple_bugs=False,
+        phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
+        suppress_health_check=(HealthCheck.too_slow, HealthCheck.differing_executors),
+        print_blob=False,
+        verbosity=hypothesis.Verbosity.quiet,
+    )
+    given: Any = hypothesis.given(check.strategy(check.cases[point]))
+    seeded = hypothesis.seed(seed_of(check, point, seed))(given(judge))
+    settings(seeded)()  # in this order: a seed would take the database away again
+
+
+def _database(profile: Profile, check: Check, point: str) -> DirectoryBasedExampleDatabase | None:
+    """Where failing cases of a check at a point are kept: apart, as each draws its own kind."""
+    if not profile.database:
+        return None
+    name = f"{check.name}-{zlib.crc32(point.encode()):08x}"
+    return DirectoryBasedExampleDatabase(Path(profile.database, check.rule, name))
+
+
+def _harness_error(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"the checker itself failed: {explain(error)} ({frame.name}, line {frame.lineno})"
+
+
+def case_source(case: Any, subject: Subject, violation: Violation) -> list[str]:
+    """The script of a failing case: it raises, or its last line asserts what does not hold."""
+    claim = [f"assert {violation.claim}"] if violation.claim else []
+    return [*subject.header(), *(violation.lines or case.lines()), *claim]
+
+
+def plan(checks: Iterable[Check] | None = None) -> list[tuple[Check, str]]:
+    """All checks with all points of their axes, in the order of the specification."""
+    return [(c, point) for c in (all_checks() if checks is None else checks) for point in c.cases]
+
+
+def run(
+    subject: Subject, profile: Profile, seed: int, checks: Iterable[Check] | None = None
+) -> Iterator[Outcome]:
+    """Decide every planned check, one after another."""
+    for check, point in plan(checks):
+        yield decide(check, subject, point, profile, seed)

@@ -1,0 +1,53 @@
+"""A gate before the rules: a handful of uses so plain that only a wrong adapter fails them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from spec.judge.subject import Subject
+
+
+def _state_holds_its_value(lib: Any, xp: Any) -> bool:
+    state = lib.State(xp.array([1.0, 2.0]))
+    state.value = state.value + 1.0
+    return bool(np.allclose(np.asarray(state.value), [2.0, 3.0]))
+
+
+def _param_state_is_a_state(lib: Any, xp: Any) -> bool:
+    return isinstance(lib.ParamState(xp.array(1.0)), lib.State)
+
+
+def _double_precision_is_kept(lib: Any, xp: Any) -> bool:
+    return str(lib.State(xp.array([0.5])).value.dtype) == "float64"
+
+
+def _grad_of_a_square(lib: Any, xp: Any) -> bool:
+    gradient = lib.transform.grad(lambda x: x * x)(xp.array(3.0))
+    return bool(np.allclose(np.asarray(gradient), 6.0))
+
+
+USES: tuple[tuple[str, tuple[str, ...], Callable[[Any, Any], bool]], ...] = (
+    ("State(v).value holds what was written", ("State",), _state_holds_its_value),
+    ("a ParamState is a State", ("State", "ParamState"), _param_state_is_a_state),
+    ("a State of float64 stays float64", ("State",), _double_precision_is_kept),
+    ("transform.grad(x * x) at 3 is 6", ("transform.grad",), _grad_of_a_square),
+)
+
+
+def faults(subject: Subject) -> list[str]:
+    """What a namespace fails of the plainest uses, one line each."""
+    found = []
+    for words, names, use in USES:
+        if subject.missing.intersection(names):
+            continue
+        try:
+            held = use(subject.lib, subject.xp)
+        except Exception as error:
+            found.append(f"{words}: raised {type(error).__name__}: {error}")
+            continue
+        if not held:
+            found.append(f"{words}: does not hold")
+    return found
