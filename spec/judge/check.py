@@ -165,11 +165,4 @@ def _body(function: Callable[..., Any]) -> list[str]:
     assert isinstance(definition, ast.FunctionDef)
     first = definition.body[1 if ast.get_docstring(definition) is not None else 0]
     lines = textwrap.dedent("\n".join(text.splitlines()[first.lineno - 1:])).splitlines()
-    return [_as_script(line) for line in lines]
-
-
-def _as_script(line: str) -> str:
-    """A line of a snippet for a script: no annotations, which name what a script lacks."""
-    if re.match(r"\s*def ", line):
-        line = re.sub(r" -> Any(?=:)|: Any(?=[,)=])", "", line)
-    return re.sub(r"^return (.*)$", r"print(\1)", line)
+    return [re.sub(r"^return (.*)$", r"print(\1)", line) for line in lines]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from spec.chapters.gst.checks import EXACT, MEMBERS, VALUED, Cell, cells, product
 from spec.judge.check import generated, snippet
@@ -46,8 +45,8 @@ for _rule, _forms in {
 
 
 @snippet("ARG-01", cases=MEMBERS)
-def none_is_argument_zero(lib: Any, jnp: Any, np: Any, transform: Any) -> None:
-    def f(x: Any, y: Any) -> Any: return jnp.sum(x ** 2) * y
+def none_is_argument_zero(lib, jnp, np, transform):
+    def f(x, y): return jnp.sum(x ** 2) * y
     grads = transform(f)(jnp.ones(3), 2.0)
     assert np.shape(grads)[0] == 3, f"expected the gradient of x, got shape {np.shape(grads)}"
 
@@ -64,21 +63,21 @@ SEVERAL: Final = {
 
 
 @snippet("ARG-02", cases=INDICES)
-def index_is_what_counts_as_one(lib: Any, jnp: Any, np: Any, argnums: Any) -> None:
+def index_is_what_counts_as_one(lib, jnp, np, argnums):
     got = lib.transform.grad(lambda x, y: x * y, argnums=argnums)(2.0, 5.0)
     assert np.shape(got) == () and got == 2.0, f"expected the bare gradient 2.0, got {got}"
 
 
 @snippet("ARG-02", cases=SEVERAL)
-def sequence_of_what_counts_as_one(lib: Any, jnp: Any, np: Any, argnums: Any) -> None:
+def sequence_of_what_counts_as_one(lib, jnp, np, argnums):
     got = lib.transform.grad(lambda x, y: x * y, argnums=argnums)(2.0, 5.0)
     assert type(got) is tuple and got == (2.0, 5.0), f"expected (2.0, 5.0), got {got}"
 
 
 @snippet("ARG-03", cases={m: MEMBERS[m] for m in BESIDE})
-def descending_order_is_kept(lib: Any, jnp: Any, transform: Any) -> None:
+def descending_order_is_kept(lib, jnp, transform):
     s = lib.State(jnp.array(1.0))
-    def f(x: Any, y: Any, z: Any) -> Any: return s.value * (x + 10.0 * y + 100.0 * z)
+    def f(x, y, z): return s.value * (x + 10.0 * y + 100.0 * z)
     got = transform(f, grad_states=s, argnums=[2, 0, 1])(1.0, 1.0, 1.0)[1]
     assert type(got) is tuple and got == (100.0, 1.0, 10.0), f"expected 100, 1, 10, got {got}"
     got = transform(f, argnums=[2])(1.0, 1.0, 1.0)
@@ -98,9 +97,7 @@ def _calls(index: int) -> dict[str, dict[str, str]]:
     }
 
 
-def only_positional_arguments_count(
-    lib: Any, jnp: Any, f: Any, call: Callable[..., Any], argnums: Any, want: Any
-) -> None:
+def only_positional_arguments_count(lib, jnp, f, call, argnums, want):
     got = call(lib.transform.grad(f, argnums=argnums))
     assert got == want, f"expected {want}, got {got}"
 
@@ -110,9 +107,9 @@ snippet("ARG-06", cases=_calls(0))(only_positional_arguments_count)
 
 
 @snippet("ARG-06", cases={m: MEMBERS[m] for m in BESIDE})
-def states_do_not_shift_indices(lib: Any, jnp: Any, transform: Any) -> None:
+def states_do_not_shift_indices(lib, jnp, transform):
     s, t = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
-    def f(x: Any, y: Any) -> Any: return s.value * t.value * x * y ** 2
+    def f(x, y): return s.value * t.value * x * y ** 2
     for argnums, want in ((0, 18.0), (1, 12.0)):
         got = transform(f, grad_states=[s, t], argnums=argnums)(1.0, 3.0)[1]
         assert got == want, f"argnums={argnums}: expected {want}, got {got}"
@@ -126,7 +123,7 @@ generated("ARG-07", Cell.strategy, _points)(gradients_of_the_chosen_arguments)
 
 
 @snippet("ARG-07", cases={m: MEMBERS[m] for m in EXACT if m != "jacfwd" and m != "hessian"})
-def every_leaf_has_its_own_dtype(lib: Any, jnp: Any, transform: Any) -> None:
+def every_leaf_has_its_own_dtype(lib, jnp, transform):
     x = {'h': jnp.ones(3, jnp.float32), 'd': jnp.ones(3), 'e': jnp.zeros(0), 'n': None, 't': ()}
     got = transform(lambda x: jnp.sum(x['h'] * x['d']) + jnp.sum(x['e']))(x)
     dtypes = [str(got[key].dtype) for key in ('h', 'd', 'e')]
@@ -137,7 +134,7 @@ def every_leaf_has_its_own_dtype(lib: Any, jnp: Any, transform: Any) -> None:
 
 
 @snippet("ARG-08", cases=VALUED)
-def float_has_a_scalar_gradient(lib: Any, jnp: Any, transform: Any, want: Any) -> None:
+def float_has_a_scalar_gradient(lib, jnp, transform, want):
     got = transform(lambda x: x ** 2)(1.5)
     kind = getattr(got, 'shape', None), str(getattr(got, 'dtype', type(got).__name__))
     assert kind == ((), 'float64'), f"expected a scalar array of float64, got {kind}"
@@ -145,17 +142,17 @@ def float_has_a_scalar_gradient(lib: Any, jnp: Any, transform: Any, want: Any) -
 
 
 @snippet("ARG-09", cases={word: {"word": repr(word)} for word in KEYWORDS})
-def keyword_of_any_name(lib: Any, jnp: Any, word: Any) -> None:
+def keyword_of_any_name(lib, jnp, word):
     s = lib.State(jnp.array(2.0))
-    def f(*args: Any, **kwargs: Any) -> Any: return s.value * kwargs[word]
+    def f(*args, **kwargs): return s.value * kwargs[word]
     got = lib.transform.grad(f, grad_states=s)(1.0, **{word: 7.0})
     assert got == 7.0, f"expected 7.0, got {got}"
 
 
 @snippet("ARG-09", cases=product({w: {"word": repr(w)} for w in ("fun", "self", "args", "key")}))
-def keyword_in_every_member(lib: Any, jnp: Any, transform: Any, word: Any) -> None:
+def keyword_in_every_member(lib, jnp, transform, word):
     seen = []
-    def f(x: Any, **kwargs: Any) -> Any:
+    def f(x, **kwargs):
         seen.append(kwargs)
         return x ** 2 * kwargs[word]
     _, loss = transform(f, return_value=True)(jnp.array(3.0), **{word: 7.0})
@@ -183,9 +180,7 @@ SIGNATURES: Final = {
     name: {"make": f"lambda s: lambda {params}: s.value * {body}", "call": f"lambda g: g{args}"}
     for name, (params, body, args) in SIGNATURES.items()
 }))
-def any_signature(
-    lib: Any, jnp: Any, transform: Any, make: Callable[..., Any], call: Callable[..., Any]
-) -> None:
+def any_signature(lib, jnp, transform, make, call):
     s = lib.State(jnp.array(1.0))
     for states in (None, s):
         _, loss = call(transform(make(s), grad_states=states, return_value=True))
@@ -200,11 +195,9 @@ STATIC: Final = {
 
 
 @snippet("ARG-12", cases=product(STATIC))
-def other_arguments_arrive_as_they_are(
-    lib: Any, jnp: Any, transform: Any, value: Any
-) -> None:
+def other_arguments_arrive_as_they_are(lib, jnp, transform, value):
     seen = []
-    def f(x: Any, y: Any, *, z: Any) -> Any:
+    def f(x, y, *, z):
         seen.extend([y, z])
         return x ** 2
     transform(f)(jnp.array(3.0), value, z=value)
@@ -213,8 +206,8 @@ def other_arguments_arrive_as_they_are(
 
 
 @snippet("ARG-12", cases=MEMBERS)
-def other_arguments_steer_python(lib: Any, jnp: Any, transform: Any) -> None:
-    def f(x: Any, size: Any, square: Any, how: Any) -> Any:
+def other_arguments_steer_python(lib, jnp, transform):
+    def f(x, size, square, how):
         y = x * jnp.ones(size)
         return getattr(jnp, how)(y ** 2 if square else y)
     _, loss = transform(f, return_value=True)(jnp.array(3.0), 2, True, how='sum')
@@ -222,9 +215,9 @@ def other_arguments_steer_python(lib: Any, jnp: Any, transform: Any) -> None:
 
 
 @snippet("ARG-13", cases=MEMBERS)
-def labels_and_masks(lib: Any, jnp: Any, transform: Any) -> None:
+def labels_and_masks(lib, jnp, transform):
     s = lib.State(jnp.array([1.0, 2.0, 4.0]))
-    def f(x: Any, labels: Any, batch: Any) -> Any:
+    def f(x, labels, batch):
         return jnp.sum(jnp.where(batch['mask'], s.value[labels] * x, 0.0))
     batch = {'mask': jnp.array([True, False]), 'w': jnp.ones(2), 'n': 2}
     for states in (None, s):
@@ -245,16 +238,16 @@ CALLABLES: Final = {
 
 
 @snippet("ARG-14", cases=product({name: {"f": text} for name, text in CALLABLES.items()}))
-def any_callable(lib: Any, jnp: Any, transform: Any, f: Any) -> None:
+def any_callable(lib, jnp, transform, f):
     _, loss = transform(f, return_value=True)(jnp.array([3.0]))
     want = 3.0 if f is jnp.prod else 9.0
     assert loss == want, f"expected the loss {want}, got {loss}"
 
 
 @snippet("ARG-14", cases=MEMBERS)
-def module_is_called_with_its_states(lib: Any, jnp: Any, transform: Any) -> None:
+def module_is_called_with_its_states(lib, jnp, transform):
     class Scale(lib.nn.Module):
-        def __call__(self, x: Any) -> Any: return self.w.value * x
+        def __call__(self, x): return self.w.value * x
     m = Scale()
     m.w = lib.ParamState(jnp.array(2.0))
     grads, loss = transform(m, grad_states=m.states(), return_value=True)(3.0)
@@ -273,11 +266,11 @@ WAYS: Final = {
 
 
 @snippet("ARG-14", {way: {"pick": text} for way, text in WAYS.items()})
-def callable_is_differentiated(lib: Any, jnp: Any, pick: Any) -> None:
+def callable_is_differentiated(lib, jnp, pick):
     class Model(lib.nn.Module):
-        def __call__(self, x: Any) -> Any: return self.scaled(1.0, x)
-        def loss(self, x: Any) -> Any: return self(x)
-        def scaled(self, c: Any, x: Any) -> Any: return c * self.w.value ** 2 * x
+        def __call__(self, x): return self.scaled(1.0, x)
+        def loss(self, x): return self(x)
+        def scaled(self, c, x): return c * self.w.value ** 2 * x
     m = Model()
     m.w = lib.ParamState(jnp.array(3.0))
     got = lib.transform.grad(pick(m), grad_states=[m.w])(jnp.array(2.0))
@@ -285,10 +278,10 @@ def callable_is_differentiated(lib: Any, jnp: Any, pick: Any) -> None:
 
 
 @snippet("ARG-15", cases=MEMBERS)
-def arguments_stay_as_they_are(lib: Any, jnp: Any, transform: Any) -> None:
+def arguments_stay_as_they_are(lib, jnp, transform):
     s, a, b, c = lib.State(jnp.array(2.0)), jnp.ones(3), jnp.array(1.0), jnp.array([1, 2])
     x, y = {'b': b, 'a': [a, None]}, {'n': [c]}
-    def f(x: Any, y: Any) -> Any: return s.value * jnp.sum(x['a'][0]) * x['b'] + 0 * y['n'][0][0]
+    def f(x, y): return s.value * jnp.sum(x['a'][0]) * x['b'] + 0 * y['n'][0][0]
     transform(f)(x, y)
     transform(f, grad_states=s)(x, y)
     assert list(x) == ['b', 'a'] and x['b'] is b and x['a'][0] is a, f"changed: {x}"
@@ -296,9 +289,9 @@ def arguments_stay_as_they_are(lib: Any, jnp: Any, transform: Any) -> None:
 
 
 @snippet("ARG-16", cases=MEMBERS)
-def calls_of_every_kind_in_turn(lib: Any, jnp: Any, transform: Any) -> None:
+def calls_of_every_kind_in_turn(lib, jnp, transform):
     s = lib.State(jnp.array(2.0))
-    def f(*args: Any, **by: Any) -> Any: return s.value * sum(map(jnp.sum, (*args, *by.values())))
+    def f(*args, **by): return s.value * sum(map(jnp.sum, (*args, *by.values())))
     g = transform(f, grad_states=s, return_value=True)
     for _ in range(2):
         calls = g(2.0), g(1.0, 3.0), g(jnp.ones(3)), g(1.0, by=4.0), g(other=5.0)
@@ -307,10 +300,10 @@ def calls_of_every_kind_in_turn(lib: Any, jnp: Any, transform: Any) -> None:
 
 
 @snippet("ARG-17", cases=MEMBERS)
-def transform_in_a_class_binds(lib: Any, jnp: Any, transform: Any) -> None:
+def transform_in_a_class_binds(lib, jnp, transform):
     class Model:
-        def __init__(self) -> None: self.w = lib.State(jnp.array(2.0))
-        def loss(self, x: Any) -> Any: return self.w.value * x
+        def __init__(self): self.w = lib.State(jnp.array(2.0))
+        def loss(self, x): return self.w.value * x
         slope = transform(loss, argnums=1, return_value=True)
     _, loss = Model().slope(jnp.array(3.0))
     assert loss == 6.0, f"expected the loss 6.0, got {loss}"
@@ -320,9 +313,9 @@ def transform_in_a_class_binds(lib: Any, jnp: Any, transform: Any) -> None:
     "argument": {"high": "lambda s, limit: limit > 1.0"},
     "state": {"high": "lambda s, limit: s.value > 1.0"},
 }))
-def what_is_constant_may_steer_python(lib: Any, jnp: Any, transform: Any, high: Any) -> None:
+def what_is_constant_may_steer_python(lib, jnp, transform, high):
     s, limit = lib.State(jnp.array(2.0)), jnp.array(2.0)
-    def f(x: Any, limit: Any) -> Any: return x * (s.value if high(s, limit) else limit * 0.0)
+    def f(x, limit): return x * (s.value if high(s, limit) else limit * 0.0)
     for states in (None, lib.State(jnp.array(1.0))):
         options = {} if states is None else {'grad_states': states, 'check_states': False}
         _, loss = transform(f, return_value=True, **options)(jnp.array(3.0), limit)

@@ -5,7 +5,7 @@ The trailing underscore is there because ``aux.py`` is no file name on Windows.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from spec.chapters.gst.checks import EXACT, MEMBERS, Cell, cells, product
 from spec.judge.check import generated, snippet
@@ -31,9 +31,9 @@ def aux_is_that_of_one_call(subject: Subject, case: Case) -> None:
 
 
 @snippet("AUX-01", cases=MEMBERS)
-def aux_before_and_after_a_write(lib: Any, jnp: Any, transform: Any) -> None:
+def aux_before_and_after_a_write(lib, jnp, transform):
     s, t = lib.State(jnp.array(2.0)), lib.State(jnp.array(5.0))
-    def f(x: Any) -> Any:
+    def f(x):
         before = s.value
         s.value = s.value * x + t.value
         return s.value ** 2, (before, s.value, t.value)
@@ -43,9 +43,9 @@ def aux_before_and_after_a_write(lib: Any, jnp: Any, transform: Any) -> None:
 
 
 @snippet("AUX-02", cases=MEMBERS)
-def arrays_keep_shape_and_dtype(lib: Any, jnp: Any, np: Any, transform: Any) -> None:
+def arrays_keep_shape_and_dtype(lib, jnp, np, transform):
     s = lib.State(jnp.array([1.0, 2.0, 4.0]))
-    def f(x: Any) -> Any:
+    def f(x):
         y = s.value * x
         return jnp.sum(y), (y, y > 3, jnp.argmax(y), jnp.zeros((0, 2)), y.astype(jnp.float32))
     plain = [(np.shape(a), str(a.dtype)) for a in f(2.0)[1]]
@@ -66,7 +66,7 @@ OPAQUE: Final = (
 )
 
 
-def either_side(lib: Any, jnp: Any, np: Any, transform: Any, aux: Any) -> None:
+def either_side(lib, jnp, np, transform, aux):
     s = lib.State(jnp.array(2.0))
     for states in (None, s):
         call = transform(lambda x: (s.value * x ** 2, aux), grad_states=states, has_aux=True)
@@ -88,9 +88,9 @@ def python_values_stand_beside_arrays(subject: Subject, case: Case) -> None:
 
 
 @snippet("AUX-03", cases=MEMBERS)
-def numbers_inside_keep_their_types(lib: Any, jnp: Any, transform: Any) -> None:
+def numbers_inside_keep_their_types(lib, jnp, transform):
     s = lib.State(jnp.array(2.0))
-    def f() -> Any: return s.value ** 2, {'n': [3, 2.5], 'flag': True, 'y': s.value}
+    def f(): return s.value ** 2, {'n': [3, 2.5], 'flag': True, 'y': s.value}
     _, aux = transform(f, grad_states=s, has_aux=True)()
     got = [type(aux['n'][0]), type(aux['n'][1]), type(aux['flag'])]
     assert got == [int, float, bool], f"expected int, float, bool, got {got}"
@@ -98,8 +98,8 @@ def numbers_inside_keep_their_types(lib: Any, jnp: Any, transform: Any) -> None:
 
 
 @snippet("AUX-06", cases=MEMBERS)
-def keys_stay_or_are_sorted(lib: Any, jnp: Any, transform: Any) -> str:
-    def f(x: Any) -> Any: return x ** 2, {'mse': x, 'l2': 1, 'mae': x}
+def keys_stay_or_are_sorted(lib, jnp, transform):
+    def f(x): return x ** 2, {'mse': x, 'l2': 1, 'mae': x}
     _, aux = transform(f, has_aux=True)(jnp.array(1.0))
     orders = {'mse l2 mae': 'order kept', 'l2 mae mse': 'keys sorted'}
     return orders.get(' '.join(aux), f"the order {list(aux)}")
@@ -130,11 +130,9 @@ OUTPUTS: Final = {
 
 
 @snippet("AUX-08", cases=product({name: {"out": text} for name, text in OUTPUTS.items()}))
-def loss_is_an_array_like_the_output(
-    lib: Any, jnp: Any, np: Any, transform: Any, out: Any
-) -> None:
+def loss_is_an_array_like_the_output(lib, jnp, np, transform, out):
     s = lib.State(jnp.array(2.0))
-    def f(x: Any) -> Any: return out(s.value * x)
+    def f(x): return out(s.value * x)
     want = jnp.asarray(f(jnp.array(3.0)))
     for states in (None, s):
         _, loss = transform(f, grad_states=states, return_value=True)(jnp.array(3.0))
@@ -150,9 +148,9 @@ def aux_is_not_differentiated(subject: Subject, case: Case) -> None:
 
 
 @snippet("AUX-11", cases=product({"tuple": {"pair": "tuple"}, "list": {"pair": "list"}}))
-def pair_is_a_tuple_or_a_list(lib: Any, jnp: Any, transform: Any, pair: Any) -> None:
+def pair_is_a_tuple_or_a_list(lib, jnp, transform, pair):
     s = lib.State(jnp.array(2.0))
-    def f() -> Any: return pair((s.value ** 2, s.value + 1.0))
+    def f(): return pair((s.value ** 2, s.value + 1.0))
     _, loss, aux = transform(f, grad_states=s, has_aux=True, return_value=True)()
     assert (loss, aux) == (4.0, 3.0), f"expected 4.0 and 3.0, got {loss} and {aux}"
 
@@ -164,9 +162,7 @@ FLAGS: Final = {
 
 
 @snippet("AUX-12", cases=product(FLAGS))
-def flags_count_by_their_truth(
-    lib: Any, jnp: Any, np: Any, transform: Any, flag: Any, want: bool
-) -> None:
+def flags_count_by_their_truth(lib, jnp, np, transform, flag, want):
     x = jnp.array(3.0)
     got = transform(lambda x: x ** 2, return_value=flag)(x)
     assert (type(got) is tuple) == want, f"return_value={flag}: got {got}"

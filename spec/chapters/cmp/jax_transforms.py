@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from spec.judge.check import snippet
 from spec.language.transforms import FAMILY
 
@@ -41,7 +39,7 @@ WITHIN = {
 
 @snippet("CMP-07", points(("grad",), "around", AROUND) | points(EXACT, "around", {
     "jax.vmap": AROUND["jax.vmap"]}))
-def around_a_transform(lib: Any, jnp: Any, jax: Any, T: Any, around: Any) -> None:
+def around_a_transform(lib, jnp, jax, T, around):
     s, x = lib.State(jnp.array([1.0, 2.0])), jnp.array([0.5, 3.0])
     made = T(lambda x: jnp.sum(jnp.sin(s.value * x)), grad_states=s)
     got, want = around(made)(x), made(x)
@@ -50,7 +48,7 @@ def around_a_transform(lib: Any, jnp: Any, jax: Any, T: Any, around: Any) -> Non
 
 
 @snippet("CMP-07", {name: {"T": f"lib.transform.{name}"} for name in ("grad", "jacrev", "jacfwd")})
-def jax_differentiates_a_transform(lib: Any, jnp: Any, jax: Any, T: Any) -> None:
+def jax_differentiates_a_transform(lib, jnp, jax, T):
     s = lib.State(jnp.array(2.0))
     got = jax.grad(T(lambda x: s.value ** 2 * x ** 3, grad_states=s))(jnp.array(3.0))
     assert jnp.allclose(got, 108.0), f"expected 108.0, got {got}"
@@ -58,9 +56,9 @@ def jax_differentiates_a_transform(lib: Any, jnp: Any, jax: Any, T: Any) -> None
 
 
 @snippet("CMP-08", points(MEMBERS, "within", WITHIN))
-def within_the_function(lib: Any, jnp: Any, jax: Any, T: Any, within: Any) -> None:
+def within_the_function(lib, jnp, jax, T, within):
     s, x = lib.State(jnp.array([1.0, 2.0])), jnp.array([0.5, 3.0])
-    def g(x: Any) -> Any:
+    def g(x):
         return jnp.sum(jnp.sin(s.value * x))
 
     got, want = T(lambda x: within(g, x), grad_states=s)(x), T(g, grad_states=s)(x)
@@ -76,9 +74,9 @@ WRITES_AROUND = {
 
 
 @snippet("CMP-09", {way: {"around": text} for way, text in WRITES_AROUND.items()})
-def a_write_under_jax_is_honest(lib: Any, jnp: Any, jax: Any, around: Any) -> str:
+def a_write_under_jax_is_honest(lib, jnp, jax, around):
     n, calls, seen = lib.State(jnp.array(0.0)), 0, "takes effect"
-    def f(x: Any) -> Any:
+    def f(x):
         n.value = n.value + 1.0
         return x ** 2
     for made in [around(lib.transform.grad(f))] * 2:
@@ -91,7 +89,7 @@ def a_write_under_jax_is_honest(lib: Any, jnp: Any, jax: Any, around: Any) -> st
 
 
 @snippet("CMP-20", {name: {"T": f"lib.transform.{name}"} for name in EXACT})
-def compiled_once_is_right_or_refused(lib: Any, jnp: Any, jax: Any, T: Any) -> str:
+def compiled_once_is_right_or_refused(lib, jnp, jax, T):
     s, seen = lib.State(jnp.array(0.5)), "agrees"
     g = jax.jit(lambda x: jnp.sin(s.value * x))
     made, want = (T(f, grad_states=s) for f in (lambda x: g(x), lambda x: jnp.sin(s.value * x)))

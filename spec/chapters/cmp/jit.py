@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from spec.judge.check import snippet
 
 
 @snippet("CMP-11")
-def a_value_changed_between_calls_is_seen(lib: Any, jnp: Any) -> None:
+def a_value_changed_between_calls_is_seen(lib, jnp):
     s = lib.State(jnp.array(2.0))
     f = lib.transform.jit(lambda x: s.value * x)
     for value in (2.0, 5.0, -1.0):
@@ -21,9 +19,7 @@ def a_value_changed_between_calls_is_seen(lib: Any, jnp: Any) -> None:
     "a scan": {"made": "lambda b: lambda x: jax.lax.scan(b, x, length=2)[0]"},
     "a checkpoint": {"made": "lambda b: jax.checkpoint(lambda x: b(b(x)[0])[0])"},
 })
-def a_state_read_in_what_was_made_outside_is_seen(
-    lib: Any, jnp: Any, jax: Any, made: Any
-) -> None:
+def a_state_read_in_what_was_made_outside_is_seen(lib, jnp, jax, made):
     s = lib.State(jnp.array(2.0))
     f = lib.transform.jit(made(lambda x, _=None: (s.value * x, None)))
     for value in (2.0, 5.0, -1.0):
@@ -40,10 +36,10 @@ VALUES = {
 
 
 @snippet("CMP-12", VALUES)
-def a_state_may_change_its_type_between_calls(lib: Any, jnp: Any, values: Any) -> None:
+def a_state_may_change_its_type_between_calls(lib, jnp, values):
     s, n = lib.State(values[0]), lib.State(jnp.array(0.0))
     @lib.transform.jit
-    def f() -> Any:
+    def f():
         n.value = n.value + s.value.size
         return s.value * s.value.size
 
@@ -56,7 +52,7 @@ def a_state_may_change_its_type_between_calls(lib: Any, jnp: Any, values: Any) -
 
 
 @snippet("CMP-12", VALUES)
-def an_argument_may_change_its_type_between_calls(lib: Any, jnp: Any, values: Any) -> None:
+def an_argument_may_change_its_type_between_calls(lib, jnp, values):
     f = lib.transform.jit(lambda x: x * x.size)
     for count, value in enumerate(values):
         got, want = f(value), value * value.size
@@ -65,7 +61,7 @@ def an_argument_may_change_its_type_between_calls(lib: Any, jnp: Any, values: An
 
 
 @snippet("CMP-12")
-def a_state_may_change_its_structure_between_calls(lib: Any, jnp: Any) -> None:
+def a_state_may_change_its_structure_between_calls(lib, jnp):
     s = lib.State({"a": jnp.array(2.0)})
     f = lib.transform.jit(lambda: sum(s.value.values()))
     assert f() == 2.0, f"expected 2.0, got {f()}"
@@ -78,9 +74,9 @@ def a_state_may_change_its_structure_between_calls(lib: Any, jnp: Any) -> None:
     "static_argnums": {"words": "{'static_argnums': 1}", "call": "lambda f, x, n: f(x, n)"},
     "static_argnames": {"words": "{'static_argnames': 'n'}", "call": "lambda f, x, n: f(x, n=n)"},
 })
-def static_arguments_are_python_values(lib: Any, jnp: Any, words: Any, call: Any) -> None:
+def static_arguments_are_python_values(lib, jnp, words, call):
     s, x, seen = lib.State(jnp.array(2.0)), jnp.array(3.0), []
-    def f(x: Any, n: Any) -> Any:
+    def f(x, n):
         seen.append(n)
         return s.value * x if n == "times" else s.value + x
 
@@ -90,10 +86,10 @@ def static_arguments_are_python_values(lib: Any, jnp: Any, words: Any, call: Any
 
 
 @snippet("CMP-14")
-def writes_under_jit_are_kept(lib: Any, jnp: Any, np: Any) -> None:
+def writes_under_jit_are_kept(lib, jnp, np):
     s, t, u = (lib.State(jnp.array(v)) for v in (1.0, 10.0, 100.0))
     @lib.transform.jit
-    def f(x: Any) -> Any:
+    def f(x):
         s.value, t.value = t.value + x, s.value
         return s.value + t.value + u.value
 
@@ -104,8 +100,8 @@ def writes_under_jit_are_kept(lib: Any, jnp: Any, np: Any) -> None:
 
 
 @snippet("CMP-15")
-def draws_under_jit_advance_the_stream(lib: Any, jnp: Any) -> None:
-    def f() -> Any:
+def draws_under_jit_advance_the_stream(lib, jnp):
+    def f():
         return lib.random.normal(size=(2,)) + lib.random.normal(size=(2,))
 
     lib.random.seed(3)
@@ -117,9 +113,9 @@ def draws_under_jit_advance_the_stream(lib: Any, jnp: Any) -> None:
 
 
 @snippet("CMP-16")
-def a_failure_under_jit_changes_nothing(lib: Any, jnp: Any, np: Any) -> None:
+def a_failure_under_jit_changes_nothing(lib, jnp, np):
     s, error = lib.State(jnp.array(1.0)), ArithmeticError("planned")
-    def f(x: Any) -> Any:
+    def f(x):
         s.value = s.value + x
         raise error
 
@@ -132,10 +128,10 @@ def a_failure_under_jit_changes_nothing(lib: Any, jnp: Any, np: Any) -> None:
 
 
 @snippet("CMP-17")
-def a_second_call_runs_no_python(lib: Any, jnp: Any) -> None:
+def a_second_call_runs_no_python(lib, jnp):
     s, runs = lib.State(jnp.array(2.0)), []
     @lib.transform.jit
-    def f(x: Any) -> Any:
+    def f(x):
         runs.append(1)
         s.value = s.value + 1.0
         return s.value * x
@@ -148,7 +144,7 @@ def a_second_call_runs_no_python(lib: Any, jnp: Any) -> None:
 
 
 @snippet("CMP-18", {name: {"T": f"lib.transform.{name}"} for name in ("grad", "jacfwd", "hessian")})
-def one_transform_serves_with_and_without_jit(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+def one_transform_serves_with_and_without_jit(lib, jnp, np, T):
     s = lib.State(jnp.array(2.0))
     made = T(lambda x: s.value ** 3 * x, grad_states=s)
     calls = (made, lib.transform.jit(made), made, lib.transform.jit(lambda x: 1.0 * made(x)), made)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from hypothesis.strategies import SearchStrategy
 
@@ -105,13 +104,13 @@ INSIDE = {
 
 @snippet("CMP-02", INSIDE)
 @snippet("CMP-01", OUTSIDE)
-def result_and_effects_agree(lib: Any, jnp: Any, T: Any, made: Any) -> None:
+def result_and_effects_agree(lib, jnp, T, made):
     s, n, x = lib.State(jnp.array([1.0, 2.0])), lib.State(jnp.array(0.0)), jnp.array([0.5, 3.0])
-    def f(x: Any) -> Any:
+    def f(x):
         n.value = n.value + jnp.sum(s.value * x)
         return jnp.sum(jnp.sin(n.value) * s.value)
 
-    def run(g: Any) -> Any:
+    def run(g):
         n.value = jnp.array(0.0)
         return *g(f, grad_states=[s], return_value=True)(x), n.value
 
@@ -125,9 +124,9 @@ def result_and_effects_agree(lib: Any, jnp: Any, T: Any, made: Any) -> None:
         "order": str(ORDER[outer] + ORDER[inner]),
     } for outer in DISTINCT for inner in DISTINCT
 })
-def nested_over_the_same_state(lib: Any, jnp: Any, T: Any, U: Any, order: Any) -> None:
+def nested_over_the_same_state(lib, jnp, T, U, order):
     s, n = lib.State(jnp.array(0.25)), lib.State(jnp.array(0.0))
-    def f() -> Any:
+    def f():
         n.value = n.value + 1.0
         return jnp.exp(2.0 * s.value)
 
@@ -140,7 +139,7 @@ def nested_over_the_same_state(lib: Any, jnp: Any, T: Any, U: Any, order: Any) -
     f"{outer} of {inner}": {"T": f"lib.transform.{outer}", "U": f"lib.transform.{inner}"}
     for outer in ("grad", "vector_grad", "jacrev", "jacfwd") for inner in ("grad", "jacfwd")
 })
-def nested_over_another_state(lib: Any, jnp: Any, T: Any, U: Any) -> None:
+def nested_over_another_state(lib, jnp, T, U):
     s, t, x = lib.State(jnp.array(2.0)), lib.State(jnp.array(3.0)), jnp.array(5.0)
     inner = U(lambda x: s.value ** 2 * t.value ** 3 * x, grad_states=s)
     got = T(inner, grad_states=[t], argnums=0)(x)
@@ -150,13 +149,13 @@ def nested_over_another_state(lib: Any, jnp: Any, T: Any, U: Any) -> None:
 
 
 @snippet("CMP-05", SEVERAL)
-def an_inner_call_starts_where_it_is_made(lib: Any, jnp: Any, T: Any) -> None:
+def an_inner_call_starts_where_it_is_made(lib, jnp, T):
     s, n = lib.State(jnp.array(2.0)), lib.State(jnp.array(0.0))
-    def g() -> Any:
+    def g():
         n.value = n.value + 1.0
         return s.value ** 3
 
-    def f() -> Any:
+    def f():
         s.value = s.value * 2.0
         n.value = n.value + 10.0 * lib.transform.grad(g, grad_states=s)()
         return n.value

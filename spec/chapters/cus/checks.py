@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from hypothesis.strategies import SearchStrategy
 
@@ -26,7 +25,7 @@ MEMBERS = {name: {"T": f"lib.transform.{name}"} for name in FAMILY}
 
 
 @snippet("CUS-01", MEMBERS)
-def a_member_is_a_gradient_transform(lib: Any, jnp: Any, T: Any) -> None:
+def a_member_is_a_gradient_transform(lib, jnp, T):
     made = T(lambda x: x ** 2)
     assert isinstance(made, lib.transform.GradientTransform), f"got {type(made).__name__}"
 
@@ -41,9 +40,9 @@ CALLS = {
 
 
 @snippet("CUS-02", CALLS)
-def the_transform_is_called_with_keywords(lib: Any, jnp: Any, jax: Any, words: Any) -> None:
+def the_transform_is_called_with_keywords(lib, jnp, jax, words):
     seen = []
-    def transform(fun: Any, *args: Any, **params: Any) -> Any:
+    def transform(fun, *args, **params):
         seen.append((callable(fun), args, params))
         return jax.grad(fun, argnums=params["argnums"], has_aux=True)
 
@@ -115,9 +114,9 @@ def effects_are_those_of_one_call(subject: Subject, case: Case) -> None:
         "hessian": "jnp.array([[[4.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 10.0]]])",
     }.items()
 })
-def any_base_of_jax_serves(lib: Any, jnp: Any, jax: Any, base: Any, want: Any) -> None:
+def any_base_of_jax_serves(lib, jnp, jax, base, want):
     s, x = lib.State(jnp.array([1.0, 2.0])), jnp.array([2.0, 5.0])
-    def mine(fun: Any, *, argnums: Any, has_aux: Any) -> Any:
+    def mine(fun, *, argnums, has_aux):
         return base(fun, argnums=argnums, has_aux=True)
 
     made = lib.transform.GradientTransform(lambda x: s.value ** 2 * x, transform=mine,
@@ -130,10 +129,10 @@ def any_base_of_jax_serves(lib: Any, jnp: Any, jax: Any, base: Any, want: Any) -
 
 
 @snippet("CUS-06")
-def what_the_transform_returns_is_returned(lib: Any, jnp: Any, jax: Any) -> None:
-    def scaled(fun: Any, *, argnums: Any, has_aux: Any, scale: Any) -> Any:
+def what_the_transform_returns_is_returned(lib, jnp, jax):
+    def scaled(fun, *, argnums, has_aux, scale):
         base = jax.grad(fun, argnums=argnums, has_aux=True)
-        def run(*args: Any) -> Any:
+        def run(*args):
             grads, aux = base(*args)
             return jax.tree.map(lambda g: scale * g, grads), aux
         return run
@@ -146,9 +145,9 @@ def what_the_transform_returns_is_returned(lib: Any, jnp: Any, jax: Any) -> None
 
 
 @snippet("CUS-07")
-def the_transform_sees_all_gradients_at_once(lib: Any, jnp: Any, jax: Any) -> None:
-    def unit(fun: Any, *, argnums: Any, has_aux: Any) -> Any:
-        def run(*args: Any) -> Any:
+def the_transform_sees_all_gradients_at_once(lib, jnp, jax):
+    def unit(fun, *, argnums, has_aux):
+        def run(*args):
             grads, aux = jax.grad(fun, argnums=argnums, has_aux=True)(*args)
             norm = jnp.sqrt(sum(jnp.sum(g ** 2) for g in jax.tree.leaves(grads)))
             return jax.tree.map(lambda g: g / norm, grads), aux
@@ -163,15 +162,15 @@ def the_transform_sees_all_gradients_at_once(lib: Any, jnp: Any, jax: Any) -> No
 
 
 @snippet("CUS-08")
-def several_runs_have_the_effects_of_one(lib: Any, jnp: Any, jax: Any) -> None:
-    def twice(fun: Any, *, argnums: Any, has_aux: Any) -> Any:
-        def run(*args: Any) -> Any:
+def several_runs_have_the_effects_of_one(lib, jnp, jax):
+    def twice(fun, *, argnums, has_aux):
+        def run(*args):
             fun(*args)
             return jax.grad(fun, argnums=argnums, has_aux=True)(*args)
         return run
 
     n, x = lib.State(jnp.array(0.0)), jnp.array(3.0)
-    def f(x: Any) -> Any:
+    def f(x):
         n.value = n.value + 1.0
         return n.value * x ** 2
 
@@ -180,10 +179,10 @@ def several_runs_have_the_effects_of_one(lib: Any, jnp: Any, jax: Any) -> None:
 
 
 @snippet("CUS-10", MEMBERS)
-def with_options_alone_it_is_a_decorator(lib: Any, jnp: Any, T: Any) -> None:
+def with_options_alone_it_is_a_decorator(lib, jnp, T):
     s = lib.State(jnp.array(2.0))
     @T(grad_states=[s], return_value=True)
-    def f(x: Any) -> Any:
+    def f(x):
         return s.value ** 3 * x
 
     got = f(jnp.array(1.0))

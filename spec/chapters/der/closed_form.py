@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from spec.judge.check import snippet
 from spec.language.transforms import FAMILY
 
@@ -22,8 +20,8 @@ def first_and_second(values: tuple[str, str]) -> dict[str, dict[str, str]]:
 
 
 @snippet("DER-12")
-def jacobian_is_jacrev(lib: Any, jnp: Any) -> None:
-    def f(x: Any) -> Any:
+def jacobian_is_jacrev(lib, jnp):
+    def f(x):
         return {"a": jnp.sin(x), "b": (x ** 2).astype(jnp.float64)}
 
     x = jnp.array([1.0, 2.0], jnp.float32)
@@ -35,7 +33,7 @@ def jacobian_is_jacrev(lib: Any, jnp: Any) -> None:
 
 
 @snippet("DER-13")
-def hessian_block_of_row_and_column(lib: Any, jnp: Any) -> None:
+def hessian_block_of_row_and_column(lib, jnp):
     s, A = lib.State(jnp.array([1.0, 2.0])), jnp.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     x = jnp.array([1.0, 0.0, -1.0])
     got = lib.transform.hessian(lambda x: s.value @ A @ x, grad_states=[s], argnums=(0,))(x)
@@ -47,7 +45,7 @@ def hessian_block_of_row_and_column(lib: Any, jnp: Any) -> None:
 
 
 @snippet("DER-13")
-def hessian_block_between_two_states(lib: Any, jnp: Any) -> None:
+def hessian_block_between_two_states(lib, jnp):
     a, b = lib.State(jnp.array([1.0, 2.0])), lib.State(jnp.array([1.0, 0.0, -1.0]))
     A = jnp.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     got = lib.transform.hessian(lambda: a.value @ A @ b.value, grad_states={"a": a, "b": b})()
@@ -68,14 +66,14 @@ MODULES = {
     f"{member} {way}": parameters | {"T": f"lib.transform.{member}"}
     for member in ("grad", "jacfwd", "jacrev") for way, parameters in MODULES.items()
 })
-def every_read_counts(lib: Any, jnp: Any, T: Any, read: Any) -> None:
+def every_read_counts(lib, jnp, T, read):
     w = lib.State(jnp.array(3.0))
     got = T(lambda: read(w), grad_states=w)()
     assert jnp.allclose(got, 8.0), f"expected 8.0, got {got}"
 
 
 @snippet("DER-15", members(("grad", "jacfwd", "jacrev")))
-def a_state_shared_by_two_modules_counts_in_both(lib: Any, jnp: Any, T: Any) -> None:
+def a_state_shared_by_two_modules_counts_in_both(lib, jnp, T):
     one, two, w = lib.nn.Module(), lib.nn.Module(), lib.ParamState(jnp.array(3.0))
     one.w, two.w = w, w
     got = T(lambda: one.w.value * two.w.value + 2.0 * two.w.value, grad_states=[w])()
@@ -83,16 +81,16 @@ def a_state_shared_by_two_modules_counts_in_both(lib: Any, jnp: Any, T: Any) -> 
 
 
 @snippet("DER-16", first_and_second(("20.0", "0.0")))
-def an_unselected_state_is_a_constant(lib: Any, jnp: Any, T: Any, want: Any) -> None:
+def an_unselected_state_is_a_constant(lib, jnp, T, want):
     s, c = lib.State(jnp.array(2.0)), lib.State(jnp.array(20.0))
     got = T(lambda x: s.value * c.value + x ** 3, grad_states=s)(jnp.array(5.0))
     assert jnp.shape(got) == () and jnp.allclose(got, want), f"expected {want}, got {got}"
 
 
 @snippet("DER-17", first_and_second(("27.0", "18.0")))
-def derivative_flows_through_a_written_state(lib: Any, jnp: Any, T: Any, want: Any) -> None:
+def derivative_flows_through_a_written_state(lib, jnp, T, want):
     s, t = lib.State(jnp.array(3.0)), lib.State(jnp.array(-1.0))
-    def f() -> Any:
+    def f():
         t.value = s.value ** 2 / 2
         t.value = t.value * s.value
         return 2.0 * t.value
@@ -102,9 +100,9 @@ def derivative_flows_through_a_written_state(lib: Any, jnp: Any, T: Any, want: A
 
 
 @snippet("DER-18", members())
-def stop_gradient_stops(lib: Any, jnp: Any, jax: Any, T: Any) -> None:
+def stop_gradient_stops(lib, jnp, jax, T):
     s, x, stop = lib.State(jnp.array(3.0)), jnp.array(5.0), jax.lax.stop_gradient
-    def f(x: Any) -> Any:
+    def f(x):
         return s.value * stop(x) + x * stop(s.value)
 
     got = T(f, grad_states=s)(x), T(f)(x)
@@ -113,9 +111,9 @@ def stop_gradient_stops(lib: Any, jnp: Any, jax: Any, T: Any) -> None:
 
 
 @snippet("DER-19", members())
-def custom_jvp_is_the_derivative(lib: Any, jnp: Any, jax: Any, T: Any) -> None:
+def custom_jvp_is_the_derivative(lib, jnp, jax, T):
     @jax.custom_jvp
-    def f(v: Any) -> Any:
+    def f(v):
         return v
 
     f.defjvp(lambda primals, tangents: (primals[0], 7.0 * primals[0] * tangents[0]))
@@ -126,9 +124,9 @@ def custom_jvp_is_the_derivative(lib: Any, jnp: Any, jax: Any, T: Any) -> None:
 
 
 @snippet("DER-19", members(("grad", "vector_grad", "jacrev", "jacobian")))
-def custom_vjp_is_the_derivative(lib: Any, jnp: Any, jax: Any, T: Any) -> None:
+def custom_vjp_is_the_derivative(lib, jnp, jax, T):
     @jax.custom_vjp
-    def f(v: Any) -> Any:
+    def f(v):
         return v
 
     f.defvjp(lambda v: (v, v), lambda v, ct: (7.0 * v * ct,))
@@ -161,9 +159,7 @@ NAMESAKES = {"grad": "grad", "vector_grad": "grad", "jacrev": "jacrev", "jacfwd"
                           "J": f"jax.{namesake}"}
     for kink, (op, at) in KINKS.items() for member, namesake in NAMESAKES.items()
 })
-def at_a_kink_the_derivative_is_jaxs(
-    lib: Any, jnp: Any, jax: Any, op: Any, point: Any, T: Any, J: Any
-) -> None:
+def at_a_kink_the_derivative_is_jaxs(lib, jnp, jax, op, point, T, J):
     s, want = lib.State(point), J(op)(point)
     got = T(lambda: op(s.value), grad_states=s)()
     assert jnp.array_equal(got, want, equal_nan=True), f"by state: expected {want}, got {got}"

@@ -6,8 +6,6 @@ to a sign that (g . v) v does not see.  So every other result of the same key is
 
 from __future__ import annotations
 
-from typing import Any
-
 from spec.judge.check import snippet
 
 KEYS = {"integer key": {"key": "7"}, "JAX key": {"key": "jax.random.key(7)"},
@@ -15,9 +13,9 @@ KEYS = {"integer key": {"key": "7"}, "JAX key": {"key": "jax.random.key(7)"},
 
 
 @snippet("DER-29", KEYS)
-def the_result_is_the_slope_along_v_times_v(lib: Any, jnp: Any, jax: Any, key: Any) -> None:
+def the_result_is_the_slope_along_v_times_v(lib, jnp, jax, key):
     s, x = lib.State(jnp.array([1.0, 2.0])), jnp.array([0.5, -1.0, 3.0])
-    def estimate(f: Any) -> Any:
+    def estimate(f):
         got = lib.transform.fwd_grad(f, grad_states=[s], argnums=0, key=key)(x)
         return jnp.concatenate([got[0][0], got[1]])
 
@@ -30,9 +28,9 @@ def the_result_is_the_slope_along_v_times_v(lib: Any, jnp: Any, jax: Any, key: A
 
 
 @snippet("DER-30")
-def one_key_gives_one_result(lib: Any, jnp: Any) -> None:
+def one_key_gives_one_result(lib, jnp):
     s = lib.State(jnp.array([1.0, 2.0, 3.0]))
-    def f() -> Any:
+    def f():
         return jnp.sum(s.value ** 2)
 
     one, again, other = (lib.transform.fwd_grad(f, grad_states=s, key=k)() for k in (3, 3, 4))
@@ -41,7 +39,7 @@ def one_key_gives_one_result(lib: Any, jnp: Any) -> None:
 
 
 @snippet("DER-31")
-def tangents_are_standard_and_independent(lib: Any, jnp: Any, np: Any) -> None:
+def tangents_are_standard_and_independent(lib, jnp, np):
     n, s, t = 4096, lib.State(jnp.zeros(4096)), lib.State(jnp.zeros(4096))
     got = lib.transform.fwd_grad(
         lambda x: s.value[0] + jnp.sum(t.value + x) * 0.0, grad_states=[s, t], argnums=0, key=1,
@@ -56,7 +54,7 @@ def tangents_are_standard_and_independent(lib: Any, jnp: Any, np: Any) -> None:
 
 
 @snippet("DER-29")
-def without_a_key_the_sign_is_right(lib: Any, jnp: Any) -> None:
+def without_a_key_the_sign_is_right(lib, jnp):
     for slope in (-3.0, 0.0, 3.0):
         got = lib.transform.fwd_grad(lambda x, c: c * x)(jnp.array(2.0), slope)
         assert jnp.sign(got) == jnp.sign(slope), f"slope {slope}: got {got}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from spec.judge.check import snippet
 from spec.language.transforms import FAMILY
 
@@ -18,7 +16,7 @@ ALLOW_INT = {
 
 
 @snippet("DER-21", HOLOMORPHIC)
-def holomorphic_derivative_of_a_state(lib: Any, jnp: Any, T: Any, order: Any) -> None:
+def holomorphic_derivative_of_a_state(lib, jnp, T, order):
     s, z = lib.State(jnp.array(0.5 + 0.25j)), jnp.array(2.0 - 1.0j)
     want = jnp.exp(0.5 + 0.25j) * z
     got = T(lambda z: jnp.exp(s.value) * z, grad_states=s, holomorphic=True)(z)
@@ -29,9 +27,9 @@ def holomorphic_derivative_of_a_state(lib: Any, jnp: Any, T: Any, order: Any) ->
 
 
 @snippet("DER-21", {name: HOLOMORPHIC[name] for name in ("jacrev", "jacfwd", "hessian")})
-def holomorphic_goes_with_aux_and_value(lib: Any, jnp: Any, T: Any, order: Any) -> None:
+def holomorphic_goes_with_aux_and_value(lib, jnp, T, order):
     s = lib.State(jnp.array([0.5 + 0.25j, 1.0 - 1.0j]))
-    def f() -> Any:
+    def f():
         return (jnp.sum(jnp.exp(s.value)), s.value)
 
     got = T(f, grad_states=s, holomorphic=True, has_aux=True, return_value=True)()
@@ -41,9 +39,9 @@ def holomorphic_goes_with_aux_and_value(lib: Any, jnp: Any, T: Any, order: Any) 
 
 
 @snippet("DER-22", {name: {"T": f"lib.transform.{name}"} for name in ("grad", "jacrev")})
-def real_function_of_a_complex_state(lib: Any, jnp: Any, T: Any) -> None:
+def real_function_of_a_complex_state(lib, jnp, T):
     s = lib.State(jnp.array(1.0 + 2.0j))
-    def f() -> Any:
+    def f():
         return 3.0 * s.value.real ** 2 + s.value.imag ** 3
 
     got = T(f, grad_states=s)()
@@ -51,7 +49,7 @@ def real_function_of_a_complex_state(lib: Any, jnp: Any, T: Any) -> None:
 
 
 @snippet("DER-23", ALLOW_INT)
-def integers_have_float0_gradients(lib: Any, jnp: Any, jax: Any, T: Any) -> None:
+def integers_have_float0_gradients(lib, jnp, jax, T):
     s = lib.State({"n": jnp.array([1, 2]), "w": jnp.array(3.0)})
     got = T(lambda: s.value["w"] ** 2 * jnp.sum(s.value["n"]), grad_states=s, allow_int=True)()
     assert jnp.allclose(got["w"], 18.0), f"expected 18.0, got {got['w']}"
@@ -60,8 +58,8 @@ def integers_have_float0_gradients(lib: Any, jnp: Any, jax: Any, T: Any) -> None
 
 
 @snippet("DER-23", ALLOW_INT)
-def integer_arguments_have_float0_gradients(lib: Any, jnp: Any, jax: Any, T: Any) -> None:
-    def f(n: Any, x: Any) -> Any:
+def integer_arguments_have_float0_gradients(lib, jnp, jax, T):
+    def f(n, x):
         return x ** 2 * n
 
     got = T(f, argnums=(0, 1), allow_int=True)(jnp.array(2), jnp.array(3.0))

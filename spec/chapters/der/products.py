@@ -90,9 +90,9 @@ def a_pullback_multiplies_by_the_transposed_jacobian(subject: Subject, product: 
 
 
 @snippet("DER-26")
-def a_pullback_can_be_called_again(lib: Any, jnp: Any) -> None:
+def a_pullback_can_be_called_again(lib, jnp):
     s, n = lib.State(jnp.array([1.0, 2.0])), lib.State(jnp.array(0.0))
-    def f() -> Any:
+    def f():
         n.value = n.value + 1.0
         return s.value ** 2
 
@@ -105,7 +105,7 @@ def a_pullback_can_be_called_again(lib: Any, jnp: Any) -> None:
 
 
 @snippet("DER-34")
-def a_pullback_gives_the_first_or_all(lib: Any, jnp: Any) -> str:
+def a_pullback_gives_the_first_or_all(lib, jnp):
     out, pull = lib.transform.vjp(lambda x, y: x ** 2 * y, jnp.array(3.0), jnp.array(5.0))
     got = pull(jnp.array(1.0))
     several = isinstance(got, tuple)
@@ -115,9 +115,9 @@ def a_pullback_gives_the_first_or_all(lib: Any, jnp: Any) -> str:
 
 
 @snippet("DER-27")
-def vjp_returns_output_pullback_aux(lib: Any, jnp: Any) -> None:
+def vjp_returns_output_pullback_aux(lib, jnp):
     s = lib.State(jnp.array(3.0))
-    def f(x: Any) -> Any:
+    def f(x):
         return (s.value * x, {"x": x})
 
     out, pull, aux = lib.transform.vjp(f, jnp.array(2.0), grad_states=s, has_aux=True)
@@ -127,9 +127,9 @@ def vjp_returns_output_pullback_aux(lib: Any, jnp: Any) -> None:
 
 
 @snippet("DER-27")
-def jvp_returns_output_tangent_aux(lib: Any, jnp: Any) -> None:
+def jvp_returns_output_tangent_aux(lib, jnp):
     s = lib.State(jnp.array(3.0))
-    def f(x: Any) -> Any:
+    def f(x):
         return (s.value * x, {"x": x})
 
     got = lib.transform.jvp(f, (jnp.array(2.0),), (jnp.array(10.0),), has_aux=True)
@@ -138,7 +138,7 @@ def jvp_returns_output_tangent_aux(lib: Any, jnp: Any) -> None:
 
 
 @snippet("DER-27")
-def jvp_without_aux_returns_two(lib: Any, jnp: Any) -> None:
+def jvp_without_aux_returns_two(lib, jnp):
     s = lib.State(jnp.array(3.0))
     got = lib.transform.jvp(lambda x: s.value * x, (jnp.array(2.0),), (jnp.array(10.0),))
     assert type(got) is tuple and len(got) == 2, f"expected (output, tangent), got {got}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -68,7 +67,7 @@ def the_class_is_the_conventional_one(subject: Subject, script: Script) -> None:
     name: {"T": f"lib.transform.{name}", "shape": "(2, 2)" if name == "hessian" else "(2,)"}
     for name in EXACT
 })
-def an_untouched_state_has_zeros(lib: Any, jnp: Any, T: Any, shape: Any) -> None:
+def an_untouched_state_has_zeros(lib, jnp, T, shape):
     s, idle = lib.State(jnp.array(3.0)), lib.State(jnp.array([1.0, 2.0]))
     got = T(lambda: s.value ** 2, grad_states=[s, idle], check_states=False)()
     block = got[1][1] if len(shape) == 2 else got[1]
@@ -84,12 +83,12 @@ def an_untouched_state_has_zeros(lib: Any, jnp: Any, T: Any, shape: Any) -> None
                            ("an untouched state", "dict(grad_states=lib.State(jnp.array(1.0)))"))
     for name in FAMILY
 })
-def the_random_stream_is_as_it_was(lib: Any, jnp: Any, T: Any, options: Any) -> None:
+def the_random_stream_is_as_it_was(lib, jnp, T, options):
     """The next draw is the first one after the seed."""
     lib.random.seed(7)
     first = now = lib.random.normal(size=())
     lib.random.seed(7)
-    def f(x: Any) -> Any:
+    def f(x):
         return x * lib.random.normal(size=())
     try:
         T(f, **options)(jnp.array(2.0))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from hypothesis import strategies as st
 
@@ -51,9 +50,7 @@ def points(
     }
 
 
-def predicate_matches_what_the_filter_means(
-    lib: Any, jnp: Any, pool: Any, filter: Any, want: Any
-) -> None:
+def predicate_matches_what_the_filter_means(lib, jnp, pool, filter, want):
     """The predicate of a form, asked about every state of the pool."""
     matches = lib.util.filter.to_predicate(filter)
     got = [path for path, state in pool.items() if matches(path, state)]
@@ -66,7 +63,7 @@ for _rule, _means in RULES.items():
 
 
 @snippet("FLT-01")
-def class_of_the_user_is_a_class(lib: Any, jnp: Any) -> None:
+def class_of_the_user_is_a_class(lib, jnp):
     """A class that the library has never seen, and the classes it derives from."""
     class Weight(lib.ParamState):
         pass
@@ -88,7 +85,7 @@ snippet("FLT-03", points(TAGS, TAGGED, filters.flat_source(TAGGED)))(
 @snippet("FLT-05", {text: {"filter": text} for text in (
     "lib.util.filter.to_predicate('hot')", "lib.util.filter.to_predicate(['hot'])",
 )})
-def predicate_is_a_filter(lib: Any, jnp: Any, filter: Any) -> None:
+def predicate_is_a_filter(lib, jnp, filter):
     """The predicate of a predicate matches as the predicate itself."""
     matches = lib.util.filter.to_predicate(filter)
     states = lib.State(jnp.ones(1), tag="hot"), lib.State(jnp.ones(1), tag="cold")
@@ -161,7 +158,7 @@ def selections(select: str) -> dict[str, dict[str, str]]:
 
 @snippet("FLT-13", selections("lambda m, filter: lib.graph.treefy_states(m, filter).to_flat()"))
 @snippet("FLT-12", selections("lambda m, filter: m.states(filter)"))
-def selecting_takes_every_form(lib: Any, jnp: Any, pool: Any, filter: Any, select: Any) -> None:
+def selecting_takes_every_form(lib, jnp, pool, filter, select):
     """What is selected, against the predicate asked about every state."""
     class M(lib.nn.Module):
         pass
@@ -175,20 +172,20 @@ def selecting_takes_every_form(lib: Any, jnp: Any, pool: Any, filter: Any, selec
 
 
 @snippet("FLT-14")
-def callable_gets_path_and_state(lib: Any, jnp: Any) -> None:
+def callable_gets_path_and_state(lib, jnp):
     """What a callable filter is called with, three steps down."""
     class M(lib.nn.Module):
         pass
     m, w = M(), lib.State(jnp.ones(1))
     m.a = {"b": [w]}
-    def is_w(path: Any, state: Any) -> Any:
+    def is_w(path, state):
         return path == ("a", "b", 0) and type(path) is tuple and state is w
     got = list(m.states(is_w).keys())
     assert got == [("a", "b", 0)], f"expected a call with the path ('a', 'b', 0) and w, got {got}"
 
 
 @snippet("FLT-15")
-def tag_is_read_when_asked(lib: Any, jnp: Any) -> None:
+def tag_is_read_when_asked(lib, jnp):
     """A tag that is replaced between two selections."""
     class M(lib.nn.Module):
         pass

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from spec.judge.check import snippet
 from spec.language import filters
 from spec.language.filters import POOL
@@ -13,10 +11,10 @@ USAGES = ("all", "read", "write", "both")
 
 
 @snippet("FND-04", {kind: {"kind": repr(kind)} for kind in CONTAINERS})
-def both_is_a_mapping_of_two_containers(lib: Any, jnp: Any, kind: Any) -> None:
+def both_is_a_mapping_of_two_containers(lib, jnp, kind):
     """One state that is read and one that is written, in each container."""
     r, w = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
-    def f(x: Any) -> Any:
+    def f(x):
         w.value = r.value * x
     found = lib.transform.StateFinder(f, usage="both", return_type=kind)(jnp.array(3.0))
     got = {key: (type(part).__name__, len(part)) for key, part in found.items()}
@@ -27,10 +25,10 @@ def both_is_a_mapping_of_two_containers(lib: Any, jnp: Any, kind: Any) -> None:
 
 @snippet("FND-05", {f"{kind}, {usage}": {"kind": repr(kind), "usage": repr(usage)}
                     for kind in CONTAINERS for usage in USAGES[:3]})
-def container_has_the_type_asked_for(lib: Any, jnp: Any, kind: Any, usage: Any) -> None:
+def container_has_the_type_asked_for(lib, jnp, kind, usage):
     """The type of the container, for each usage."""
     r, w = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
-    def f() -> Any:
+    def f():
         w.value = r.value * 2.0
     found = lib.transform.StateFinder(f, usage=usage, return_type=kind)()
     got, want = (type(found).__name__, len(found)), (kind, 2 if usage == "all" else 1)
@@ -51,9 +49,9 @@ BY_STATE = [
 @snippet("FND-06", {f"{chosen.form}: {chosen.source()}": {
     "pool": filters.flat_source(POOL), "filter": chosen.source(),
 } for chosen in BY_STATE})
-def finder_takes_every_form(lib: Any, jnp: Any, pool: Any, filter: Any) -> None:
+def finder_takes_every_form(lib, jnp, pool, filter):
     """A function that reads every state of the pool, against the predicate asked about each."""
-    def f() -> Any:
+    def f():
         return sum(state.value for state in pool.values())
     found = lib.transform.StateFinder(f, filter=filter, return_type="list")()
     matches = lib.util.filter.to_predicate(filter)
@@ -63,10 +61,10 @@ def finder_takes_every_form(lib: Any, jnp: Any, pool: Any, filter: Any) -> None:
 
 
 @snippet("FND-07")
-def defaults_give_all_in_a_dict(lib: Any, jnp: Any) -> None:
+def defaults_give_all_in_a_dict(lib, jnp):
     """One state that is read, one that is written, and no option."""
     r, w = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
-    def f() -> Any:
+    def f():
         w.value = r.value * 2.0
     found = lib.transform.StateFinder(f)()
     assert type(found) is dict, f"expected a dict, got a {type(found).__name__}"
@@ -74,11 +72,11 @@ def defaults_give_all_in_a_dict(lib: Any, jnp: Any) -> None:
 
 
 @snippet("FND-08", {usage: {"usage": repr(usage)} for usage in USAGES[:3]})
-def keys_count_the_states_returned(lib: Any, jnp: Any, usage: Any) -> None:
+def keys_count_the_states_returned(lib, jnp, usage):
     """States that the filter drops come first and in between, and take no number."""
     p = [lib.ParamState(jnp.array(1.0)) for _ in range(2)]
     q = [lib.State(jnp.array(1.0)) for _ in range(2)]
-    def f() -> Any:
+    def f():
         for state in (q[0], p[0], q[1], p[1]):
             value = state.value
             if usage != "read":
@@ -92,7 +90,7 @@ def keys_count_the_states_returned(lib: Any, jnp: Any, usage: Any) -> None:
     ("lambda index, state: (state.name, index)", "[('r', 0), ('w', 1)]"),
     ("lambda index, state: -index", "[0, -1]"),
 )})
-def key_function_gives_the_keys(lib: Any, jnp: Any, key: Any, want: Any) -> None:
+def key_function_gives_the_keys(lib, jnp, key, want):
     """Keys that differ, made from index and state."""
     r, w = lib.State(jnp.array(1.0), name="r"), lib.State(jnp.array(2.0), name="w")
     found = lib.transform.StateFinder(lambda: r.value * w.value, key_fn=key)()
@@ -107,10 +105,10 @@ def key_function_gives_the_keys(lib: Any, jnp: Any, key: Any, want: Any) -> None
         "['s', 's_1', 's'][index]",
     )
 })
-def no_state_is_lost_to_a_key(lib: Any, jnp: Any, options: Any) -> None:
+def no_state_is_lost_to_a_key(lib, jnp, options):
     """Three states of one name, and keys that collide or cannot be hashed, if they are taken."""
     states = [lib.State(jnp.array(1.0), name="s") for _ in range(3)]
-    def f() -> Any:
+    def f():
         return sum(s.value for s in states)
     try:
         finder = lib.transform.StateFinder(f, **options)
@@ -122,10 +120,10 @@ def no_state_is_lost_to_a_key(lib: Any, jnp: Any, options: Any) -> None:
 
 
 @snippet("FND-11", {usage: {"usage": repr(usage)} for usage in USAGES})
-def states_keep_their_values(lib: Any, jnp: Any, usage: Any) -> None:
+def states_keep_their_values(lib, jnp, usage):
     """A state that is written from the argument, one from itself, and one that is read."""
     states = [lib.State(jnp.array(float(i))) for i in range(3)]
-    def f(x: Any) -> Any:
+    def f(x):
         states[0].value = x
         states[1].value = states[1].value * 3.0 + states[2].value
     find = lib.transform.StateFinder(f, usage=usage)
@@ -139,7 +137,7 @@ def states_keep_their_values(lib: Any, jnp: Any, usage: Any) -> None:
     "in place": {"change": "lambda s: s.value.__setitem__(0, 5.0)"},
     "assignment in place": {"change": "lambda s: setattr(s, 'value', s.value.__iadd__(1.0))"},
 })
-def numpy_arrays_keep_their_numbers(lib: Any, jnp: Any, np: Any, change: Any) -> None:
+def numpy_arrays_keep_their_numbers(lib, jnp, np, change):
     """A state with a NumPy array, which a finder may also refuse to change in place."""
     s = lib.State(np.zeros(2))
     try:
@@ -151,7 +149,7 @@ def numpy_arrays_keep_their_numbers(lib: Any, jnp: Any, np: Any, change: Any) ->
 
 
 @snippet("FND-12")
-def random_stream_stays(lib: Any, jnp: Any, np: Any) -> None:
+def random_stream_stays(lib, jnp, np):
     """The draws after a finder's call, and the same draws without it."""
     s = lib.ParamState(jnp.array(1.0))
     find = lib.transform.StateFinder(lambda: s.value * lib.random.normal(), filter=lib.ParamState)
@@ -164,10 +162,10 @@ def random_stream_stays(lib: Any, jnp: Any, np: Any) -> None:
 
 
 @snippet("FND-13")
-def failure_leaves_all_as_it_was(lib: Any, jnp: Any) -> None:
+def failure_leaves_all_as_it_was(lib, jnp):
     """A function that raises after a write."""
     s, planned, got = lib.State(jnp.array(1.0)), ArithmeticError("planned"), "no exception"
-    def f(x: Any) -> Any:
+    def f(x):
         s.value = x
         raise planned
     try:
@@ -183,7 +181,7 @@ def failure_leaves_all_as_it_was(lib: Any, jnp: Any) -> None:
     "flag": {"reach": "lambda world: world['a'] if world['flag'] else world['b']"},
     "attribute": {"reach": "lambda world: world['module'].w"},
 })
-def world_is_read_at_every_call(lib: Any, jnp: Any, reach: Any) -> None:
+def world_is_read_at_every_call(lib, jnp, reach):
     """Two calls of one finder; between them everything that led to a leads to b."""
     a, b = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
     world = {"a": a, "b": b, "state": a, "flag": True, "module": type("Holder", (), {"w": a})()}
@@ -196,7 +194,7 @@ def world_is_read_at_every_call(lib: Any, jnp: Any, reach: Any) -> None:
 
 
 @snippet("FND-14")
-def states_follow_the_arguments(lib: Any, jnp: Any) -> None:
+def states_follow_the_arguments(lib, jnp):
     """Two calls of one finder with arguments of different shapes."""
     a, b = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
     find = lib.transform.StateFinder(lambda x: x * (a if jnp.ndim(x) else b).value)
@@ -241,7 +239,7 @@ def calls(table: dict[str, tuple[str, str, str]]) -> dict[str, dict[str, str]]:
 
 @snippet("FND-21", calls(STATIC_CALLS))
 @snippet("FND-15", calls(CALLS))
-def arguments_reach_the_function(lib: Any, jnp: Any, make: Any, call: Any) -> None:
+def arguments_reach_the_function(lib, jnp, make, call):
     """A function that reads a if its argument is as it was given, and else b."""
     a, b = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
     found = call(lib.transform.StateFinder(make(a, b), return_type="list"))
@@ -252,7 +250,7 @@ def arguments_reach_the_function(lib: Any, jnp: Any, make: Any, call: Any) -> No
 @snippet("FND-16", {text: {"out": text} for text in (
     "None", "2.5", "'text'", "(1.0, 'text')", "{'k': object()}", "len", "jnp.ones(3)",
 )})
-def result_of_the_function_is_free(lib: Any, jnp: Any, out: Any) -> None:
+def result_of_the_function_is_free(lib, jnp, out):
     """A function that reads a state and returns something else."""
     s = lib.State(jnp.array(1.0))
     found = lib.transform.StateFinder(lambda: (s.value, out)[1], return_type="list")()
@@ -276,7 +274,7 @@ INNER = {
                                          "usage": repr(usage)}
                     for name, text in INNER.items()
                     for usage, does in (("read", READ), ("write", WRITE))})
-def inner_uses_are_found(lib: Any, jnp: Any, inner: Any, usage: Any) -> None:
+def inner_uses_are_found(lib, jnp, inner, usage):
     """A function that does nothing but call another."""
     s = lib.State(jnp.array(1.0))
     g = inner(s)
@@ -287,7 +285,7 @@ def inner_uses_are_found(lib: Any, jnp: Any, inner: Any, usage: Any) -> None:
 @snippet("FND-18", {text: {"make": f"lambda s, t: lambda: ({text}, t.value)[1]"} for text in (
     "s.name", "[s]", "isinstance(s, lib.State)", "s.value if t.name == 's' else 0.0",
 )})
-def what_is_not_used_is_not_found(lib: Any, jnp: Any, make: Any) -> None:
+def what_is_not_used_is_not_found(lib, jnp, make):
     """A function that touches s without its value, and reads t."""
     s, t = lib.State(jnp.array(1.0), name="s"), lib.State(jnp.array(2.0), name="t")
     found = lib.transform.StateFinder(make(s, t), return_type="list")()
@@ -299,9 +297,7 @@ def what_is_not_used_is_not_found(lib: Any, jnp: Any, make: Any) -> None:
     "usage": repr(usage), "kind": repr(kind),
     "want": f"{{'read': {kind}(), 'write': {kind}()}}" if usage == "both" else f"{kind}()",
 } for usage in USAGES for kind in CONTAINERS})
-def nothing_found_is_an_empty_container(
-    lib: Any, jnp: Any, usage: Any, kind: Any, want: Any
-) -> None:
+def nothing_found_is_an_empty_container(lib, jnp, usage, kind, want):
     """A function that uses no state."""
     got = lib.transform.StateFinder(lambda x: x * 2.0, usage=usage, return_type=kind)(jnp.ones(3))
     assert got == want, f"expected {want}, got {got}"

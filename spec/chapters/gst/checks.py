@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from hypothesis.strategies import SearchStrategy
 
@@ -78,7 +78,7 @@ for _rule, _wishes in MIRRORED.items():
 
 
 @snippet("GST-08", cases=MEMBERS)
-def both_places_hold_the_same_gradient(lib: Any, jnp: Any, transform: Any) -> None:
+def both_places_hold_the_same_gradient(lib, jnp, transform):
     s = lib.State(jnp.array(2.0))
     first, (second, third) = transform(lambda: s.value ** 2, grad_states=[s, (s, s)])()
     if isinstance(first, list):  # a Hessian: the same again in the columns
@@ -90,10 +90,10 @@ def both_places_hold_the_same_gradient(lib: Any, jnp: Any, transform: Any) -> No
 
 
 @snippet("GST-09", cases=MEMBERS)
-def mappings_stand_in_other_containers(lib: Any, jnp: Any, transform: Any) -> None:
+def mappings_stand_in_other_containers(lib, jnp, transform):
     m, n = lib.nn.Module(), lib.nn.Module()
     m.w, m.b, n.w = (lib.ParamState(jnp.array(i)) for i in (1.0, 2.0, 3.0))
-    def f() -> Any: return m.w.value * m.b.value * n.w.value
+    def f(): return m.w.value * m.b.value * n.w.value
     first, (second,) = transform(f, grad_states=[m.states(), (n.states(),)])()
     got = list(first.keys()), list(second.keys())
     assert got == ([('b',), ('w',)], [('w',)]), f"expected keys b, w and w, got {got}"
@@ -106,11 +106,9 @@ FINDERS: Final = {
 
 
 @snippet("GST-11", cases=product(FINDERS))
-def found_states_can_be_differentiated(
-    lib: Any, jnp: Any, transform: Any, options: Any
-) -> None:
+def found_states_can_be_differentiated(lib, jnp, transform, options):
     a, b = lib.State(jnp.array(2.0)), lib.ParamState(jnp.array([1.0, 3.0]))
-    def f(x: Any) -> Any: return jnp.sum(jnp.sin(a.value) * b.value * x)
+    def f(x): return jnp.sum(jnp.sin(a.value) * b.value * x)
     found = lib.transform.StateFinder(f, **options)(1.0)
     grads = transform(f, grad_states=found)(1.0)
     assert type(grads) is type(found), f"expected a {type(found)}, got a {type(grads)}"
@@ -124,7 +122,7 @@ FILTERED: Final = {
 
 
 @snippet("GST-09", cases=FILTERED)
-def selection_is_a_container(lib: Any, jnp: Any, filters: Any) -> None:
+def selection_is_a_container(lib, jnp, filters):
     m = lib.nn.Module()
     m.w = lib.ParamState(jnp.array(3.0))
     got = lib.transform.grad(lambda: m.w.value ** 2, grad_states=m.states(*filters))()
@@ -133,7 +131,7 @@ def selection_is_a_container(lib: Any, jnp: Any, filters: Any) -> None:
 
 
 @snippet("GST-10", cases=FILTERED)
-def flat_form_of_a_tree_is_a_container(lib: Any, jnp: Any, filters: Any) -> None:
+def flat_form_of_a_tree_is_a_container(lib, jnp, filters):
     m, n = lib.nn.Module(), lib.nn.Module()
     m.n, n.w = n, lib.ParamState(jnp.array(3.0))
     flat = lib.graph.treefy_states(m, *filters).to_flat()
@@ -150,11 +148,9 @@ USAGES: Final = {
 
 
 @snippet("GST-11", cases=USAGES)
-def each_usage_gives_states_to_differentiate(
-    lib: Any, jnp: Any, options: Any, want: Any
-) -> None:
+def each_usage_gives_states_to_differentiate(lib, jnp, options, want):
     r, w = lib.State(jnp.array(2.0)), lib.ParamState(jnp.array(3.0))
-    def f() -> Any:
+    def f():
         w.value = 2.0 * w.value
         return r.value ** 2 * w.value
     found = lib.transform.StateFinder(f, **options)()
@@ -182,9 +178,7 @@ HOLLOW: Final = {
 
 
 @snippet("GST-12", cases=product(HOLLOW))
-def container_without_state_is_mirrored(
-    lib: Any, jnp: Any, transform: Any, container: Any
-) -> None:
+def container_without_state_is_mirrored(lib, jnp, transform, container):
     got, loss = transform(lambda: jnp.array(3.0), grad_states=container, return_value=True)()
     assert repr(got) == repr(container), f"expected {container}, got {got}"
     assert loss == 3.0, f"expected the loss 3.0, got {loss}"
@@ -199,9 +193,7 @@ SELECTIONS: Final = {
 
 
 @snippet("GST-12", cases=product(SELECTIONS))
-def filter_that_matches_nothing(
-    lib: Any, jnp: Any, transform: Any, select: Callable[..., Any]
-) -> None:
+def filter_that_matches_nothing(lib, jnp, transform, select):
     class Frozen(lib.State):
         pass
     m = lib.nn.Module()
@@ -227,20 +219,20 @@ def gradients_stand_in_their_places(subject: Subject, case: Case) -> None:
 
 
 @snippet("GST-14", cases={member: MEMBERS[member] for member in EXACT})
-def order_is_that_of_the_container(lib: Any, jnp: Any, transform: Any) -> None:
+def order_is_that_of_the_container(lib, jnp, transform):
     states = [lib.State(jnp.array(0.5)) for _ in range(6)]
     chosen = [states[i] for i in (3, 0, 5, 1, 4, 2)]
-    def f() -> Any: return sum(i * s.value ** 2 for i, s in enumerate(states[::-1]))
+    def f(): return sum(i * s.value ** 2 for i, s in enumerate(states[::-1]))
     grads = transform(f, grad_states=chosen)()
     got = [float(g[i] / 2 if isinstance(g, list) else g) for i, g in enumerate(grads)]
     assert got == [2, 5, 0, 4, 1, 3], f"expected [2, 5, 0, 4, 1, 3], got {got}"
 
 
 @snippet("GST-14", cases={member: MEMBERS[member] for member in EXACT})
-def each_of_five_states_has_its_own(lib: Any, jnp: Any, transform: Any) -> None:
+def each_of_five_states_has_its_own(lib, jnp, transform):
     """Mistakes of position and order often need three states to show."""
     s = [lib.State(jnp.array(float(i))) for i in range(1, 6)]
-    def f() -> Any:
+    def f():
         v = [*(state.value for state in s), 1.0]
         return sum(v[i] ** 2 * v[i + 1] ** 3 for i in range(5))
     v = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 1.0]
@@ -253,7 +245,7 @@ def each_of_five_states_has_its_own(lib: Any, jnp: Any, transform: Any) -> None:
 
 
 @snippet("GST-15", cases={member: MEMBERS[member] for member in EXACT})
-def equal_states_are_not_one(lib: Any, jnp: Any, transform: Any) -> None:
+def equal_states_are_not_one(lib, jnp, transform):
     a, b = (lib.State(jnp.array(1.0), name='w', tag='t') for _ in range(2))
     grads = transform(lambda: a.value ** 2 + 5.0 * b.value ** 2, grad_states=[a, b])()
     got = [grads[0][0], grads[1][1]] if isinstance(grads[0], list) else grads
@@ -268,7 +260,7 @@ VALUED: Final = {
 
 
 @snippet("GST-16", cases=VALUED)
-def float_has_a_scalar_gradient(lib: Any, jnp: Any, transform: Any, want: Any) -> None:
+def float_has_a_scalar_gradient(lib, jnp, transform, want):
     s = lib.State(1.5)
     got = transform(lambda: s.value ** 2, grad_states=s)()
     kind = getattr(got, 'shape', None), str(getattr(got, 'dtype', type(got).__name__))
@@ -277,7 +269,7 @@ def float_has_a_scalar_gradient(lib: Any, jnp: Any, transform: Any, want: Any) -
 
 
 @snippet("GST-16", cases={m: MEMBERS[m] for m in FAMILY if m != "hessian"})
-def floats_in_a_value_have_scalar_gradients(lib: Any, jnp: Any, transform: Any) -> None:
+def floats_in_a_value_have_scalar_gradients(lib, jnp, transform):
     s = lib.State({'a': 2.0, 'b': [3.0]})
     got = transform(lambda: s.value['a'] ** 2 * s.value['b'][0], grad_states=s)()
     for leaf in (got['a'], got['b'][0]):
@@ -286,7 +278,7 @@ def floats_in_a_value_have_scalar_gradients(lib: Any, jnp: Any, transform: Any) 
 
 
 @snippet("GST-17", cases=VALUED)
-def zero_size_is_mirrored(lib: Any, jnp: Any, np: Any, transform: Any, want: Any) -> None:
+def zero_size_is_mirrored(lib, jnp, np, transform, want):
     """The shape, and the value of the derivative that stands beside it."""
     s, t = lib.State(jnp.zeros((0, 3))), lib.State(jnp.array(1.5))
     got = transform(lambda: jnp.sum(s.value) + t.value ** 2, grad_states=[s, t])()
@@ -300,10 +292,10 @@ DTYPED: Final = tuple(m for m in FAMILY if m not in ("jacfwd", "hessian"))
 
 
 @snippet("GST-18", cases={member: MEMBERS[member] for member in DTYPED})
-def every_leaf_has_its_own_dtype(lib: Any, jnp: Any, transform: Any) -> None:
+def every_leaf_has_its_own_dtype(lib, jnp, transform):
     a = lib.State({'w': jnp.ones(3, jnp.float32), 'v': jnp.ones(3)})
     b = lib.State(jnp.ones(3, jnp.float32))
-    def f() -> Any: return jnp.sum(a.value['w'] * a.value['v'] * b.value)
+    def f(): return jnp.sum(a.value['w'] * a.value['v'] * b.value)
     grads = transform(f, grad_states=[a, b])()
     got = [str(g.dtype) for g in (grads[0]['w'], grads[0]['v'], grads[1])]
     expected = ['float32', 'float64', 'float32']
@@ -311,7 +303,7 @@ def every_leaf_has_its_own_dtype(lib: Any, jnp: Any, transform: Any) -> None:
 
 
 @snippet("GST-18", cases={m: MEMBERS[m] for m in DTYPED})
-def states_and_arguments_keep_their_own(lib: Any, jnp: Any, transform: Any) -> None:
+def states_and_arguments_keep_their_own(lib, jnp, transform):
     a, b = lib.State(jnp.array(2.0, jnp.float32)), lib.State(jnp.array(3.0, jnp.float64))
     x = jnp.array(1.0, jnp.float32)
     got, arg = transform(lambda x: a.value * b.value * x, grad_states=[a, b], argnums=0)(x)
@@ -328,9 +320,9 @@ def other_states_may_hold_integers(subject: Subject, case: Case) -> None:
 
 
 @snippet("GST-19", cases=MEMBERS)
-def counter_counts_one_call(lib: Any, jnp: Any, transform: Any) -> None:
+def counter_counts_one_call(lib, jnp, transform):
     w, count = lib.State(jnp.array(2.0)), lib.State(jnp.array(0))
-    def f() -> Any:
+    def f():
         count.value = count.value + 1
         return w.value ** 2
     got = transform(f, grad_states=w)()
@@ -340,9 +332,9 @@ def counter_counts_one_call(lib: Any, jnp: Any, transform: Any) -> None:
 
 
 @snippet("GST-19", cases=MEMBERS)
-def state_that_holds_nothing(lib: Any, jnp: Any, transform: Any) -> None:
+def state_that_holds_nothing(lib, jnp, transform):
     w, idle = lib.State(jnp.array(2.0)), lib.State(None)
-    def f() -> Any:
+    def f():
         return w.value ** 2 if idle.value is None else 0.0 * w.value
     got = transform(f, grad_states=w)()
     assert got != 0, f"expected the gradient of w ** 2, got {got}"
@@ -356,7 +348,7 @@ OTHERS: Final = {
 
 
 @snippet("GST-20", cases=product(OTHERS))
-def other_dicts_are_mirrored(lib: Any, jnp: Any, transform: Any, container: Any) -> None:
+def other_dicts_are_mirrored(lib, jnp, transform, container):
     states = [lib.State(jnp.array(2.0)), lib.State(jnp.array(3.0))]
     chosen = container.copy()
     chosen.update(z=states[0], a=states[1])
@@ -366,7 +358,7 @@ def other_dicts_are_mirrored(lib: Any, jnp: Any, transform: Any, container: Any)
 
 
 @snippet("GST-21")
-def block_has_one_of_both_dtypes(lib: Any, jnp: Any) -> str:
+def block_has_one_of_both_dtypes(lib, jnp):
     s = lib.State(jnp.ones(3, jnp.float32))
     block = lib.transform.jacfwd(lambda: s.value * jnp.ones(3), grad_states=s)()
     names = {'float32': 'the dtype of the input', 'float64': 'the dtype of the output'}

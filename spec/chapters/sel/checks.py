@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from spec.judge.check import snippet
 from spec.language.trees import Path
 
@@ -24,7 +22,7 @@ HELD: dict[str, tuple[str, list[Path]]] = {
 
 @snippet("SEL-05", {name: {"held": held, "want": repr([("x", *path) for path in rest])}
                     for name, (held, rest) in HELD.items()})
-def path_names_every_step(lib: Any, jnp: Any, held: Any, want: Any) -> None:
+def path_names_every_step(lib, jnp, held, want):
     """One attribute; the types of the parts count."""
     class M(lib.nn.Module):
         pass
@@ -51,7 +49,7 @@ ORDERS = {
 
 @snippet("SEL-06", {name: {"attributes": attributes, "want": repr(want)}
                     for name, (attributes, want) in ORDERS.items()})
-def order_is_that_of_the_paths(lib: Any, jnp: Any, attributes: Any, want: Any) -> None:
+def order_is_that_of_the_paths(lib, jnp, attributes, want):
     """Attributes that are assigned in another order than they are selected in."""
     class M(lib.nn.Module):
         pass
@@ -63,7 +61,7 @@ def order_is_that_of_the_paths(lib: Any, jnp: Any, attributes: Any, want: Any) -
 
 
 @snippet("SEL-07")
-def shared_container_is_no_second_way(lib: Any, jnp: Any) -> None:
+def shared_container_is_no_second_way(lib, jnp):
     """One state in two attributes and in a list that stands in two attributes, too."""
     class M(lib.nn.Module):
         pass
@@ -75,7 +73,7 @@ def shared_container_is_no_second_way(lib: Any, jnp: Any) -> None:
 
 
 @snippet("SEL-07")
-def equal_states_are_not_one(lib: Any, jnp: Any) -> None:
+def equal_states_are_not_one(lib, jnp):
     """Two states with one value and one name are two."""
     class M(lib.nn.Module):
         pass
@@ -88,7 +86,7 @@ def equal_states_are_not_one(lib: Any, jnp: Any) -> None:
 @snippet("SEL-09", {"itself": {"link": "lambda m, n: setattr(m, 'a', m)"},
                     "parent": {"link": "lambda m, n: setattr(n, 'parent', m)"},
                     "list": {"link": "lambda m, n: setattr(n, 'all', [m, n])"}})
-def cycles_end(lib: Any, jnp: Any, link: Any) -> None:
+def cycles_end(lib, jnp, link):
     """A module and its child, with a way back."""
     class M(lib.nn.Module):
         pass
@@ -103,7 +101,7 @@ def cycles_end(lib: Any, jnp: Any, link: Any) -> None:
     "3.0", "jnp.ones(2)", "'text'", "None", "len", "[]", "{}", "()", "{'k': None}", "object()",
     "lib.State",
 )})
-def what_is_no_state_is_left_out(lib: Any, jnp: Any, other: Any) -> None:
+def what_is_no_state_is_left_out(lib, jnp, other):
     """Something else in an attribute, and in a list beside a state."""
     class M(lib.nn.Module):
         pass
@@ -114,7 +112,7 @@ def what_is_no_state_is_left_out(lib: Any, jnp: Any, other: Any) -> None:
 
 
 @snippet("SEL-11")
-def replaced_state_is_seen(lib: Any, jnp: Any) -> None:
+def replaced_state_is_seen(lib, jnp):
     """An attribute that gets another state between two selections."""
     class M(lib.nn.Module):
         pass
@@ -126,7 +124,7 @@ def replaced_state_is_seen(lib: Any, jnp: Any) -> None:
 
 
 @snippet("SEL-11")
-def additions_and_removals_are_seen(lib: Any, jnp: Any) -> None:
+def additions_and_removals_are_seen(lib, jnp):
     """A list that grows, an attribute that comes, and one that goes."""
     class M(lib.nn.Module):
         pass
@@ -153,7 +151,7 @@ READS = {
 
 @snippet("SEL-12", {name: {"read": f"lambda found: {text}", "want": repr(want)}
                     for name, (text, want) in READS.items()})
-def selection_reads_as_a_mapping(lib: Any, jnp: Any, read: Any, want: Any) -> None:
+def selection_reads_as_a_mapping(lib, jnp, read, want):
     """One way to read the selection from a module with two states."""
     class M(lib.nn.Module):
         pass
@@ -172,9 +170,7 @@ def selection_reads_as_a_mapping(lib: Any, jnp: Any, read: Any, want: Any) -> No
     (f"{{'a': {S}}}", "('hot', ...)", "(0, 1)"),
     (f"{{'a': {S}}}", "('hot', lib.ParamState)", "(0, 0)"),
 )})
-def mapping_without_states_is_empty(
-    lib: Any, jnp: Any, holds: Any, filters: Any, want: Any
-) -> None:
+def mapping_without_states_is_empty(lib, jnp, holds, filters, want):
     """The sizes of the mappings, where filters match nothing or there is nothing to match."""
     class M(lib.nn.Module):
         pass
@@ -187,7 +183,7 @@ def mapping_without_states_is_empty(
 
 
 @snippet("SEL-15")
-def treefied_states_are_nested(lib: Any, jnp: Any) -> None:
+def treefied_states_are_nested(lib, jnp):
     """Going down a nested selection, part by part of each path."""
     class M(lib.nn.Module):
         pass
@@ -200,7 +196,7 @@ def treefied_states_are_nested(lib: Any, jnp: Any) -> None:
 
 
 @snippet("SEL-16")
-def treefied_states_are_the_states(lib: Any, jnp: Any) -> None:
+def treefied_states_are_the_states(lib, jnp):
     """The state under one path, from both functions."""
     class M(lib.nn.Module):
         pass
@@ -216,7 +212,7 @@ def treefied_states_are_the_states(lib: Any, jnp: Any) -> None:
     ("{'k': s, 'j': m}", "[('j', 'w'), ('k',)]"),
     ("{'k': [m]}", "[('k', 0, 'w')]"),
 )})
-def containers_are_treefied(lib: Any, jnp: Any, build: Any, want: Any) -> None:
+def containers_are_treefied(lib, jnp, build, want):
     """A container of a module and a state."""
     class M(lib.nn.Module):
         pass
@@ -227,7 +223,7 @@ def containers_are_treefied(lib: Any, jnp: Any, build: Any, want: Any) -> None:
 
 
 @snippet("SEL-18")
-def paths_start_at_the_module_asked(lib: Any, jnp: Any) -> None:
+def paths_start_at_the_module_asked(lib, jnp):
     """A part of a module, after the whole has been asked."""
     class M(lib.nn.Module):
         pass

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from spec.judge.check import snippet
 from spec.language.transforms import FAMILY
 
@@ -35,7 +33,7 @@ CLASSES = ("lib.State", "lib.ParamState")
 
 @snippet("STA-01", {f"{kind.removeprefix('lib.')} | {name}": {"kind": kind, "value": value}
                     for kind in CLASSES for name, value in VALUES.items()})
-def value_is_given_back(lib: Any, jnp: Any, np: Any, kind: Any, value: Any) -> None:
+def value_is_given_back(lib, jnp, np, kind, value):
     """The value of a new state, and of one that held something else before."""
     new, written = kind(value), kind(jnp.array([3.0]))
     written.value = value
@@ -45,7 +43,7 @@ def value_is_given_back(lib: Any, jnp: Any, np: Any, kind: Any, value: Any) -> N
 
 
 @snippet("STA-02")
-def param_states_are_states(lib: Any, jnp: Any) -> None:
+def param_states_are_states(lib, jnp):
     """Classes and instances."""
     s, p = lib.State(jnp.array(1.0)), lib.ParamState(jnp.array(1.0))
     assert issubclass(lib.ParamState, lib.State), "expected ParamState to derive from State"
@@ -54,7 +52,7 @@ def param_states_are_states(lib: Any, jnp: Any) -> None:
 
 
 @snippet("STA-03", {kind.removeprefix("lib."): {"kind": kind} for kind in CLASSES})
-def name_is_kept(lib: Any, jnp: Any, kind: Any) -> None:
+def name_is_kept(lib, jnp, kind):
     """Two states, one name each, before and after a write."""
     a, b = kind(jnp.array(1.0), name="a"), kind(jnp.array(1.0), name="b")
     a.value = jnp.array(2.0)
@@ -62,7 +60,7 @@ def name_is_kept(lib: Any, jnp: Any, kind: Any) -> None:
 
 
 @snippet("STA-04", {kind.removeprefix("lib."): {"kind": kind} for kind in CLASSES})
-def states_are_keys_by_identity(lib: Any, jnp: Any, kind: Any) -> None:
+def states_are_keys_by_identity(lib, jnp, kind):
     """A dict and a set of states over one array, before and after writes."""
     v = jnp.array([1.0, 2.0])
     a, b = kind(v), kind(v)
@@ -74,7 +72,7 @@ def states_are_keys_by_identity(lib: Any, jnp: Any, kind: Any) -> None:
 
 
 @snippet("STA-05", {name: {"value": VALUES[name]} for name in ("array", "dict", "nested")})
-def states_of_one_value_are_apart(lib: Any, jnp: Any, value: Any) -> None:
+def states_of_one_value_are_apart(lib, jnp, value):
     """Two states that were created from one object."""
     a, b = lib.State(value), lib.State(value)
     before = repr(value)
@@ -85,7 +83,7 @@ def states_of_one_value_are_apart(lib: Any, jnp: Any, value: Any) -> None:
 
 @snippet("STA-06", {name: {"T": f"lib.transform.{name}", "want": str((2.0, 2.0 ** (3 - order)))}
                     for name, order in ORDER.items()})
-def eager_writes_are_seen(lib: Any, jnp: Any, np: Any, T: Any, want: Any) -> None:
+def eager_writes_are_seen(lib, jnp, np, T, want):
     """The value of a state is doubled between two calls of a transform of x and of one of s."""
     s = lib.State(jnp.array(2.0))
     by_x, by_s = T(lambda x: x * x * s.value), T(lambda: s.value ** 3, grad_states=s)
@@ -98,7 +96,7 @@ def eager_writes_are_seen(lib: Any, jnp: Any, np: Any, T: Any, want: Any) -> Non
 
 @snippet("STA-06", {name: {"T": f"lib.transform.{name}", "order": str(order)}
                     for name, order in ORDER.items()})
-def every_call_sees_the_shape_of_today(lib: Any, jnp: Any, T: Any, order: Any) -> None:
+def every_call_sees_the_shape_of_today(lib, jnp, T, order):
     """A number, a vector and a number again, in one transform of the state."""
     s, x = lib.State(jnp.array(2.0)), jnp.array(5.0)
     made = T(lambda x: jnp.sum(s.value ** 2 * x), grad_states=s)
@@ -111,7 +109,7 @@ def every_call_sees_the_shape_of_today(lib: Any, jnp: Any, T: Any, order: Any) -
 
 
 @snippet("STA-06")
-def every_call_sees_the_dtype_of_today(lib: Any, jnp: Any) -> None:
+def every_call_sees_the_dtype_of_today(lib, jnp):
     """Three numbers in double precision after one in single."""
     s = lib.State(jnp.array([2.0], jnp.float32))
     made = lib.transform.grad(lambda: jnp.sum(s.value ** 2) * s.value.shape[0], grad_states=s)
@@ -123,10 +121,10 @@ def every_call_sees_the_dtype_of_today(lib: Any, jnp: Any) -> None:
 
 
 @snippet("STA-07", {kind.removeprefix("lib."): {"kind": kind} for kind in CLASSES})
-def states_in_modules_are_themselves(lib: Any, jnp: Any, kind: Any) -> None:
+def states_in_modules_are_themselves(lib, jnp, kind):
     """The object in an attribute, and a write on each side."""
     class M(lib.nn.Module):
-        def __init__(self, s: Any):
+        def __init__(self, s):
             super().__init__()
             self.s = s
     s = kind(jnp.array(1.0))
@@ -138,13 +136,13 @@ def states_in_modules_are_themselves(lib: Any, jnp: Any, kind: Any) -> None:
 
 
 @snippet("STA-08", {kind.removeprefix("lib."): {"kind": kind} for kind in CLASSES})
-def classes_of_the_user_are_states(lib: Any, jnp: Any, kind: Any) -> None:
+def classes_of_the_user_are_states(lib, jnp, kind):
     """Gradient and write of a state of a derived class with a method of its own."""
     class Mine(kind):
-        def twice(self) -> Any:
+        def twice(self):
             return 2.0 * self.value
     s = Mine(jnp.array(3.0))
-    def f() -> Any:
+    def f():
         s.value = s.twice()
         return s.value ** 2
     got = float(lib.transform.grad(f, grad_states=s)()), float(s.value)
@@ -153,12 +151,12 @@ def classes_of_the_user_are_states(lib: Any, jnp: Any, kind: Any) -> None:
 
 @snippet("STA-09", {name: {"T": f"lib.transform.{name}", "ratio": str(3 ** (3 - order))}
                     for name, order in ORDER.items()})
-def threads_keep_apart(lib: Any, jnp: Any, T: Any, ratio: Any) -> None:
+def threads_keep_apart(lib, jnp, T, ratio):
     """Two calls that are inside of their functions at the same time, where a library lets them."""
     from concurrent.futures import ThreadPoolExecutor
     from threading import Event
     s, inside = [lib.State(jnp.array(0.5 + k)) for k in (0, 1)], [Event(), Event()]
-    def f(k: Any) -> Any:
+    def f(k):
         s[k].value = 2.0 * s[k].value
         inside[k].set() or inside[1 - k].wait(1.0)
         return s[k].value ** 3

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from spec.judge.check import snippet
 from spec.language.transforms import FAMILY
 
@@ -51,7 +49,7 @@ DISTRIBUTIONS = {
 
 
 @snippet("STA-10", {name: {"draw": source} for name, source in DRAWS.items()})
-def seeds_repeat(lib: Any, jnp: Any, np: Any, draw: Any) -> None:
+def seeds_repeat(lib, jnp, np, draw):
     """Two draws after a seed, after the same again, and after another."""
     runs = []
     for seed in (3, 3, 4):
@@ -63,9 +61,7 @@ def seeds_repeat(lib: Any, jnp: Any, np: Any, draw: Any) -> None:
 
 @snippet("STA-11", {f"{a}, {b}": {"first": DRAWS[a], "second": DRAWS[b]}
                     for a in DRAWS for b in DRAWS})
-def draws_advance_the_stream(
-    lib: Any, jnp: Any, np: Any, first: Any, second: Any
-) -> None:
+def draws_advance_the_stream(lib, jnp, np, first, second):
     """A draw after another one is not the draw after the seed."""
     lib.random.seed(3)
     fresh = np.asarray(second())
@@ -77,7 +73,7 @@ def draws_advance_the_stream(
 
 @snippet("STA-12", {name: {"draw": f"lambda: {source}", "shape": repr(shape)}
                     for name, (source, shape) in SHAPES.items()})
-def shapes_are_those_of_numpy(lib: Any, jnp: Any, draw: Any, shape: Any) -> None:
+def shapes_are_those_of_numpy(lib, jnp, draw, shape):
     """The shape of one draw; its dtype is floating."""
     got = draw()
     assert jnp.shape(got) == shape, f"expected the shape {shape}, got {jnp.shape(got)}"
@@ -88,9 +84,7 @@ def shapes_are_those_of_numpy(lib: Any, jnp: Any, draw: Any, shape: Any) -> None
     name: {"draw": f"lambda: {source}", "mean": str(mean), "std": str(std), "bounds": bounds}
     for name, (source, mean, std, bounds) in DISTRIBUTIONS.items()
 })
-def draws_follow_their_distribution(
-    lib: Any, jnp: Any, np: Any, draw: Any, mean: Any, std: Any, bounds: Any
-) -> None:
+def draws_follow_their_distribution(lib, jnp, np, draw, mean, std, bounds):
     """Mean and standard deviation of 4000 numbers, within six standard errors."""
     lib.random.seed(0)
     x = np.asarray(draw(), dtype=float)
@@ -108,9 +102,7 @@ NORMAL = ("normal", "randn")
     name: {"draw": f"lambda: {source}", "want": "3.0" if name.startswith(NORMAL) else "1.8"}
     for name, (source, *_) in DISTRIBUTIONS.items()
 })
-def draws_have_the_tails_of_their_distribution(
-    lib: Any, jnp: Any, np: Any, draw: Any, want: Any
-) -> None:
+def draws_have_the_tails_of_their_distribution(lib, jnp, np, draw, want):
     """The kurtosis of 4000 numbers, 3 if normal and 1.8 if uniform, within six standard errors."""
     lib.random.seed(0)
     x = np.asarray(draw(), dtype=float)
@@ -119,7 +111,7 @@ def draws_have_the_tails_of_their_distribution(
 
 
 @snippet("STA-14")
-def keys_are_fresh(lib: Any, jnp: Any, np: Any, jax: Any) -> None:
+def keys_are_fresh(lib, jnp, np, jax):
     """Numbers that JAX draws from three keys, and from the first one after the seed again."""
     lib.random.seed(3)
     x = [float(jax.random.normal(lib.random.split_key())) for _ in range(3)]
@@ -131,12 +123,10 @@ def keys_are_fresh(lib: Any, jnp: Any, np: Any, jax: Any) -> None:
 
 @snippet("STA-15", {f"{member} | {name}": {**point, "draw": source}
                     for member, point in MEMBERS.items() for name, source in DRAWS.items()})
-def draws_inside_are_those_of_a_plain_call(
-    lib: Any, jnp: Any, T: Any, draw: Any
-) -> None:
+def draws_inside_are_those_of_a_plain_call(lib, jnp, T, draw):
     """The numbers are kept in a state, and come back as aux."""
     s = lib.State(jnp.zeros(3))
-    def f(x: Any) -> Any:
+    def f(x):
         s.value = draw() + 0.0 * x
         return jnp.sum(s.value) * jnp.sin(x), s.value
     lib.random.seed(3)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from spec.judge.check import snippet
 from spec.language.transforms import FAMILY
 
@@ -11,10 +9,10 @@ MEMBERS = {member: {"T": f"lib.transform.{member}"} for member in FAMILY}
 
 
 @snippet("WRB-08", MEMBERS)
-def calls_add_up(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+def calls_add_up(lib, jnp, np, T):
     """A counter and a running sum, through one transform that is kept."""
     count, total = lib.State(jnp.array(0)), lib.State(jnp.array(1.0))
-    def f(x: Any) -> Any:
+    def f(x):
         count.value = count.value + 1
         total.value = total.value * x
         return jnp.sin(total.value)
@@ -26,10 +24,10 @@ def calls_add_up(lib: Any, jnp: Any, np: Any, T: Any) -> None:
 
 
 @snippet("WRB-08", MEMBERS)
-def calls_of_a_selected_state_add_up(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+def calls_of_a_selected_state_add_up(lib, jnp, np, T):
     """Each call starts from what the call before it wrote into the selected state."""
     s = lib.State(jnp.array(1.0))
-    def f() -> Any:
+    def f():
         s.value = 2.0 * s.value
         return jnp.sin(s.value)
     t = T(f, grad_states=[s])
@@ -38,10 +36,10 @@ def calls_of_a_selected_state_add_up(lib: Any, jnp: Any, np: Any, T: Any) -> Non
 
 
 @snippet("WRB-09", MEMBERS)
-def states_may_swap_their_values(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+def states_may_swap_their_values(lib, jnp, np, T):
     """One selected, one not; equal names; and the values change places."""
     a, b = lib.State(jnp.array(1.0), name="s"), lib.State(jnp.array(2.0), name="s")
-    def f() -> Any:
+    def f():
         a.value, b.value = b.value, a.value
         return jnp.sin(a.value) * b.value
     T(f, grad_states=[b])()
@@ -50,11 +48,11 @@ def states_may_swap_their_values(lib: Any, jnp: Any, np: Any, T: Any) -> None:
 
 
 @snippet("WRB-09", MEMBERS)
-def states_of_one_value_are_written_apart(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+def states_of_one_value_are_written_apart(lib, jnp, np, T):
     """Four states over one array, in two classes, written in another order than created."""
     v = jnp.array(1.0)
     s = [kind(v) for kind in (lib.State, lib.ParamState, lib.State, lib.ParamState)]
-    def f(x: Any) -> Any:
+    def f(x):
         for k in (2, 0, 3, 1):
             s[k].value = s[k].value + k * x
         return jnp.sin(s[2].value)
@@ -64,10 +62,10 @@ def states_of_one_value_are_written_apart(lib: Any, jnp: Any, np: Any, T: Any) -
 
 
 @snippet("WRB-09", MEMBERS)
-def state_may_feed_another(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+def state_may_feed_another(lib, jnp, np, T):
     """Writes depend on writes before them, and the last write of each counts."""
     a, b = lib.State(jnp.array(1.0)), lib.State(jnp.array(0.0))
-    def f(x: Any) -> Any:
+    def f(x):
         a.value = a.value + x
         b.value = 10.0 * a.value
         a.value = b.value + a.value
@@ -78,10 +76,10 @@ def state_may_feed_another(lib: Any, jnp: Any, np: Any, T: Any) -> None:
 
 
 @snippet("WRB-23", MEMBERS)
-def loss_and_aux_are_concrete(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+def loss_and_aux_are_concrete(lib, jnp, np, T):
     """Two results that are kept convert to Python numbers, and steer Python."""
     s = lib.State(jnp.array(2.0))
-    def f(x: Any) -> Any:
+    def f(x):
         return s.value * x, {"y": [s.value * x], "old": s.value}
     call = T(f, grad_states=s, has_aux=True, return_value=True)
     kept = [call(jnp.array(3.0)), call(jnp.array(4.0))]
@@ -92,10 +90,10 @@ def loss_and_aux_are_concrete(lib: Any, jnp: Any, np: Any, T: Any) -> None:
 
 
 @snippet("WRB-12")
-def change_in_place_is_applied_or_refused(lib: Any, jnp: Any, np: Any) -> str:
+def change_in_place_is_applied_or_refused(lib, jnp, np):
     """An array in a dict in a state is replaced without writing the state."""
     s = lib.State({"a": jnp.array(1.0)})
-    def f(x: Any) -> Any:
+    def f(x):
         s.value["a"] = 2.0 * x
         return jnp.sin(s.value["a"])
     seen, want = "applied", 6.0
@@ -108,10 +106,10 @@ def change_in_place_is_applied_or_refused(lib: Any, jnp: Any, np: Any) -> str:
 
 
 @snippet("WRB-13")
-def state_let_out_holds_a_value_or_refuses(lib: Any, jnp: Any, np: Any) -> str:
+def state_let_out_holds_a_value_or_refuses(lib, jnp, np):
     """A module gets a new state during the call."""
     found = []
-    def f(x: Any) -> Any:
+    def f(x):
         found.append(lib.State(2.0 * x))
         return jnp.sin(found[-1].value)
     lib.transform.grad(f)(jnp.array(3.0))
@@ -137,10 +135,10 @@ CLOSURES = {
     f"{member} | {name}": {"T": f"lib.transform.{member}", **case}
     for member in FAMILY if FAMILY[member].layout != "sample" for name, case in CLOSURES.items()
 })
-def the_world_is_read_at_every_call(lib: Any, jnp: Any, T: Any, change: Any) -> None:
+def the_world_is_read_at_every_call(lib, jnp, T, change):
     """A transform that was called before equals one that is built after the change."""
     w = {"k": 1.0, "flag": False, "g": lambda v: v, "s": lib.State(jnp.array(1.0))}
-    def f(x: Any) -> Any:
+    def f(x):
         y = w["k"] * x * x * jnp.sum(w["g"](w["s"].value))
         return y * x if w["flag"] else y
     kept = T(f)
@@ -152,11 +150,11 @@ def the_world_is_read_at_every_call(lib: Any, jnp: Any, T: Any, change: Any) -> 
 
 
 @snippet("WRB-25", {m: v for m, v in MEMBERS.items() if FAMILY[m].layout != "sample"})
-def states_behind_attributes_are_read_at_every_call(lib: Any, jnp: Any, T: Any) -> None:
+def states_behind_attributes_are_read_at_every_call(lib, jnp, T):
     """An attribute of a module gets another state, which the next call reads and writes."""
     m = type("M", (lib.nn.Module,), {})()
     m.s = old = lib.State(jnp.array(2.0))
-    def f(x: Any) -> Any:
+    def f(x):
         m.s.value = m.s.value + 1.0
         return x * x * m.s.value
     t = T(f)
@@ -168,10 +166,10 @@ def states_behind_attributes_are_read_at_every_call(lib: Any, jnp: Any, T: Any) 
 
 
 @snippet("WRB-25", {m: v for m, v in MEMBERS.items() if FAMILY[m].layout != "sample"})
-def a_name_bound_anew_is_seen(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+def a_name_bound_anew_is_seen(lib, jnp, np, T):
     """A variable of the surrounding scope stands for another number at the second call."""
     k = 1.0
-    def f(x: Any) -> Any:
+    def f(x):
         return k * x * x * x
     t = T(f)
     before = t(jnp.array(2.0))

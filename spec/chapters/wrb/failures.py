@@ -108,10 +108,10 @@ def stream_is_as_before(subject: Subject, case: Case) -> None:
 
 
 @snippet("WRB-17", MEMBERS)
-def exception_of_the_user_arrives(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+def exception_of_the_user_arrives(lib, jnp, np, T):
     """An exception that was made before the call."""
     raised, caught = ArithmeticError("planned"), None
-    def f(x: Any) -> Any:
+    def f(x):
         raise raised
     try:
         T(f)(jnp.array(1.0))
@@ -123,12 +123,12 @@ def exception_of_the_user_arrives(lib: Any, jnp: Any, np: Any, T: Any) -> None:
 @snippet("WRB-19", {
     "before": {"run": "lambda fun, args: None"}, "after": {"run": "lambda fun, args: fun(*args)"},
 })
-def failing_transform_of_the_user_leaves_the_states(lib: Any, jnp: Any, run: Any) -> None:
+def failing_transform_of_the_user_leaves_the_states(lib, jnp, run):
     """The user's transform raises before or after it runs the function."""
     s, caught = lib.State(jnp.array(1.0)), None
-    def f(x: Any) -> Any:
+    def f(x):
         s.value = s.value + x
-    def transform(fun: Any, *, argnums: Any, has_aux: Any) -> Any:
+    def transform(fun, *, argnums, has_aux):
         return lambda *args: (run(fun, args), 1 / 0)
     try:
         lib.transform.GradientTransform(f, transform=transform)(jnp.array(2.0))
@@ -139,13 +139,13 @@ def failing_transform_of_the_user_leaves_the_states(lib: Any, jnp: Any, run: Any
 
 
 @snippet("WRB-19")
-def failure_after_the_derivative_leaves_the_states(lib: Any, jnp: Any, jax: Any) -> None:
+def failure_after_the_derivative_leaves_the_states(lib, jnp, jax):
     """The user's transform raises after JAX has differentiated, so that tracers were written."""
     s, caught = lib.State(jnp.array(1.0)), None
-    def f(x: Any) -> Any:
+    def f(x):
         s.value = s.value + x
         return x
-    def transform(fun: Any, *, argnums: Any, has_aux: Any) -> Any:
+    def transform(fun, *, argnums, has_aux):
         return lambda *args: (jax.grad(fun, argnums=argnums, has_aux=True)(*args), 1 / 0)
     try:
         lib.transform.GradientTransform(f, transform=transform)(jnp.array(2.0))
@@ -156,10 +156,10 @@ def failure_after_the_derivative_leaves_the_states(lib: Any, jnp: Any, jax: Any)
 
 
 @snippet("WRB-20", MEMBERS)
-def interrupt_leaves_the_states(lib: Any, jnp: Any, np: Any, T: Any) -> None:
+def interrupt_leaves_the_states(lib, jnp, np, T):
     """A KeyboardInterrupt after a write."""
     s, caught = lib.State(jnp.array(1.0)), None
-    def f(x: Any) -> Any:
+    def f(x):
         s.value = s.value + x
         raise KeyboardInterrupt
     try:
@@ -171,10 +171,10 @@ def interrupt_leaves_the_states(lib: Any, jnp: Any, np: Any, T: Any) -> None:
 
 
 @snippet("WRB-21", MEMBERS)
-def transform_serves_again_after_a_failure(lib: Any, jnp: Any, T: Any) -> None:
+def transform_serves_again_after_a_failure(lib, jnp, T):
     """The second call fails after its write, by its argument; the third counts as the second."""
     s, failed = lib.State(jnp.ones(3)), []
-    def f(x: Any) -> Any:
+    def f(x):
         s.value = 2.0 * s.value
         return jnp.sin(jnp.dot(s.value, x))
     t = T(f, grad_states=[s])
@@ -187,10 +187,10 @@ def transform_serves_again_after_a_failure(lib: Any, jnp: Any, T: Any) -> None:
 
 
 @snippet("WRB-22", MEMBERS)
-def inner_failure_takes_back_its_own_writes(lib: Any, jnp: Any, T: Any) -> None:
+def inner_failure_takes_back_its_own_writes(lib, jnp, T):
     """The outer function writes, calls a transform that fails after a write, and goes on."""
     s = lib.State(jnp.array(1.0))
-    def f(x: Any) -> Any:
+    def f(x):
         s.value = s.value + x
         try:  # a function that returns None has no gradient
             lib.transform.grad(lambda y: setattr(s, "value", 100.0 * y))(x)
@@ -202,13 +202,13 @@ def inner_failure_takes_back_its_own_writes(lib: Any, jnp: Any, T: Any) -> None:
 
 
 @snippet("WRB-22", {name: MEMBERS[name] for name in ("grad", "jacfwd", "hessian")})
-def inner_failure_leaves_selected_states_as_they_were(lib: Any, jnp: Any, T: Any) -> None:
+def inner_failure_leaves_selected_states_as_they_were(lib, jnp, T):
     s, n = lib.State(jnp.array(2.0)), lib.State(jnp.array(0.0))
-    def g() -> Any:
+    def g():
         n.value, s.value = n.value + 100.0, s.value * 50.0
         return 1 / 0
 
-    def f() -> Any:
+    def f():
         try:
             lib.transform.grad(g, grad_states=s)()
         except ZeroDivisionError:
@@ -226,12 +226,10 @@ def inner_failure_leaves_selected_states_as_they_were(lib: Any, jnp: Any, T: Any
     "scan": {"wrap": "lambda g: jax.lax.scan(lambda c, v: (c, g(v)), 0.0, jnp.ones(3))[1]"},
     "cond": {"wrap": "lambda g: jax.lax.cond(jnp.array(True), g, lambda v: v, 1.0)"},
 })
-def write_under_a_raw_transform_is_refused(
-    lib: Any, jnp: Any, np: Any, jax: Any, wrap: Any
-) -> None:
+def write_under_a_raw_transform_is_refused(lib, jnp, np, jax, wrap):
     """A traced value is written in a function that JAX itself transforms, inside f."""
     s, caught = lib.State(jnp.array(1.0)), None
-    def g(v: Any) -> Any:
+    def g(v):
         s.value = 2.0 * v
         return jnp.sin(v)
     try:
@@ -243,10 +241,10 @@ def write_under_a_raw_transform_is_refused(
 
 
 @snippet("WRB-28", MEMBERS)
-def nothing_traced_is_alive(lib: Any, jnp: Any, jax: Any, T: Any) -> None:
+def nothing_traced_is_alive(lib, jnp, jax, T):
     """Two calls of a function that reads and writes, under JAX's own search for leaks."""
     s, leak = lib.State(jnp.array(0.5)), None
-    def f(x: Any) -> Any:
+    def f(x):
         s.value = s.value * x
         return jnp.sin(s.value)
     t = T(f)
