@@ -120,7 +120,8 @@ def test_malformed_withdrawal_is_refused(change: dict[str, Any]) -> None:
         rules._withdrawn(changed)
 
 
-ENTRY = {"id": "ABC-01", "level": "MUST", "statement": "A does B.", "source": "ruling 1"}
+ENTRY = {"id": "ABC-01", "title": "A and B", "level": "MUST", "authority": "invariant",
+         "statement": "A does B.", "source": "ruling 1"}
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ ENTRY = {"id": "ABC-01", "level": "MUST", "statement": "A does B.", "source": "r
         ({"id": "AB-1"}, "not of the form"),
         ({"colour": "red"}, "unknown keys"),
         ({"outcomes": ["this", "that"]}, "exactly the OPEN rules"),
-        ({"level": "OPEN"}, "exactly the OPEN rules"),
+        ({"level": "OPEN", "authority": "recommended"}, "exactly the OPEN rules"),
         ({"level": "PERHAPS"}, "PERHAPS"),
     ],
 )

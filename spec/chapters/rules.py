@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache
 from importlib import resources
@@ -30,6 +30,35 @@ class Level(StrEnum):
     OPEN = "OPEN"
 
 
+class Authority(StrEnum):
+    """Why anybody should obey a rule; the first that speaks is the rule's."""
+
+    TUTORIAL = "tutorial"
+    """The words of the tutorial."""
+    JAX = "jax"
+    """What JAX's function of the same name does where no state is involved."""
+    INVARIANT = "invariant"
+    """A function means the same called or differentiated, and nothing leaks."""
+    RECOMMENDED = "recommended"
+    """Advice, where none of these speaks; it never makes a MUST."""
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a source says, in its own words.
+
+    Attributes
+    ----------
+    source : str
+        One of the rule's sources.
+    words : str
+        A sentence or a line of code that is found there.
+    """
+
+    source: str
+    words: str
+
+
 @dataclass(frozen=True)
 class Rule:
     """One rule of the specification.
@@ -38,12 +67,18 @@ class Rule:
     ----------
     id : str
         ``FAMILY-NN``; never reused, never renumbered.
+    title : str
+        A few words that no other rule has, as a reader would look for it.
     level : Level
         How binding the rule is.
+    authority : Authority
+        Why anybody should obey it.
     statement : str
         One sentence of the form "X does Y".
     source : tuple of str
-        Where the rule comes from: a tutorial section, JAX's documentation, a ruling.
+        Where the rule comes from: a tutorial section, a function of JAX, a ruling.
+    quotes : tuple of Quote
+        What those sources say that can be quoted.
     reason : str
         Why the rule is as it is, where the source does not say.
     outcomes : tuple of str
@@ -53,9 +88,12 @@ class Rule:
     """
 
     id: str
+    title: str
     level: Level
+    authority: Authority
     statement: str
     source: tuple[str, ...]
+    quotes: tuple[Quote, ...] = ()
     reason: str = ""
     outcomes: tuple[str, ...] = ()
     since: str = "0.1"
@@ -101,16 +139,30 @@ def _strings(value: str | list[str]) -> tuple[str, ...]:
 
 
 def _rule(entry: Mapping[str, Any]) -> Rule:
-    known = {"id", "level", "statement", "source", "reason", "outcomes", "since"}
+    known = {field.name for field in fields(Rule)}
     if unknown := set(entry) - known:
         raise ValueError(f"rule {entry.get('id')}: unknown keys {sorted(unknown)}")
+    if absent := {"id", "title", "level", "authority", "statement", "source"} - set(entry):
+        raise ValueError(f"rule {entry.get('id')}: no {', '.join(sorted(absent))}")
     tuples = {k: _strings(entry[k]) for k in ("source", "outcomes") if k in entry}
-    rule = Rule(**{**entry, **tuples, "level": Level(entry["level"])})
+    quotes = tuple(Quote(*pair) for pair in entry.get("quotes", {}).items())
+    rule = Rule(**{**entry, **tuples, "quotes": quotes, "level": Level(entry["level"]),
+                   "authority": Authority(entry["authority"])})
+    _require_consistent(rule)
+    return rule
+
+
+def _require_consistent(rule: Rule) -> None:
+    """Refuse a rule whose parts contradict each other."""
     if not ID.match(rule.id):
         raise ValueError(f"rule id {rule.id!r} is not of the form FAMILY-NN")
     if bool(rule.outcomes) != (rule.level is Level.OPEN):
         raise ValueError(f"rule {rule.id}: exactly the OPEN rules name permitted outcomes")
-    return rule
+    if (rule.level is Level.MUST) == (rule.authority is Authority.RECOMMENDED):
+        raise ValueError(f"rule {rule.id}: {rule.level} on the authority {rule.authority!s}; "
+                         f"exactly what is recommended is no MUST")
+    if strange := {quote.source for quote in rule.quotes} - set(rule.source):
+        raise ValueError(f"rule {rule.id}: quotes {sorted(strange)}, which is none of its sources")
 
 
 def _withdrawn(entry: Mapping[str, Any]) -> Withdrawn:
@@ -122,8 +174,10 @@ def _withdrawn(entry: Mapping[str, Any]) -> Withdrawn:
 
 
 def _return_rules() -> tuple[Rule, ...]:
+    source = "tutorial 4.1"
     return tuple(
-        Rule(row.id, Level.MUST, row.statement, ("tutorial 4.1",))
+        Rule(row.id, row.title, Level.MUST, Authority.TUTORIAL, row.statement, (source,),
+             (Quote(source, row.quote),))
         for row in returns.ROWS
     )
 

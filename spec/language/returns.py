@@ -66,6 +66,8 @@ class Row:
     ----------
     id : str
         The rule id, RET-01 to RET-12 in the tutorial's order.
+    title : str
+        The title of that rule.
     states, args : bool or None
         Whether ``grad_states``, ``argnums`` is given; ``None`` means either.
     has_aux, return_value : bool
@@ -75,6 +77,7 @@ class Row:
     """
 
     id: str
+    title: str
     states: bool
     args: bool | None
     has_aux: bool
@@ -85,12 +88,20 @@ class Row:
     def statement(self) -> str:
         """The row as a sentence."""
         given = {True: "given", False: "None"}
-        argnums = "whatever argnums" if self.args is None else f"argnums {given[self.args]}"
+        argnums = "whatever `argnums`" if self.args is None else f"`argnums` {given[self.args]}"
         return (
-            f"With grad_states {given[self.states]}, {argnums}, "
-            f"has_aux={self.has_aux} and return_value={self.return_value}, "
+            f"With `grad_states` {given[self.states]}, {argnums}, "
+            f"`has_aux={self.has_aux}` and `return_value={self.return_value}`, "
             f"every transform of the family returns `{show(self.result)}`."
         )
+
+    @property
+    def quote(self) -> str:
+        """The row as the tutorial's table has it."""
+        words = {True: "not `None`", False: "`None`", None: "any"}
+        cells = (words[self.states], words[self.args], f"`{self.has_aux}`",
+                 f"`{self.return_value}`", f"`{show(self.result)}`")
+        return f"| {' | '.join(cells)} |"
 
     def matches(self, *, states: bool, args: bool, has_aux: bool, return_value: bool) -> bool:
         """Whether a call with these arguments falls under this row."""
@@ -102,18 +113,18 @@ class Row:
 
 
 ROWS: Final = (
-    Row("RET-01", False, None, False, False, "arg"),
-    Row("RET-02", False, None, True, False, ("arg", "aux")),
-    Row("RET-03", False, None, False, True, ("arg", "loss")),
-    Row("RET-04", False, None, True, True, ("arg", "loss", "aux")),
-    Row("RET-05", True, False, False, False, "var"),
-    Row("RET-06", True, False, True, False, ("var", "aux")),
-    Row("RET-07", True, False, False, True, ("var", "loss")),
-    Row("RET-08", True, False, True, True, ("var", "loss", "aux")),
-    Row("RET-09", True, True, False, False, ("var", "arg")),
-    Row("RET-10", True, True, True, False, (("var", "arg"), "aux")),
-    Row("RET-11", True, True, False, True, (("var", "arg"), "loss")),
-    Row("RET-12", True, True, True, True, (("var", "arg"), "loss", "aux")),
+    Row("RET-01", "Arguments alone", False, None, False, False, "arg"),
+    Row("RET-02", "Arguments and aux", False, None, True, False, ("arg", "aux")),
+    Row("RET-03", "Arguments and loss", False, None, False, True, ("arg", "loss")),
+    Row("RET-04", "Arguments, loss and aux", False, None, True, True, ("arg", "loss", "aux")),
+    Row("RET-05", "States alone", True, False, False, False, "var"),
+    Row("RET-06", "States and aux", True, False, True, False, ("var", "aux")),
+    Row("RET-07", "States and loss", True, False, False, True, ("var", "loss")),
+    Row("RET-08", "States, loss and aux", True, False, True, True, ("var", "loss", "aux")),
+    Row("RET-09", "States and arguments", True, True, False, False, ("var", "arg")),
+    Row("RET-10", "Both sides and aux", True, True, True, False, (("var", "arg"), "aux")),
+    Row("RET-11", "Both sides and loss", True, True, False, True, (("var", "arg"), "loss")),
+    Row("RET-12", "Both sides, loss, aux", True, True, True, True, (("var", "arg"), "loss", "aux")),
 )
 
 
