@@ -12,7 +12,7 @@ import pytest
 
 import refimpl
 from spec.chapters.err import misuse
-from spec.chapters.err.misuse import SCALAR, Script
+from spec.chapters.err.misuse import SCALAR, Attempt
 from spec.chapters.flt import checks as flt
 from spec.chapters.ret import checks as ret
 from spec.language import filters, returns
@@ -124,7 +124,7 @@ def test_scalar_output_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("name", FAMILY)
 def test_any_output_is_noticed(name: str) -> None:
     """A member of scalar outputs is asked to refuse others, and only such a member does."""
-    rows = {row.id: Script(row, name, "refusal") for row in misuse.ROWS if row.members == SCALAR}
+    rows = {row.id: Attempt(row, name, "refusal") for row in misuse.ROWS if row.members == SCALAR}
     failing = noticed(check_of("ERR-09", "is_refused"), rows)
     assert rows and failing == (FAMILY[name].outputs == "any")
 

@@ -191,4 +191,4 @@ def test_script_stops_where_it_went_wrong() -> None:
         ("define", 0, 1, 1), ("build", 0, 0, 1), ("call", 0, 0, 0), ("call", 0, 0, 0)])
     with pytest.raises(Violation) as raised:
         history_agrees_with_plain_objects(Subject("wrong", lib), history)
-    assert raised.value.lines == history.lines(len(history.steps) - 1)
+    assert raised.value.lines == history.until(len(history.steps) - 1)

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from spec.chapters.err import misuse
-from spec.chapters.err.misuse import ROWS, Misuse, Script
+from spec.chapters.err.misuse import ROWS, Attempt, Misuse
 from spec.chapters.rules import registry
 from spec.expected import model
 from spec.language.script import execute
 from spec.language.transforms import FAMILY
 
 
-def first_members(scripts: Iterable[Script]) -> list[Script]:
+def first_members(scripts: Iterable[Attempt]) -> list[Attempt]:
     """One script of every row: those for its other members differ in a name alone."""
     return [script for script in scripts if script.member == script.row.members[0]]
 
@@ -96,7 +96,7 @@ def test_the_words_are_not_in_every_message(row: Misuse) -> None:
 
 
 @pytest.mark.parametrize("script", EVERY, ids=lambda s: f"{s.row.id}, {s.member}, {s.asks}")
-def test_a_script_is_short_and_compiles(script: Script) -> None:
+def test_a_script_is_short_and_compiles(script: Attempt) -> None:
     lines = script.lines()
     compile("\n".join(lines), "<script>", "exec")
     assert len(lines) + 3 <= 15
@@ -104,13 +104,13 @@ def test_a_script_is_short_and_compiles(script: Script) -> None:
 
 
 @pytest.mark.parametrize("script", REFUSALS, ids=lambda s: f"{s.row.id}, {s.member}")
-def test_a_library_that_refuses_nothing_fails(script: Script) -> None:
+def test_a_library_that_refuses_nothing_fails(script: Attempt) -> None:
     with pytest.raises(AssertionError, match="expected"):
         execute(script.lines(), library(allow), np)
 
 
 @pytest.mark.parametrize("script", EVERY, ids=lambda s: f"{s.row.id}, {s.member}, {s.asks}")
-def test_a_library_that_refuses_as_asked_passes(script: Script) -> None:
+def test_a_library_that_refuses_as_asked_passes(script: Attempt) -> None:
     row = script.row
     words = (*row.names, *row.helps)
     execute(script.lines(), library(refusal(row.raises or row.suggests, words)), np)
@@ -119,7 +119,7 @@ def test_a_library_that_refuses_as_asked_passes(script: Script) -> None:
 @pytest.mark.parametrize(
     "script", [s for s in REFUSALS if s.row.raises], ids=lambda s: f"{s.row.id}, {s.member}"
 )
-def test_another_class_fails_where_one_is_demanded(script: Script) -> None:
+def test_another_class_fails_where_one_is_demanded(script: Attempt) -> None:
     with pytest.raises(AssertionError, match=script.row.raises):
         execute(script.lines(), library(refusal("KeyError", script.row.names)), np)
 
@@ -127,19 +127,19 @@ def test_another_class_fails_where_one_is_demanded(script: Script) -> None:
 @pytest.mark.parametrize(
     "script", [s for s in REFUSALS if s.row.names], ids=lambda s: f"{s.row.id}, {s.member}"
 )
-def test_a_silent_message_fails_where_words_are_demanded(script: Script) -> None:
+def test_a_silent_message_fails_where_words_are_demanded(script: Attempt) -> None:
     with pytest.raises(AssertionError, match="expected"):
         execute(script.lines(), library(refusal(script.row.raises, ())), np)
 
 
 @pytest.mark.parametrize("script", list(misuse.conventional()), ids=lambda s: s.row.id)
-def test_another_class_fails_where_one_is_suggested(script: Script) -> None:
+def test_another_class_fails_where_one_is_suggested(script: Attempt) -> None:
     with pytest.raises(AssertionError, match=script.row.suggests):
         execute(script.lines(), library(refusal("KeyError", ())), np)
 
 
 @pytest.mark.parametrize("script", list(misuse.helpful()), ids=lambda s: s.row.id)
-def test_a_silent_message_fails_where_words_help(script: Script) -> None:
+def test_a_silent_message_fails_where_words_help(script: Attempt) -> None:
     with pytest.raises(AssertionError, match="expected"):
         execute(script.lines(), library(refusal("TypeError", ())), np)
 
@@ -147,7 +147,7 @@ def test_a_silent_message_fails_where_words_help(script: Script) -> None:
 @pytest.mark.parametrize(
     "script", UNCHANGED, ids=lambda s: f"{s.row.id}, {s.member}"
 )
-def test_a_refusal_that_leaves_traces_fails(script: Script) -> None:
+def test_a_refusal_that_leaves_traces_fails(script: Attempt) -> None:
     made: list[Any] = []
 
     class State(model.State):

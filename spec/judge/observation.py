@@ -76,7 +76,7 @@ def observe(case: Case, subject: Subject) -> Observation:
         If the script raises, or a state cannot be read after it.
     """
     try:
-        names = execute(case.lines(), subject.lib, subject.xp)
+        names = case.run(subject.lib, subject.xp)
     except Exception as error:
         message = f"{case.member} raised {type(error).__name__}: {first_line(error)}"
         raise Violation(message) from error

@@ -1,8 +1,4 @@
-"""Cases: a program together with one call of a transform, and what the call must give.
-
-A case prints as a plain script.  The script is not a rendering of the test: it *is* the test,
-since the text that is shown is the text that runs, on the implementation and on the model.
-"""
+"""Cases: a program together with one call of a transform of its function."""
 
 from __future__ import annotations
 
@@ -13,6 +9,7 @@ from typing import Any
 from spec.language import trees
 from spec.language.programs import Program, Ref, module_states
 from spec.language.returns import Row
+from spec.language.script import Script
 from spec.language.transforms import FAMILY, Member
 from spec.language.trees import Tree, literal
 
@@ -60,7 +57,7 @@ def treefied_from_module(program: Program, filter_text: str, kinds: tuple[str, .
 
 
 @dataclass(frozen=True)
-class Case:
+class Case(Script):
     """One call ``transform.<member>(f, ...)(*args, **kwargs)`` of a program's function.
 
     Attributes
@@ -89,9 +86,6 @@ class Case:
     args: tuple[Tree, ...] = ()
     kwargs: Mapping[str, Tree] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
-
-    def __repr__(self) -> str:
-        return "\n".join(self.lines())
 
     @property
     def transform(self) -> Member:

@@ -17,6 +17,8 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from spec.language.script import Script
+
 STATES: Final = ("s0", "s1", "m.w", "d0")
 """The places for states: two variables, an attribute of a module, and one with a container."""
 
@@ -103,16 +105,17 @@ class Function:
 
 
 @dataclass(frozen=True)
-class History:
+class History(Script):
     """A script in steps."""
 
     steps: tuple[Step, ...]
 
-    def __repr__(self) -> str:
-        return "\n".join(self.lines())
+    def lines(self) -> list[str]:
+        """The whole script, without its header."""
+        return self.until(len(self.steps))
 
-    def lines(self, steps: int | None = None) -> list[str]:
-        """The script, or its first steps."""
+    def until(self, steps: int) -> list[str]:
+        """The first steps of the script."""
         return [line for step in self.steps[:steps] for line in step.lines]
 
 

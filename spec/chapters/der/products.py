@@ -25,22 +25,19 @@ from spec.judge.subject import Subject
 from spec.language import trees
 from spec.language.cases import Case
 from spec.language.returns import ROWS
-from spec.language.script import execute
+from spec.language.script import Script
 from spec.language.strategies import Wish, arrays, cases
 
 SIDES = {"arguments": ROWS[0], "states": ROWS[4], "both": ROWS[8]}
 
 
 @dataclass(frozen=True)
-class Product:
+class Product(Script):
     """A case, and the call of ``vjp`` or ``jvp`` that stands in the place of its own."""
 
     case: Case
     call: str
     vectors: tuple[Any, ...]
-
-    def __repr__(self) -> str:
-        return "\n".join(self.lines())
 
     def lines(self) -> list[str]:
         """The whole script, without its header."""
@@ -50,7 +47,7 @@ class Product:
 def run(product: Product, subject: Subject) -> dict[str, Any]:
     """The names that the script defines; a violation if it raises."""
     try:
-        return execute(product.lines(), subject.lib, subject.xp)
+        return product.run(subject.lib, subject.xp)
     except Exception as error:
         message = f"raised {type(error).__name__}: {first_line(error)}"
         raise Violation(message) from error

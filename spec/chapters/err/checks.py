@@ -8,35 +8,34 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from spec.chapters.err import misuse
-from spec.chapters.err.misuse import Script
+from spec.chapters.err.misuse import Attempt
 from spec.judge.check import Violation, first_line, generated, snippet
 from spec.judge.subject import Subject
-from spec.language.script import execute
 from spec.language.transforms import FAMILY
 
 REFUSALS = tuple(dict.fromkeys(row.rule for row in misuse.ROWS))
 EXACT = tuple(name for name, member in FAMILY.items() if member.layout != "sample")
 
 
-def points(scripts: Iterator[Script]) -> dict[str, Script]:
+def points(scripts: Iterator[Attempt]) -> dict[str, Attempt]:
     """Scripts by row and member."""
     return {f"{script.row.id}, {script.member}": script for script in scripts}
 
 
-def only(script: Script) -> SearchStrategy[Script]:
+def only(script: Attempt) -> SearchStrategy[Attempt]:
     """The one case of a point."""
     return st.just(script)
 
 
-def passes(subject: Subject, script: Script) -> None:
+def passes(subject: Subject, script: Attempt) -> None:
     """The script runs to its end."""
     try:
-        execute(script.lines(), subject.lib, subject.xp)
+        script.run(subject.lib, subject.xp)
     except Exception as error:
         raise Violation(first_line(error)) from error
 
 
-def is_refused(subject: Subject, script: Script) -> None:
+def is_refused(subject: Subject, script: Attempt) -> None:
     """The refusal comes, as a source demands it."""
     passes(subject, script)
 
@@ -46,19 +45,19 @@ for _rule in REFUSALS:
 
 
 @generated("ERR-20", only, points(misuse.unchanged()))
-def states_are_as_they_were(subject: Subject, script: Script) -> None:
+def states_are_as_they_were(subject: Subject, script: Attempt) -> None:
     """After a refusal, every state holds its value."""
     passes(subject, script)
 
 
 @generated("ERR-21", only, points(misuse.helpful()))
-def the_message_says_what_was_given(subject: Subject, script: Script) -> None:
+def the_message_says_what_was_given(subject: Subject, script: Attempt) -> None:
     """The words of the row stand in the message."""
     passes(subject, script)
 
 
 @generated("ERR-22", only, points(misuse.conventional()))
-def the_class_is_the_conventional_one(subject: Subject, script: Script) -> None:
+def the_class_is_the_conventional_one(subject: Subject, script: Attempt) -> None:
     """TypeError for a wrong type, ValueError for a wrong value."""
     passes(subject, script)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from spec.language.script import Script
 from spec.language.transforms import FAMILY
 
 Stage = Literal["construction", "either"]
@@ -73,15 +74,12 @@ class Misuse:
 
 
 @dataclass(frozen=True)
-class Script:
+class Attempt(Script):
     """A row for one member, asked one thing: refusal, class, words, or states unchanged."""
 
     row: Misuse
     member: str
     asks: Literal["refusal", "class", "words", "unchanged"]
-
-    def __repr__(self) -> str:
-        return "\n".join(self.lines())
 
     def lines(self) -> list[str]:
         """The whole script, without its header; it raises AssertionError if the rule is broken."""
@@ -314,25 +312,25 @@ ROWS: Final = (*ARGNUMS, *STATES, *LEAVES, *AUXES, *OUTPUTS, *UNTOUCHED, *SELECT
 """All rows."""
 
 
-def scripts(rule: str) -> Iterator[Script]:
+def scripts(rule: str) -> Iterator[Attempt]:
     """The scripts that ask for the refusals of a rule."""
     for row in ROWS:
         if row.rule == rule:
-            yield from (Script(row, member, "refusal") for member in row.members)
+            yield from (Attempt(row, member, "refusal") for member in row.members)
 
 
-def unchanged() -> Iterator[Script]:
+def unchanged() -> Iterator[Attempt]:
     """The scripts that ask whether states are as they were."""
     for row in ROWS:
         if row.runs:
-            yield from (Script(row, member, "unchanged") for member in row.members)
+            yield from (Attempt(row, member, "unchanged") for member in row.members)
 
 
-def helpful() -> Iterator[Script]:
+def helpful() -> Iterator[Attempt]:
     """The scripts that ask for a helpful message."""
-    return (Script(row, row.members[0], "words") for row in ROWS if row.helps)
+    return (Attempt(row, row.members[0], "words") for row in ROWS if row.helps)
 
 
-def conventional() -> Iterator[Script]:
+def conventional() -> Iterator[Attempt]:
     """The scripts that ask for the class that Python's conventions suggest."""
-    return (Script(row, row.members[0], "class") for row in ROWS if row.suggests)
+    return (Attempt(row, row.members[0], "class") for row in ROWS if row.suggests)

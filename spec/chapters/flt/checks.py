@@ -20,7 +20,7 @@ from spec.language.filters import (
     Filter,
     Sample,
 )
-from spec.language.script import execute
+from spec.language.script import Script
 
 RULES = {
     "FLT-01": "instance",
@@ -106,7 +106,7 @@ snippet("FLT-11", points(PARTS, POOL, filters.flat_source(POOL)))(
 )
 
 @dataclass(frozen=True)
-class Question:
+class Question(Script):
     """A filter and states to ask it about; prints as a script."""
 
     filter: Filter
@@ -120,8 +120,6 @@ class Question:
             "result = [path for path, state in pool.items() if matches(path, state)]",
         ]
 
-    def __repr__(self) -> str:
-        return "\n".join(self.lines())
 
 
 def questions(form: str) -> st.SearchStrategy[Question]:
@@ -135,7 +133,7 @@ def combination_means_what_its_parts_mean(subject: Subject, case: Question) -> N
     """Against the predicates of the table, combined by the same form."""
     want = [sample.path for sample in case.samples if case.filter.matches(sample)]
     try:
-        got = execute(case.lines(), subject.lib, subject.xp)["result"]
+        got = case.run(subject.lib, subject.xp)["result"]
     except Exception as error:
         raise Violation(f"raised {type(error).__name__}: {first_line(error)}") from error
     if got != want:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spec.judge.check import Violation, first_line, generated
 from spec.judge.subject import Subject
-from spec.language.script import execute
+from spec.language.script import Script
 
 STEPS = {
     "read": "t = t + {0}.value",
@@ -22,15 +22,12 @@ STEPS = {
 
 
 @dataclass(frozen=True)
-class Accesses:
+class Accesses(Script):
     """A function as a sequence of accesses, and one usage of a finder; prints as a script."""
 
     steps: tuple[tuple[str, str], ...]
     kinds: tuple[str, ...]
     usage: str
-
-    def __repr__(self) -> str:
-        return "\n".join(self.lines())
 
     def lines(self) -> list[str]:
         """The whole script, without its header."""
@@ -68,7 +65,7 @@ def accesses(draw: Any, point: tuple[str, int]) -> Accesses:
 def judge(subject: Subject, case: Accesses) -> None:
     """The states found are those expected; the order counts where the rule speaks of it."""
     try:
-        made = execute(case.lines(), subject.lib, subject.xp)
+        made = case.run(subject.lib, subject.xp)
     except Exception as error:
         raise Violation(f"raised {type(error).__name__}: {first_line(error)}") from error
     name = {id(made[f"s{i}"]): f"s{i}" for i in range(len(case.kinds))}

@@ -14,7 +14,7 @@ from spec.judge.subject import Subject
 from spec.language import filters
 from spec.language.filters import Filter, Sample
 from spec.language.programs import Node, Ref, Var, module_source, module_states
-from spec.language.script import execute
+from spec.language.script import Script
 from spec.language.trees import Path
 
 NAMES = ("w", "b", "B", "w10", "w9", "_p", "sub")
@@ -51,16 +51,13 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Selected:
+class Selected(Script):
     """A module and one selection from it; prints as a script."""
 
     states: tuple[Var, ...]
     module: Node
     filters: tuple[Filter, ...] = ()
     treefy: bool = False
-
-    def __repr__(self) -> str:
-        return "\n".join(self.lines())
 
     @property
     def several(self) -> bool:
@@ -164,7 +161,7 @@ def select(subject: Subject, case: Selected) -> dict[str, Any]:
         If the script raises.
     """
     try:
-        return execute(case.lines(), subject.lib, subject.xp)
+        return case.run(subject.lib, subject.xp)
     except Exception as error:
         raise Violation(f"raised {type(error).__name__}: {first_line(error)}") from error
 

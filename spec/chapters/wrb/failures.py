@@ -17,7 +17,6 @@ from spec.judge.compare import Mismatch
 from spec.judge.observation import mismatch_claim
 from spec.judge.subject import Subject
 from spec.language.cases import Case
-from spec.language.script import execute
 from spec.language.strategies import CALM, ORDINARY, SHAPES, cases
 from spec.language.transforms import FAMILY
 
@@ -68,7 +67,7 @@ def attempt(subject: Subject, case: Case) -> dict[str, Any]:
     Inconclusive
         If the call did not raise, which the rule on exceptions judges.
     """
-    names = execute(case.lines(), subject.lib, subject.xp)
+    names = case.run(subject.lib, subject.xp)
     if names["caught"] is None:
         raise Inconclusive("the call did not raise")
     return names

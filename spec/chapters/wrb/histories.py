@@ -14,6 +14,7 @@ from spec.judge.observation import mismatch_claim
 from spec.judge.subject import Subject
 from spec.language import histories
 from spec.language.histories import FEATURES, History
+from spec.language.script import go_on
 
 Snapshot = dict[str, Any]
 
@@ -31,10 +32,10 @@ def history_agrees_with_plain_objects(subject: Subject, history: History) -> Non
         if any("float32" in line for line in step.lines):  # from here on it may be in any value
             rtol = SHORT
         try:
-            perform(step.lines, names)
+            go_on(step.lines, names)
         except Exception as error:
             raise Violation(f"step {index} raised {type(error).__name__}: {first_line(error)}",
-                            lines=history.lines(index)) from error
+                            lines=history.until(index)) from error
         for name, value in want.items():
             try:
                 got = names[name] if name in names else held(names)[name]
@@ -45,17 +46,12 @@ def history_agrees_with_plain_objects(subject: Subject, history: History) -> Non
             except Mismatch as mismatch:
                 message = f"{name} after step {index}: {mismatch}"
                 raise Violation(message, mismatch_claim(name, mismatch),
-                                history.lines(index)) from mismatch
+                                history.until(index)) from mismatch
 
 
 def held(names: dict[str, Any]) -> Snapshot:
     """The values of all states, by the source that reads them."""
     return {f"{place}.value": state.value for place, state in histories.places(names)}
-
-
-def perform(lines: tuple[str, ...], names: dict[str, Any]) -> None:
-    """Run the lines of a step."""
-    exec(compile("\n".join(lines), "<history>", "exec"), names)  # noqa: S102
 
 
 def snapshots(subject: Subject, history: History) -> list[Snapshot]:
@@ -67,6 +63,6 @@ def snapshots(subject: Subject, history: History) -> list[Snapshot]:
     names: dict[str, Any] = {"lib": model_transforms.library(number), "jnp": np}
     found = []
     for step in history.steps:
-        perform(step.lines, names)
+        go_on(step.lines, names)
         found.append(held(names) | ({step.result: names[step.result]} if step.result else {}))
     return found

@@ -208,7 +208,7 @@ def cells(*roles: RoleId, success: bool, **wanted: Any) -> list[Cell]:
     ]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Call(Case):
     """The call of a cell.
 
