@@ -5,9 +5,10 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
 
-from spec.chapters.rules import registry
+from spec.chapters.rules import families, registry
 from spec.report import committed
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -20,10 +21,13 @@ def test_both_implementations_have_results() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_result_is_named_for_its_content_and_judges_every_rule(file: Path) -> None:
+def test_a_result_is_valid_and_named_for_its_content(file: Path) -> None:
+    """A rule that is newer than the file is not run yet, and one may have been withdrawn."""
     report = committed.read(file)
+    jsonschema.validate(report, committed.schema())
     assert committed.file_name(report["meta"]) == file.name
-    assert list(report["rules"]) == list(registry())
+    withdrawn = {gone.id for family in families().values() for gone in family.withdrawn}
+    assert set(report["rules"]) <= {*registry(), *withdrawn}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -80,6 +80,6 @@ def _require(jax: Any, device: str) -> None:
 
 def loaded_versions() -> dict[str, str]:
     """The versions of the packages that a result depends on, as far as they are loaded."""
-    names = ("numpy", "scipy", "hypothesis", "jax", "jaxlib")
+    names = ("numpy", "hypothesis", "jax", "jaxlib")
     loaded = {name: sys.modules[name] for name in names if name in sys.modules}
     return {name: str(getattr(module, "__version__", "")) for name, module in loaded.items()}
