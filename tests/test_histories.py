@@ -21,7 +21,8 @@ from spec.judge.verdict import Verdict
 from spec.language import histories
 from spec.language.histories import FEATURES, STATES, Author, History
 from spec.run.decide import Profile, decide
-from tests.saboteurs.craft import Call, Cell, copy_of, meddle, meddle_states, selected
+from tests.saboteurs.hooks import Call, Cell, on_call, on_state, selected
+from tests.saboteurs.roster import copy_of
 
 RIGHT = Subject("refimpl", refimpl)
 (CHECK,) = (c for c in all_checks() if c.function is history_agrees_with_plain_objects)
@@ -125,7 +126,7 @@ def loses_writes(lib: Any) -> None:
             state.value = value
         return result
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 def keeps_the_writes_of_a_failure(lib: Any) -> None:
@@ -139,7 +140,7 @@ def keeps_the_writes_of_a_failure(lib: Any) -> None:
                     state.value = jnp.zeros_like(state.value)
             raise
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 def keeps_old_results(lib: Any) -> None:
@@ -149,7 +150,7 @@ def keeps_old_results(lib: Any) -> None:
         result = call.proceed()
         return known.setdefault("kept", result)
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 def ignores_new_shapes(lib: Any) -> None:
@@ -159,7 +160,7 @@ def ignores_new_shapes(lib: Any) -> None:
             if jnp.shape(self.read()) == jnp.shape(value) or isinstance(value, dict):
                 super().write(value)
 
-    meddle_states(lib, Stiff)
+    on_state(lib, Stiff)
 
 
 WRONG: dict[Callable[[Any], None], str] = {

@@ -23,7 +23,7 @@ from spec.judge.check import Check, snippet_source
 from spec.judge.subject import Subject
 from spec.language import returns
 from spec.language.returns import ROWS, Row
-from tests.saboteurs.craft import all_saboteurs
+from tests.saboteurs.roster import all_saboteurs
 
 SUBJECT = Subject("refimpl", SimpleNamespace())
 """Stands for any implementation on JAX, whose header a script begins with."""

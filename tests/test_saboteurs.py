@@ -11,7 +11,7 @@ from spec.chapters.rules import registry
 from spec.judge.verdict import Verdict
 from spec.run.decide import PROFILES, decide
 from tests.saboteurs import matrix
-from tests.saboteurs.craft import Saboteur, all_saboteurs, copy_of, names_of
+from tests.saboteurs.roster import Saboteur, all_saboteurs, copy_of, names_of
 
 SABOTEURS = {saboteur.name: saboteur for saboteur in all_saboteurs()}
 EVERY = 8
@@ -46,6 +46,13 @@ def test_saboteur_says_what_it_does(name: str) -> None:
     assert saboteur.breaks, "a saboteur is meant for a rule"
     assert set(saboteur.breaks) <= set(registry())
     assert saboteur.changed(), "a saboteur changes something"
+
+
+@pytest.mark.parametrize("name", SABOTEURS)
+def test_saboteur_stands_in_the_chapter_of_what_it_breaks(name: str) -> None:
+    saboteur = SABOTEURS[name]
+    module = saboteur.spoil.__module__.rpartition(".")[2]
+    assert module.partition("_")[0] == saboteur.breaks[0][:3].lower()
 
 
 def test_saboteurs_leave_the_reference_alone() -> None:

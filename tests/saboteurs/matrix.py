@@ -31,7 +31,7 @@ from spec.judge.verdict import Verdict
 from spec.language.transforms import FAMILY
 from spec.run.decide import PROFILES, Profile, decide
 from spec.run.implementation import load
-from tests.saboteurs.craft import Saboteur, all_saboteurs, copy_of
+from tests.saboteurs.roster import Saboteur, all_saboteurs, copy_of
 
 HOME = Path(__file__).parents[2] / "docs" / "results" / "kill-matrix.json"
 QUICK = Profile("quick without shrinking", PROFILES["quick"].examples, 0)

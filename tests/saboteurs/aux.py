@@ -9,8 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tests.saboteurs.craft import Call, Lib, meddle, saboteur
-from tests.saboteurs.effects import STREAM, kept, written
+from tests.saboteurs.hooks import (
+    STREAM,
+    Call,
+    kept,
+    on_call,
+    written,
+)
+from tests.saboteurs.roster import Lib, saboteur
 
 WIDE = "AUX RET CUS CMP WRB ARG DER"
 
@@ -21,7 +27,7 @@ def change_aux(lib: Lib, change: Any, members: tuple[str, ...] = ()) -> None:
         result = call.proceed()
         return (*result[:-1], change(result[-1])) if call.has_aux else result
 
-    meddle(lib, hook, members)
+    on_call(lib, hook, members)
 
 
 def change_loss(lib: Lib, change: Any) -> None:
@@ -30,7 +36,7 @@ def change_loss(lib: Lib, change: Any) -> None:
         result = call.proceed()
         return (result[0], change(result[1]), *result[2:]) if call.return_value else result
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 def arrays(change: Any) -> Any:
@@ -48,7 +54,7 @@ def aux_of_a_second_run(lib: Lib) -> None:
         with kept(states):
             return (*result[:-1], call.fun(*call.args, **call.kwargs)[1])
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("AUX-02", also=WIDE + " GST")
@@ -86,7 +92,7 @@ def pairs_in_aux_are_spread(lib: Lib) -> None:
             return (*result[:-1], *result[-1])
         return result
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("AUX-05", also=WIDE)
@@ -128,24 +134,6 @@ def loss_is_single(lib: Lib) -> None:
     change_loss(lib, arrays(lambda x: x.astype(jnp.float32) if x.dtype == np.float64 else x))
 
 
-@saboteur("WRB-23", also=WIDE + " ERR GST STA")
-def aux_is_traced(lib: Lib) -> None:
-    """aux leaves the call by a closure, still traced."""
-    def hook(call: Call) -> Any:
-        seen: list[Any] = []
-        def spied(*args: Any, **kwargs: Any) -> Any:
-            out = call.fun(*args, **kwargs)
-            seen.append(out[1])
-            return out
-
-        if not call.has_aux:
-            return call.proceed()
-        result = call.again(spied)
-        return (*result[:-1], seen[-1])
-
-    meddle(lib, hook)
-
-
 @saboteur("AUX-10", also=WIDE + " GST")
 def aux_is_differentiated(lib: Lib) -> None:
     """The gradient is that of primal and aux together."""
@@ -158,7 +146,7 @@ def aux_is_differentiated(lib: Lib) -> None:
 
         return call.again(joined) if call.has_aux else call.proceed()
 
-    meddle(lib, hook, ("grad",))
+    on_call(lib, hook, ("grad",))
 
 
 @saboteur("AUX-11", also="AUX ERR")
@@ -173,7 +161,7 @@ def pair_must_be_a_list(lib: Lib) -> None:
 
         return call.again(checked) if call.has_aux else call.proceed()
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("AUX-12", also="AUX")
@@ -184,4 +172,4 @@ def flags_must_be_true_itself(lib: Lib) -> None:
         given: dict[str, Any] = {k: call.options.get(k, False) is True for k in flags}
         return call.again(**given)
 
-    meddle(lib, hook)
+    on_call(lib, hook)

@@ -1,4 +1,5 @@
-"""Derivatives of a replayed trace: the right ones, but for what the replay gets wrong."""
+"""Other definitions of JAX's primitives: the function is traced, and the trace is run anew with
+some primitives replaced, so that the derivative is right but for these."""
 
 from __future__ import annotations
 
@@ -10,10 +11,12 @@ import jax.numpy as jnp
 from jax.extend.core import Jaxpr, Literal
 
 import refimpl
-from tests.saboteurs.craft import Call, Lib, meddle
+from tests.saboteurs.hooks import Call, on_call
+from tests.saboteurs.roster import Lib
 
 Rules = Mapping[str, Callable[..., Any]]
 """What is done in the place of a primitive, by its name; ``inline`` for its own definition."""
+
 
 def summed(fun: Callable[..., Any], **options: Any) -> Any:
     """The gradient of the sum of all entries."""
@@ -38,8 +41,8 @@ def inline(*_: Any) -> Any:
     raise AssertionError("a mark, never called")
 
 
-def meddle_replay(lib: Lib, rules: Rules) -> None:
-    """Let the members differentiate a replay of the function's trace."""
+def replace_primitives(lib: Lib, rules: Rules) -> None:
+    """Let the members differentiate the function with some primitives replaced."""
     def hook(call: Call) -> Any:
         options = dict(call.options)
         names = ("holomorphic", "allow_int")
@@ -48,7 +51,7 @@ def meddle_replay(lib: Lib, rules: Rules) -> None:
             call.fun, replaying(JAXS[call.member], rules), transform_params=params, **options)
         return made(*call.args, **call.kwargs)
 
-    meddle(lib, hook, tuple(JAXS))
+    on_call(lib, hook, tuple(JAXS))
 
 
 def replaying(derivative: Callable[..., Any], rules: Rules) -> Callable[..., Any]:

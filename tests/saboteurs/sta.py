@@ -9,14 +9,43 @@ import jax
 import jax.numpy as jnp
 
 import refimpl
-from tests.saboteurs.craft import Call, Cell, Lib, meddle, meddle_states, saboteur, selected
-from tests.saboteurs.effects import STREAM, kept
+from tests.saboteurs.hooks import (
+    STREAM,
+    Call,
+    Cell,
+    inside,
+    intercept,
+    kept,
+    on_build,
+    on_call,
+    on_state,
+    selected,
+    states_in,
+    written,
+)
+from tests.saboteurs.roster import ANYTHING, Lib, saboteur
 
-ALSO = "STA WRB GST DER CMP SEL FLT FND CUS AUX ERR ARG RET"
+
+@saboteur("STA-06", also=ANYTHING)
+def first_values_are_kept(lib: Lib) -> None:
+    """A transform differentiates at the values that the states held at its first call."""
+    def hook(call: Call) -> Any:
+        states = selected(call)
+        first = call.memory.setdefault("first", [s.value for s in states])
+        if written(call):
+            return call.proceed()
+        with kept(states):
+            for state, value in zip(states, first, strict=True):
+                state.value = value
+            return call.proceed()
+
+    on_call(lib, hook)
+
+
 random = refimpl.random
 
 
-@saboteur("STA-01", also=ALSO)
+@saboteur("STA-01", also=ANYTHING)
 def values_become_arrays(lib: Lib) -> None:
     """Numbers in the value of a state are converted to arrays when it is made."""
     class Converting:
@@ -25,10 +54,10 @@ def values_become_arrays(lib: Lib) -> None:
                                  value)
             super().__init__(array, *args, **options)  # type: ignore[call-arg]
 
-    meddle_states(lib, Converting)
+    on_state(lib, Converting)
 
 
-@saboteur("STA-01", also=ALSO)
+@saboteur("STA-01", also=ANYTHING)
 def dicts_are_sorted(lib: Lib) -> None:
     """A dict that is written to a state is flattened, and comes back with its keys sorted."""
     class Sorting(Cell):
@@ -36,10 +65,10 @@ def dicts_are_sorted(lib: Lib) -> None:
             value = super().read()
             return dict(sorted(value.items())) if type(value) is dict else value
 
-    meddle_states(lib, Sorting)
+    on_state(lib, Sorting)
 
 
-@saboteur("STA-02", also=ALSO)
+@saboteur("STA-02", also=ANYTHING)
 def parameters_are_no_states(lib: Lib) -> None:
     """ParamState has a base class of its own."""
     class State(refimpl.State):
@@ -58,10 +87,10 @@ def names_are_made_unique(lib: Lib) -> None:
             name = name if name is None else f"{name}_{next(count)}"
             super().__init__(value, name, **options)  # type: ignore[call-arg]
 
-    meddle_states(lib, Numbered)
+    on_state(lib, Numbered)
 
 
-@saboteur("STA-04", also=ALSO)
+@saboteur("STA-04", also=ANYTHING)
 def equal_values_are_equal_states(lib: Lib) -> None:
     """States compare by their values, as data classes do."""
     class Valued:
@@ -71,7 +100,7 @@ def equal_values_are_equal_states(lib: Lib) -> None:
         def __hash__(self) -> int:
             return hash(repr(self))
 
-    meddle_states(lib, Valued)
+    on_state(lib, Valued)
 
 
 @saboteur("STA-05", also="STA")
@@ -83,7 +112,7 @@ def one_value_is_one_cell(lib: Lib) -> None:
         def __init__(self, value: Any, *args: Any, **options: Any) -> None:
             super().__init__(value, *args, **options)  # type: ignore[call-arg]
             alike = owners.setdefault(id(value), [value])
-            if refimpl.frames.stack.frames or isinstance(value, (int, float)):
+            if inside() or isinstance(value, (int, float)):
                 return
             vars(self)["_alike"] = alike
             alike.append(self)
@@ -91,38 +120,31 @@ def one_value_is_one_cell(lib: Lib) -> None:
         def write(self, value: Any) -> None:
             super().write(value)
             for other in vars(self).get("_alike", [None])[1:]:
-                if other is not self and not refimpl.frames.stack.frames:
+                if other is not self and not inside():
                     Cell.write(other, value)
 
-    meddle_states(lib, Sharing)
+    on_state(lib, Sharing)
 
 
-@saboteur("STA-06", also=ALSO)
+@saboteur("STA-06", also=ANYTHING)
 def values_are_taken_when_built(lib: Lib) -> None:
     """A transform differentiates at the values that its states held when it was built."""
-    base = refimpl.transform.grad
-
-    def grad(fun: Any = None, grad_states: Any = None, *args: Any, **options: Any) -> Any:
-        if fun is None:
-            return lambda f: grad(f, grad_states, *args, **options)
-        made = base(fun, grad_states, *args, **options)
-        states = list(made.selection.states)
+    def build(original: Any, fun: Any, options: Any) -> Any:
+        states = states_in(options.get("grad_states"))
         values = [state.value for state in states]
 
-        class Early(type(made)):  # type: ignore[misc]
-            def __call__(self, /, *a: Any, **k: Any) -> Any:
-                with kept(states):
-                    for state, value in zip(states, values, strict=True):
-                        state.value = value
-                    return super().__call__(*a, **k)
+        def run(proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
+            with kept(states):
+                for state, value in zip(states, values, strict=True):
+                    state.value = value
+                return proceed(*args, **kwargs)
 
-        made.__class__ = Early
-        return made
+        return intercept(original(fun, **options), run)
 
-    lib.transform.grad = grad
+    on_build(lib, build, ("grad",))
 
 
-@saboteur("STA-07", also=ALSO)
+@saboteur("STA-07", also=ANYTHING)
 def modules_copy_their_states(lib: Lib) -> None:
     """A state that is assigned to an attribute of a module is copied."""
     class Module(refimpl.nn.Module):
@@ -134,7 +156,7 @@ def modules_copy_their_states(lib: Lib) -> None:
     lib.nn.Module = Module
 
 
-@saboteur("STA-08", also=ALSO)
+@saboteur("STA-08", also=ANYTHING)
 def known_classes_only(lib: Lib) -> None:
     """Transforms look states up by their exact class."""
     def hook(call: Call) -> Any:
@@ -143,7 +165,7 @@ def known_classes_only(lib: Lib) -> None:
                 raise TypeError(f"{type(state).__name__} is no known kind of state")
         return call.proceed()
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("STA-09", also="STA")
@@ -152,14 +174,14 @@ def threads_share_a_stack(lib: Lib) -> None:
     running: list[Any] = []
 
     def hook(call: Call) -> Any:
-        if refimpl.frames.stack.frames:
+        if inside():
             return call.proceed()
         mine = object()
         running[:] = [mine]
         result = call.proceed()
         return result if running == [mine] else jax.tree.map(jnp.zeros_like, result)
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("STA-10", also="STA DER WRB CMP FND ERR")
@@ -168,7 +190,7 @@ def seeds_are_ignored(lib: Lib) -> None:
     lib.random.seed = lambda *args: None
 
 
-def meddle_draws(lib: Lib, change: Any, names: tuple[str, ...]) -> None:
+def change_draws(lib: Lib, change: Any, names: tuple[str, ...]) -> None:
     """Replace functions of random by ``change(original)``."""
     for name in names:
         setattr(lib.random, name, change(getattr(random, name)))
@@ -184,7 +206,7 @@ def uniform_numbers_have_their_own_stream(lib: Lib) -> None:
 
         return draw
 
-    meddle_draws(lib, still, ("uniform",))
+    change_draws(lib, still, ("uniform",))
 
 
 @saboteur("STA-12", also="STA WRB DER CMP AUX")
@@ -196,7 +218,7 @@ def size_comes_first(lib: Lib) -> None:
 
         return draw
 
-    meddle_draws(lib, first, ("normal",))
+    change_draws(lib, first, ("normal",))
 
 
 @saboteur("STA-13", also="STA")
@@ -208,7 +230,7 @@ def scale_is_a_variance(lib: Lib) -> None:
 
         return draw
 
-    meddle_draws(lib, variance, ("normal",))
+    change_draws(lib, variance, ("normal",))
 
 
 @saboteur("STA-13", also="STA")
@@ -220,7 +242,7 @@ def normal_numbers_are_uniform(lib: Lib) -> None:
 
         return draw
 
-    meddle_draws(lib, stretched, ("normal",))
+    change_draws(lib, stretched, ("normal",))
 
 
 @saboteur("STA-14", also="STA")
@@ -243,4 +265,4 @@ def inner_draws_are_skipped(lib: Lib) -> None:
         STREAM.value = after
         return result
 
-    meddle(lib, hook)
+    on_call(lib, hook)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import types
 from contextlib import suppress
 from typing import Any
@@ -11,8 +10,18 @@ import jax
 import jax.numpy as jnp
 
 import refimpl
-from tests.saboteurs.craft import Call, Cell, Lib, meddle, meddle_states, saboteur
-from tests.saboteurs.effects import STREAM, kept, written
+from tests.saboteurs.hooks import (
+    STREAM,
+    Call,
+    Cell,
+    inside,
+    kept,
+    on_call,
+    on_state,
+    store,
+    written,
+)
+from tests.saboteurs.roster import ANYTHING, Lib, saboteur
 
 WIDE = "WRB ERR CMP CUS STA"
 
@@ -21,11 +30,6 @@ def dirty(call: Call, *excluded: Any) -> None:
     """Apply what the function does until it fails, but to the excluded states."""
     with kept(list(excluded)), suppress(BaseException):
         call.fun(*call.args, **call.kwargs)
-
-
-def inside() -> bool:
-    """Whether a transform is running."""
-    return bool(refimpl.frames.stack.frames)
 
 
 def on_failure(lib: Lib, kinds: Any, do: Any) -> None:
@@ -37,7 +41,7 @@ def on_failure(lib: Lib, kinds: Any, do: Any) -> None:
             do(call, error)
             raise
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("WRB-15", "ERR-20", also=WIDE)
@@ -69,20 +73,7 @@ def exceptions_are_wrapped(lib: Lib) -> None:
         except ArithmeticError as error:
             raise RuntimeError(f"the function failed: {error}") from error
 
-    meddle(lib, hook)
-
-
-@saboteur("ERR-20", also=WIDE)
-def refusals_come_too_late(lib: Lib) -> None:
-    """What the function returned is checked after its writes were applied."""
-    on_failure(lib, (TypeError, ValueError), lambda call, error: dirty(call, STREAM))
-
-
-@saboteur("ERR-24", also=WIDE)
-def refusals_keep_the_draws(lib: Lib) -> None:
-    """What the function returned is checked after the random stream has moved on."""
-    on_failure(lib, (TypeError, ValueError), lambda call, error: dirty(
-        call, *[s for s in written_before_failing(call) if s is not STREAM]))
+    on_call(lib, hook)
 
 
 @saboteur("WRB-19", also=WIDE)
@@ -105,14 +96,14 @@ def interrupts_keep_the_writes(lib: Lib) -> None:
 def failure_locks_the_transform(lib: Lib) -> None:
     """A flag that says the transform is running is not cleared when it fails."""
     def hook(call: Call) -> Any:
-        if vars(call.transform).get("busy"):
+        if call.memory.get("busy"):
             raise RuntimeError("the transform is already running")
-        vars(call.transform)["busy"] = True
+        call.memory["busy"] = True
         result = call.proceed()
-        vars(call.transform)["busy"] = False
+        call.memory["busy"] = False
         return result
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("WRB-22", also=WIDE)
@@ -134,7 +125,7 @@ def inner_failure_takes_back_everything(lib: Lib) -> None:
         finally:
             entry.pop()
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 def nested(call: Call) -> list[Any]:
@@ -156,19 +147,19 @@ def inner_failure_keeps_its_writes(lib: Lib) -> None:
                 dirty(call)
             raise
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("WRB-25", also="WRB CMP FND STA")
 def closures_are_copied(lib: Lib) -> None:
     """A transform keeps what the function's names stand for when it is made or first called."""
     def hook(call: Call) -> Any:
-        known = vars(call.transform)
+        known = call.memory
         if "frozen" not in known:
             known["frozen"] = frozen(call.fun)
         return call.again(known["frozen"])
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 def frozen(fun: Any) -> Any:
@@ -182,25 +173,24 @@ def frozen(fun: Any) -> Any:
     return made
 
 
-@saboteur("WRB-25", also="WRB CMP STA ARG AUX CUS DER GST RET ERR FND")
+@saboteur("WRB-25", also=ANYTHING)
 def everything_is_compiled_once(lib: Lib) -> None:
     """A transform compiles its function, and so keeps the flags of its first call."""
     def hook(call: Call) -> Any:
-        known, run = vars(call.transform), refimpl.transform.GradientTransform.__call__
-        known.setdefault("compiled", refimpl.transform.jit(functools.partial(run, call.transform)))
+        compiled = call.memory.setdefault("compiled", refimpl.transform.jit(call.true_call))
         try:
-            return known["compiled"](*call.args, **call.kwargs)
+            return compiled(*call.args, **call.kwargs)
         except (TypeError, jax.errors.JAXTypeError):
             return call.proceed()
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("WRB-26", also="WRB CMP STA CUS ARG")
 def fourth_call_is_the_third(lib: Lib) -> None:
     """From its third call with equal arguments on, a transform answers from a cache."""
     def hook(call: Call) -> Any:
-        known = vars(call.transform)
+        known = call.memory
         calls = known.setdefault("calls", [])
         calls.append(None)
         if len(calls) > 2 and "kept" in known:
@@ -210,7 +200,7 @@ def fourth_call_is_the_third(lib: Lib) -> None:
         known["kept"] = call.proceed()
         return known["kept"]
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("WRB-24", also="WRB CMP")
@@ -221,7 +211,6 @@ def foreign_writes_take_a_number(lib: Lib) -> None:
             try:
                 super().write(value)
             except refimpl.StateError:
-                vars(self)["_value"] = jax.tree.map(
-                    lambda x: jnp.zeros(jnp.shape(x)[:0]), value)
+                store(self, jax.tree.map(lambda x: jnp.zeros(jnp.shape(x)[:0]), value))
 
-    meddle_states(lib, Inventive)
+    on_state(lib, Inventive)

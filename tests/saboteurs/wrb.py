@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 import refimpl
-from tests.saboteurs.craft import Call, Cell, Lib, meddle, meddle_states, saboteur, selected
-
-STREAM = refimpl.random.DEFAULT
-WIDE = "WRB CMP CUS AUX ERR STA DER RET GST ARG FND"
-"""Families whose checks use states that are written, so that a lost write shows in them."""
-
-
-@contextmanager
-def kept(states: list[Any]) -> Iterator[None]:
-    """Put back what the states hold."""
-    before = [state.value for state in states]
-    yield
-    for state, value in zip(states, before, strict=True):
-        state.value = value
-
-
-def written(call: Call, kind: type = refimpl.State) -> list[Any]:
-    """The states of a kind that a call writes, the random stream left out."""
-    return [s for s in call.used("write") if isinstance(s, kind) and s is not STREAM]
+from tests.saboteurs.hooks import (
+    STREAM,
+    Call,
+    Cell,
+    frame,
+    inside,
+    kept,
+    on_call,
+    on_state,
+    selected,
+    written,
+)
+from tests.saboteurs.roster import ANYTHING, Lib, saboteur
 
 
 def drop(lib: Lib, which: Any, members: tuple[str, ...] = ()) -> None:
@@ -37,28 +29,28 @@ def drop(lib: Lib, which: Any, members: tuple[str, ...] = ()) -> None:
         with kept(which(call)):
             return call.proceed()
 
-    meddle(lib, hook, members)
+    on_call(lib, hook, members)
 
 
-@saboteur("WRB-01", also=WIDE)
+@saboteur("WRB-01", also=ANYTHING)
 def unselected_writes_are_dropped(lib: Lib) -> None:
     """Only selected states are written back."""
     drop(lib, lambda call: [s for s in written(call) if s not in selected(call)])
 
 
-@saboteur("WRB-02", also=WIDE)
+@saboteur("WRB-02", also=ANYTHING)
 def selected_writes_are_dropped(lib: Lib) -> None:
     """Selected states are inputs of the derivative, and keep the values they had."""
     drop(lib, lambda call: [s for s in written(call) if s in selected(call)])
 
 
-@saboteur("WRB-02", "WRB-14", also=WIDE)
+@saboteur("WRB-02", "WRB-14", also=ANYTHING)
 def parameter_writes_are_dropped(lib: Lib) -> None:
     """Writes of a ParamState do not arrive; those of other states do."""
     drop(lib, lambda call: written(call, refimpl.ParamState))
 
 
-@saboteur("WRB-01", "WRB-02", also=WIDE)
+@saboteur("WRB-01", "WRB-02", also=ANYTHING)
 def hessian_applies_effects_twice(lib: Lib) -> None:
     """hessian nests two transforms, and each of them writes back."""
     def hook(call: Call) -> Any:
@@ -67,7 +59,7 @@ def hessian_applies_effects_twice(lib: Lib) -> None:
             call.fun(*call.args, **call.kwargs)
         return result
 
-    meddle(lib, hook, ("hessian",))
+    on_call(lib, hook, ("hessian",))
 
 
 @saboteur("WRB-03", also="ARG DER CMP")
@@ -81,10 +73,10 @@ def argument_is_taken_for_the_state(lib: Lib) -> None:
         more = call.again(grad_states=linked[0], argnums=None)
         return call.grads(lambda g: jax.tree.map(jnp.add, g, more))
 
-    meddle(lib, hook, ("grad", "vector_grad", "jacrev"))
+    on_call(lib, hook, ("grad", "vector_grad", "jacrev"))
 
 
-@saboteur("WRB-04", also=WIDE)
+@saboteur("WRB-04", also=ANYTHING)
 def numbers_come_back_as_arrays(lib: Lib) -> None:
     """A state that is read comes back as an array, whatever it held."""
     def hook(call: Call) -> Any:
@@ -94,7 +86,7 @@ def numbers_come_back_as_arrays(lib: Lib) -> None:
             state.value = jax.tree.map(jnp.asarray, state.value)
         return result
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("WRB-05", also="DER CMP CUS")
@@ -107,7 +99,7 @@ def stream_advances_twice(lib: Lib) -> None:
             refimpl.random.normal()
         return result
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("WRB-05", also="DER CMP")
@@ -118,10 +110,10 @@ def directions_come_from_the_stream(lib: Lib) -> None:
         refimpl.random.split_key()
         return result
 
-    meddle(lib, hook, ("fwd_grad",))
+    on_call(lib, hook, ("fwd_grad",))
 
 
-@saboteur("WRB-07", also=WIDE)
+@saboteur("WRB-07", also=ANYTHING)
 def gradient_at_the_written_value(lib: Lib) -> None:
     """The function runs once for its effects, and the derivative is taken afterwards."""
     def hook(call: Call) -> Any:
@@ -132,32 +124,32 @@ def gradient_at_the_written_value(lib: Lib) -> None:
         with kept(states):
             return call.proceed()
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
-@saboteur("WRB-08", also=WIDE)
+@saboteur("WRB-08", also=ANYTHING)
 def every_call_starts_afresh(lib: Lib) -> None:
     """The second call of a transform starts from the values that the first one found."""
     def hook(call: Call) -> Any:
         states = written(call)
-        first = vars(call.transform).setdefault("found", [s.value for s in states])
+        first = call.memory.setdefault("found", [s.value for s in states])
         for state, value in zip(states, first, strict=False):
             state.value = value
         return call.proceed()
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
-@saboteur("WRB-08", also=WIDE)
+@saboteur("WRB-08", also=ANYTHING)
 def second_call_has_no_effects(lib: Lib) -> None:
     """From its second call on a transform answers from a compiled function without effects."""
     def hook(call: Call) -> Any:
-        again = vars(call.transform).get("called", False)
-        vars(call.transform)["called"] = True
+        again = call.memory.get("called", False)
+        call.memory["called"] = True
         with kept(written(call) if again else []):
             return call.proceed()
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("WRB-09", also="WRB CMP")
@@ -171,7 +163,7 @@ def writes_are_kept_by_name(lib: Lib) -> None:
             state.value = last[state.name]
         return result
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 def as_lists(value: Any) -> Any:
@@ -191,16 +183,16 @@ def change_written(lib: Lib, change: Any) -> None:
             state.value = change(old, state.value)
         return result
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
-@saboteur("WRB-10", also=WIDE)
+@saboteur("WRB-10", also=ANYTHING)
 def written_tuples_become_lists(lib: Lib) -> None:
     """A written container comes back through a serialiser that knows no tuples."""
     change_written(lib, lambda old, new: as_lists(new))
 
 
-@saboteur("WRB-10", also=WIDE)
+@saboteur("WRB-10", also=ANYTHING)
 def first_leaf_alone_is_written(lib: Lib) -> None:
     """Of a written container only the first leaf arrives, the others keep their old values."""
     def first(old: Any, new: Any) -> Any:
@@ -212,7 +204,7 @@ def first_leaf_alone_is_written(lib: Lib) -> None:
     change_written(lib, first)
 
 
-@saboteur("WRB-11", also=WIDE)
+@saboteur("WRB-11", also=ANYTHING)
 def writes_keep_the_old_dtype(lib: Lib) -> None:
     """A written array is cast to the dtype of the one it replaces."""
     def cast(old: Any, new: Any) -> Any:
@@ -222,7 +214,7 @@ def writes_keep_the_old_dtype(lib: Lib) -> None:
     change_written(lib, cast)
 
 
-@saboteur("WRB-27", also=WIDE)
+@saboteur("WRB-27", also=ANYTHING)
 def writes_keep_the_old_structure(lib: Lib) -> None:
     """A write that changes the structure of a state's value is left out."""
     def left_out(old: Any, new: Any) -> Any:
@@ -232,7 +224,7 @@ def writes_keep_the_old_structure(lib: Lib) -> None:
     change_written(lib, left_out)
 
 
-@saboteur("WRB-14", also=WIDE)
+@saboteur("WRB-14", also=ANYTHING)
 def value_from_a_second_run(lib: Lib) -> None:
     """return_value runs the function again, after its writes, and drops the second effects."""
     def hook(call: Call) -> Any:
@@ -243,30 +235,28 @@ def value_from_a_second_run(lib: Lib) -> None:
             out = call.fun(*call.args, **call.kwargs)
         return (result[0], out[0] if call.has_aux else out, *result[2:])
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
-@saboteur("WRB-14", also=WIDE)
+@saboteur("WRB-14", also=ANYTHING)
 def reads_do_not_see_writes(lib: Lib) -> None:
     """Within a call a read gives the value on entry; writes are collected for the end."""
     class Deferred(Cell):
         def read(self) -> Any:
-            inside = refimpl.frames.stack.frames
-            old = vars(self).get("_entry")
-            if inside and old is not None and old[0] is inside[-1]:
-                return old[1]
+            entry = vars(self).get("_entry")
+            if inside() and entry is not None and entry[0] is frame():
+                return entry[1]
             return super().read()
 
         def write(self, value: Any) -> None:
-            inside = refimpl.frames.stack.frames
-            if inside:
-                vars(self)["_entry"] = inside[-1], self.read()
+            if inside():
+                vars(self)["_entry"] = frame(), self.read()
             super().write(value)
 
-    meddle_states(lib, Deferred)
+    on_state(lib, Deferred)
 
 
-@saboteur("WRB-23", also=WIDE)
+@saboteur("WRB-23", also=ANYTHING)
 def a_tracer_stays_behind(lib: Lib) -> None:
     """What the function wrote last is stored as it was while it was traced."""
     def hook(call: Call) -> Any:
@@ -282,7 +272,25 @@ def a_tracer_stays_behind(lib: Lib) -> None:
                 state.value = value
         return result
 
-    meddle(lib, hook, ("grad", "jacrev"))
+    on_call(lib, hook, ("grad", "jacrev"))
+
+
+@saboteur("WRB-23", also=ANYTHING)
+def aux_is_traced(lib: Lib) -> None:
+    """aux leaves the call by a closure, still traced."""
+    def hook(call: Call) -> Any:
+        seen: list[Any] = []
+        def spied(*args: Any, **kwargs: Any) -> Any:
+            out = call.fun(*args, **kwargs)
+            seen.append(out[1])
+            return out
+
+        if not call.has_aux:
+            return call.proceed()
+        result = call.again(spied)
+        return (*result[:-1], seen[-1])
+
+    on_call(lib, hook)
 
 
 @saboteur("WRB-28", also="WRB CMP STA")
@@ -290,12 +298,12 @@ def transforms_remember_what_they_traced(lib: Lib) -> None:
     """The last output of the function, as it was traced, is kept in an attribute."""
     def hook(call: Call) -> Any:
         def spied(*args: Any, **kwargs: Any) -> Any:
-            vars(call.transform)["last"] = result = call.fun(*args, **kwargs)
+            call.memory["last"] = result = call.fun(*args, **kwargs)
             return result
 
         return call.again(spied)
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("WRB-24", also="WRB CMP STA ERR")
@@ -308,4 +316,4 @@ def foreign_writes_are_dropped(lib: Lib) -> None:
             except refimpl.StateError:
                 return
 
-    meddle_states(lib, Lenient)
+    on_state(lib, Lenient)

@@ -6,15 +6,20 @@ import zlib
 from typing import Any
 
 import refimpl
-from tests.saboteurs.craft import Lib, meddle_selection, nest, on_each, saboteur
+from tests.saboteurs.hooks import (
+    nest,
+    on_each,
+    on_selection,
+)
+from tests.saboteurs.roster import Lib, saboteur
 
 states = refimpl.graph.states
 MAPPINGS = "SEL GST FLT CUS RET"
 
 
-def meddle_each(lib: Lib, change: Any, treefy: bool = True) -> None:
+def change_selections(lib: Lib, change: Any, treefy: bool = True) -> None:
     """Change every mapping of a selection."""
-    meddle_selection(lib, lambda node, *fs: on_each(change, states(node, *fs)), treefy)
+    on_selection(lib, lambda node, *fs: on_each(change, states(node, *fs)), treefy)
 
 
 @saboteur("SEL-01", also=MAPPINGS)
@@ -23,7 +28,7 @@ def states_in_lists_are_overlooked(lib: Lib) -> None:
     def outside(flat: Any) -> Any:
         return {p: s for p, s in flat.items() if not any(isinstance(k, int) for k in p)}
 
-    meddle_each(lib, outside)
+    change_selections(lib, outside)
 
 
 @saboteur("SEL-01", "SEL-16", also=MAPPINGS + " ARG")
@@ -32,7 +37,7 @@ def selection_holds_copies(lib: Lib) -> None:
     def copies(flat: Any) -> Any:
         return {p: type(s)(s.value, s.name, tag=s.tag) for p, s in flat.items()}
 
-    meddle_each(lib, copies)
+    change_selections(lib, copies)
 
 
 @saboteur("SEL-02", also=MAPPINGS)
@@ -41,7 +46,7 @@ def one_filter_gives_a_tuple(lib: Lib) -> None:
     def select(node: Any, *filters: Any) -> Any:
         return (states(node, *filters),) if len(filters) == 1 else states(node, *filters)
 
-    meddle_selection(lib, select, treefy=False)
+    on_selection(lib, select, treefy=False)
 
 
 @saboteur("SEL-03", "SEL-14", also="SEL ERR")
@@ -52,7 +57,7 @@ def last_filter_wins(lib: Lib) -> None:
             return states(node, *filters)
         return tuple(reversed(states(node, *reversed(filters))))
 
-    meddle_selection(lib, select, treefy=False)
+    on_selection(lib, select, treefy=False)
 
 
 @saboteur("SEL-03", also="SEL ERR")
@@ -62,7 +67,7 @@ def every_match_counts(lib: Lib) -> None:
         many = len(filters) > 1
         return tuple(states(node, f) for f in filters) if many else states(node, *filters)
 
-    meddle_selection(lib, select)
+    on_selection(lib, select)
 
 
 @saboteur("SEL-03", also="SEL")
@@ -74,13 +79,13 @@ def the_rest_is_everything(lib: Lib) -> None:
             return (*found[:-1], states(node))
         return found
 
-    meddle_selection(lib, select)
+    on_selection(lib, select)
 
 
 @saboteur("SEL-05", also=MAPPINGS)
 def indices_are_text(lib: Lib) -> None:
     """Indices of lists are written as text into paths."""
-    meddle_each(lib, lambda flat: {
+    change_selections(lib, lambda flat: {
         tuple(str(k) if isinstance(k, int) else k for k in p): s for p, s in flat.items()})
 
 
@@ -92,7 +97,7 @@ def paths_start_above(lib: Lib) -> None:
         return on_each(lambda flat: {(name, *p): s for p, s in flat.items()},
                        states(node, *filters))
 
-    meddle_selection(lib, select)
+    on_selection(lib, select)
 
 
 @saboteur("SEL-06", also=MAPPINGS)
@@ -101,7 +106,7 @@ def order_is_by_hash(lib: Lib) -> None:
     def hashed(item: Any) -> int:
         return zlib.crc32(repr(item[0]).encode())
 
-    meddle_each(lib, lambda flat: dict(sorted(flat.items(), key=hashed)))
+    change_selections(lib, lambda flat: dict(sorted(flat.items(), key=hashed)))
 
 
 @saboteur("SEL-06", also=MAPPINGS)
@@ -110,7 +115,7 @@ def indices_are_sorted_as_text(lib: Lib) -> None:
     def text(item: Any) -> list[str]:
         return [str(key) for key in item[0]]
 
-    meddle_each(lib, lambda flat: dict(sorted(flat.items(), key=text)))
+    change_selections(lib, lambda flat: dict(sorted(flat.items(), key=text)))
 
 
 @saboteur("SEL-06", also=MAPPINGS)
@@ -123,7 +128,7 @@ def order_is_that_of_assignment(lib: Lib) -> None:
         return on_each(lambda flat: dict(sorted(
             flat.items(), key=lambda item: order.index(item[0][0]))), states(node, *filters))
 
-    meddle_selection(lib, by_assignment)
+    on_selection(lib, by_assignment)
 
 
 @saboteur("SEL-07", also="SEL GST")
@@ -135,7 +140,7 @@ def equal_values_are_one_state(lib: Lib) -> None:
             seen.setdefault(f"{type(state).__name__} {state.value} {state.tag}", path)
         return {p: s for p, s in flat.items() if p in set(seen.values())}
 
-    meddle_each(lib, distinct)
+    change_selections(lib, distinct)
 
 
 def walk(node: Any, path: Any = (), above: Any = ()) -> Any:
@@ -156,7 +161,7 @@ def shared_states_appear_twice(lib: Lib) -> None:
     def select(node: Any, *filters: Any) -> Any:
         return states(node, *filters) if filters else dict(walk(node))
 
-    meddle_selection(lib, select)
+    on_selection(lib, select)
 
 
 @saboteur("SEL-08", also="SEL GST")
@@ -167,7 +172,7 @@ def last_path_wins(lib: Lib) -> None:
         return on_each(lambda flat: {last[id(s)]: s for s in flat.values()},
                        states(node, *filters))
 
-    meddle_selection(lib, select)
+    on_selection(lib, select)
 
 
 @saboteur("SEL-09", also="SEL")
@@ -186,7 +191,7 @@ def cycles_are_followed(lib: Lib) -> None:
         deep(node)
         return states(node, *filters)
 
-    meddle_selection(lib, select)
+    on_selection(lib, select)
 
 
 @saboteur("SEL-10", also="SEL")
@@ -200,7 +205,7 @@ def whatever_holds_a_value_is_a_state(lib: Lib) -> None:
         more = {(k,): v for k, v in vars(node).items() if not isinstance(v, known)}
         return found | more
 
-    meddle_selection(lib, select)
+    on_selection(lib, select)
 
 
 @saboteur("SEL-11", also="SEL FLT")
@@ -213,7 +218,7 @@ def selections_are_remembered(lib: Lib) -> None:
             return states(node, *filters)
         return seen.setdefault(id(node), (node, states(node)))[1]
 
-    meddle_selection(lib, select)
+    on_selection(lib, select)
 
 
 @saboteur("SEL-12", also="SEL GST FLT CUS RET ARG")
@@ -223,13 +228,13 @@ def mapping_without_its_methods(lib: Lib) -> None:
         def __iter__(self) -> Any:
             return iter(self.items())
 
-    meddle_each(lib, Pairs, treefy=False)
+    change_selections(lib, Pairs, treefy=False)
 
 
 @saboteur("SEL-13", also="SEL GST FLT")
 def nothing_selected_is_none(lib: Lib) -> None:
     """Where no state matches there is None, not an empty mapping."""
-    meddle_each(lib, lambda flat: flat or None, treefy=False)
+    change_selections(lib, lambda flat: flat or None, treefy=False)
 
 
 @saboteur("SEL-14", also="SEL GST FLT")
@@ -289,16 +294,3 @@ class View:
 
     def __getitem__(self, key: Any) -> Any:
         return self.flat[key]
-
-
-@saboteur("GST-09", also=MAPPINGS + " ARG")
-def selections_are_views(lib: Lib) -> None:
-    """A selection is a view, of a type that no transform takes for a container."""
-    meddle_each(lib, View, treefy=False)
-
-
-@saboteur("GST-10", also="SEL FLT")
-def treefied_selections_are_views(lib: Lib) -> None:
-    """A treefied selection is a view, of a type that no transform takes for a container."""
-    lib.graph.treefy_states = lambda node, *fs: on_each(View, refimpl.graph.treefy_states(
-        node, *fs))

@@ -9,16 +9,18 @@ import jax
 import jax.numpy as jnp
 
 import refimpl
-from tests.saboteurs.craft import (
+from tests.saboteurs.hooks import (
+    STREAM,
     Call,
-    Lib,
     map_leaves,
     map_states,
-    meddle,
-    meddle_states,
-    saboteur,
+    on_call,
+    on_each,
+    on_state,
     selected,
 )
+from tests.saboteurs.roster import ANYTHING, Lib, saboteur
+from tests.saboteurs.sel import View, change_selections
 
 PLACES = "GST RET DER WRB CUS CMP SEL FND"
 
@@ -30,7 +32,7 @@ def on_container(lib: Lib, kind: Any, change: Any) -> None:
             return call.proceed()
         return call.var_grads(lambda g: change(g, call))
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 def is_a(*kinds: type) -> Any:
@@ -38,7 +40,7 @@ def is_a(*kinds: type) -> Any:
     return lambda node: type(node) in kinds
 
 
-@saboteur("GST-01", also=PLACES + " ARG ERR STA")
+@saboteur("GST-01", also=ANYTHING)
 def bare_state_in_a_list(lib: Lib) -> None:
     """A bare State is treated as a list of one."""
     on_container(lib, lambda node: isinstance(node, refimpl.State), lambda g, call: [g])
@@ -81,7 +83,7 @@ def keys_must_sort(lib: Lib) -> None:
             sorted(call.options["grad_states"])
         return call.proceed()
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("GST-06", also=PLACES)
@@ -112,7 +114,7 @@ def empty_containers_are_dropped(lib: Lib) -> None:
                     if not (isinstance(v, (dict, list, tuple)) and not v)}
         return node
 
-    meddle(lib, lambda c: c.again(grad_states=pruned(c.options["grad_states"])) if c.states
+    on_call(lib, lambda c: c.again(grad_states=pruned(c.options["grad_states"])) if c.states
            else c.proceed())
 
 
@@ -126,7 +128,7 @@ def none_is_left_out(lib: Lib) -> None:
             return type(node)(pruned(child) for child in node if child is not None)
         return node
 
-    meddle(lib, lambda c: c.again(grad_states=pruned(c.options["grad_states"])) if c.states
+    on_call(lib, lambda c: c.again(grad_states=pruned(c.options["grad_states"])) if c.states
            else c.proceed())
 
 
@@ -141,7 +143,7 @@ def repeated_states_share_their_gradient(lib: Lib) -> None:
             return call.proceed()
         return call.var_grads(lambda g: map_leaves(lambda x: x / len(places), g))
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("GST-10", also=PLACES)
@@ -156,27 +158,7 @@ def treefied_gradients_are_flat(lib: Lib) -> None:
 @saboteur("GST-11", also="FND")
 def found_states_are_a_view(lib: Lib) -> None:
     """A finder returns a container of its own that transforms do not know."""
-    class View:
-        def __init__(self, found: Any) -> None:
-            self.found = found
-
-        def __len__(self) -> int:
-            return len(self.found)
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.found, name)
-
-        def __iter__(self) -> Any:
-            return iter(self.found)
-
-        def __getitem__(self, key: Any) -> Any:
-            return self.found[key]
-
-    class StateFinder(refimpl.transform.StateFinder):
-        def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-            return View(super().__call__(*args, **kwargs))
-
-    lib.transform.StateFinder = StateFinder
+    on_call(lib, lambda call: View(call.proceed()), ("StateFinder",))
 
 
 @saboteur("GST-12", also="RET ERR")
@@ -187,7 +169,7 @@ def empty_means_not_given(lib: Lib) -> None:
         empty = given is not None and not selected(call)
         return call.again(grad_states=None) if empty else call.proceed()
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("GST-14", also=PLACES + " AUX")
@@ -200,7 +182,7 @@ def order_is_that_of_creation(lib: Lib) -> None:
             super().__init__(*args, **kwargs)
             vars(self)["_born"] = next(count)
 
-    meddle_states(lib, Counted)
+    on_state(lib, Counted)
 
     def hook(call: Call) -> Any:
         states = selected(call)
@@ -210,7 +192,7 @@ def order_is_that_of_creation(lib: Lib) -> None:
         other = dict(zip(states, order, strict=True))
         return call.again(grad_states=map_states(other.__getitem__, call.options["grad_states"]))
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("GST-15", also=PLACES)
@@ -225,7 +207,7 @@ def names_tell_states_apart(lib: Lib) -> None:
 
         return call.again(grad_states=map_states(named, call.options["grad_states"]))
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("GST-16", "ARG-08", also="GST ARG DER CMP AUX RET")
@@ -235,7 +217,7 @@ def float_gradients_are_floats(lib: Lib) -> None:
         plain = isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer)
         return float(x) if plain and x.weak_type and x.shape == () else x
 
-    meddle(lib, lambda call: call.grads(lambda g: map_leaves(number, g)))
+    on_call(lib, lambda call: call.grads(lambda g: map_leaves(number, g)))
 
 
 @saboteur("GST-17", also="GST DER ARG")
@@ -244,7 +226,7 @@ def empty_arrays_are_flattened(lib: Lib) -> None:
     def flat(x: Any) -> Any:
         return jnp.zeros(0, x.dtype) if x.size == 0 and x.ndim == 2 else x
 
-    meddle(lib, lambda call: call.grads(lambda g: map_leaves(flat, g)))
+    on_call(lib, lambda call: call.grads(lambda g: map_leaves(flat, g)))
 
 
 @saboteur("GST-18", also="GST DER ARG")
@@ -254,20 +236,20 @@ def first_dtype_for_all(lib: Lib) -> None:
         leaves = [x for x in jax.tree.leaves(g) if x.dtype != jax.dtypes.float0]
         return map_leaves(lambda x: x.astype(leaves[0].dtype), g) if leaves else g
 
-    meddle(lib, lambda call: call.grads(alike))
+    on_call(lib, lambda call: call.grads(alike))
 
 
-@saboteur("GST-19", also=PLACES + " STA AUX ERR ARG")
+@saboteur("GST-19", also=ANYTHING)
 def all_states_must_be_floating(lib: Lib) -> None:
     """Whatever state the function uses must hold floating numbers, as if it were selected."""
     def hook(call: Call) -> Any:
-        stream = refimpl.random.DEFAULT
+        stream = STREAM
         for leaf in jax.tree.leaves([s.value for s in call.used("all") if s is not stream]):
             if not jnp.issubdtype(jnp.result_type(leaf), jnp.inexact):
                 raise TypeError(f"grad requires real-valued inputs, got {leaf}")
         return call.proceed()
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("GST-20", also="GST")
@@ -275,3 +257,64 @@ def ordered_dicts_become_dicts(lib: Lib) -> None:
     """Any mapping of states gives a plain dict."""
     on_container(lib, lambda node: isinstance(node, OrderedDict) or hasattr(
         node, "default_factory"), lambda g, call: dict(g) if isinstance(g, dict) else g)
+
+
+@saboteur("GST-18", also="DER ARG")
+def all_leaves_share_one_dtype(lib: Lib) -> None:
+    """Leaves are raveled into one vector, so that all gradients have the widest dtype."""
+    def common(g: Any) -> Any:
+        leaves = jax.tree.leaves(g)
+        kinds = [x.dtype for x in leaves if x.dtype != jax.dtypes.float0]
+        if len(kinds) < 2 or len(kinds) < len(leaves):
+            return g
+        return map_leaves(lambda x: x.astype(jnp.result_type(*kinds)), g)
+
+    on_call(lib, lambda call: call.grads(common))
+
+
+@saboteur("GST-16", "ARG-08", also="DER CUS ERR WRB")
+def numbers_are_no_arrays(lib: Lib) -> None:
+    """A Python number cannot be differentiated."""
+    def hook(call: Call) -> Any:
+        values = [state.value for state in selected(call)]
+        if any(isinstance(x, float) for x in jax.tree.leaves((values, call.args))):
+            raise AttributeError("'float' object has no attribute 'dtype'")
+        return call.proceed()
+
+    on_call(lib, hook)
+
+
+@saboteur("GST-17", also="DER ARG")
+def empty_arrays_are_left_out(lib: Lib) -> None:
+    """The derivative with respect to an array of no entries is None."""
+    def left_out(g: Any) -> Any:
+        return map_leaves(lambda x: x if x.size else None, g)
+
+    on_call(lib, lambda call: call.grads(left_out))
+
+
+@saboteur("GST-14", also="DER GST WRB RET CMP CUS")
+def three_states_are_too_many(lib: Lib) -> None:
+    """From three selected states on, the last two change places."""
+    def hook(call: Call) -> Any:
+        states = selected(call)
+        if len(states) < 3:
+            return call.proceed()
+        other = dict(zip(states, [*states[:-2], states[-1], states[-2]], strict=True))
+        container = map_states(other.__getitem__, call.options["grad_states"])
+        return call.again(grad_states=container)
+
+    on_call(lib, hook)
+
+
+@saboteur("GST-09", also="SEL GST FLT CUS RET ARG")
+def selections_are_views(lib: Lib) -> None:
+    """A selection is a view, of a type that no transform takes for a container."""
+    change_selections(lib, View, treefy=False)
+
+
+@saboteur("GST-10", also="SEL FLT")
+def treefied_selections_are_views(lib: Lib) -> None:
+    """A treefied selection is a view, of a type that no transform takes for a container."""
+    lib.graph.treefy_states = lambda node, *fs: on_each(View, refimpl.graph.treefy_states(
+        node, *fs))

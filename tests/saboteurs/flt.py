@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import refimpl
-from tests.saboteurs.craft import Lib, meddle_filters, meddle_selection, saboteur
+from tests.saboteurs.hooks import (
+    on_filters,
+    on_selection,
+)
+from tests.saboteurs.roster import Lib, saboteur
 
 ROOM = refimpl.util.filter
 FORMS = "FLT SEL FND GST"
@@ -17,7 +21,7 @@ def class_means_exactly_that_class(lib: Lib) -> None:
     def exact(filter: Any) -> Any:
         return (lambda path, state: type(state) is filter) if isinstance(filter, type) else None
 
-    meddle_filters(lib, exact)
+    on_filters(lib, exact)
 
 
 @saboteur("FLT-01", also=FORMS)
@@ -34,13 +38,13 @@ def tag_is_searched_as_text(lib: Lib) -> None:
             return lambda path, state: filter in str(getattr(state, "tag", "") or "")
         return None
 
-    meddle_filters(lib, within)
+    on_filters(lib, within)
 
 
 @saboteur("FLT-02", also=FORMS)
 def string_means_a_part_of_the_path(lib: Lib) -> None:
     """A string matches paths that contain it, as PathContains does."""
-    meddle_filters(lib, lambda f: ROOM.PathContains(f) if isinstance(f, str) else None)
+    on_filters(lib, lambda f: ROOM.PathContains(f) if isinstance(f, str) else None)
 
 
 @saboteur("FLT-03", also=FORMS)
@@ -51,7 +55,7 @@ def only_the_first_tag_counts(lib: Lib) -> None:
             return lambda path, state: sorted(state.tag or ())[:1] == [filter]
         return None
 
-    meddle_filters(lib, first)
+    on_filters(lib, first)
 
 
 @saboteur("FLT-04", also=FORMS)
@@ -72,7 +76,7 @@ def callables_get_the_state_first(lib: Lib) -> None:
             return lambda path, state: filter(state, path)
         return None
 
-    meddle_filters(lib, swapped)
+    on_filters(lib, swapped)
 
 
 @saboteur("FLT-05", also=FORMS)
@@ -83,25 +87,25 @@ def callables_must_return_true_itself(lib: Lib) -> None:
             return lambda path, state: filter(path, state) is True
         return None
 
-    meddle_filters(lib, strict)
+    on_filters(lib, strict)
 
 
 @saboteur("FLT-06", also=FORMS)
 def everything_wants_a_tag(lib: Lib) -> None:
     """`...` matches the states that have any tag at all."""
-    meddle_filters(lib, lambda f: (lambda path, state: bool(state.tag)) if f is ... else None)
+    on_filters(lib, lambda f: (lambda path, state: bool(state.tag)) if f is ... else None)
 
 
 @saboteur("FLT-07", also=FORMS)
 def none_means_no_filter(lib: Lib) -> None:
     """None is read as the absence of a filter, and matches everything."""
-    meddle_filters(lib, lambda f: ROOM.Everything() if f is None else None)
+    on_filters(lib, lambda f: ROOM.Everything() if f is None else None)
 
 
 @saboteur("FLT-08", also=FORMS)
 def list_wants_all_of_its_filters(lib: Lib) -> None:
     """A list or tuple of filters is read as All where it is meant as Any."""
-    meddle_filters(lib, lambda f: ROOM.All(*f) if isinstance(f, (list, tuple)) else None)
+    on_filters(lib, lambda f: ROOM.All(*f) if isinstance(f, (list, tuple)) else None)
 
 
 @saboteur("FLT-09", also=FORMS)
@@ -139,7 +143,7 @@ def selections_take_no_lists(lib: Lib) -> None:
         return refimpl.graph.states(node, *(
             f[0] if isinstance(f, (list, tuple)) and f else f for f in filters))
 
-    meddle_selection(lib, select)
+    on_selection(lib, select)
 
 
 @saboteur("FLT-14", also="SEL FLT")
@@ -150,7 +154,7 @@ def filters_get_a_text_for_the_path(lib: Lib) -> None:
             return lambda path, state: filter(".".join(map(str, path)), state)
         return filter
 
-    meddle_selection(lib, lambda node, *fs: refimpl.graph.states(node, *map(joined, fs)))
+    on_selection(lib, lambda node, *fs: refimpl.graph.states(node, *map(joined, fs)))
 
 
 @saboteur("FLT-15", also="FLT")
@@ -165,4 +169,4 @@ def tags_are_read_once(lib: Lib) -> None:
 
         return match
 
-    meddle_filters(lib, remembered)
+    on_filters(lib, remembered)

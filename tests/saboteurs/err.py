@@ -8,76 +8,68 @@ import jax
 import jax.numpy as jnp
 
 import refimpl
-from spec.language.transforms import FAMILY
-from tests.saboteurs.craft import Call, Lib, meddle, meddle_filters, meddle_selection, saboteur
+from tests.saboteurs.hooks import (
+    STREAM,
+    Call,
+    on_build,
+    on_call,
+    on_filters,
+    on_refusal,
+    on_selection,
+)
+from tests.saboteurs.roster import Lib, saboteur
+from tests.saboteurs.wrb_failures import dirty, on_failure, written_before_failing
+
+
+@saboteur("ERR-20", also="WRB ERR CMP CUS STA")
+def refusals_come_too_late(lib: Lib) -> None:
+    """What the function returned is checked after its writes were applied."""
+    on_failure(lib, (TypeError, ValueError), lambda call, error: dirty(call, STREAM))
+
+
+@saboteur("ERR-24", also="WRB ERR CMP CUS STA")
+def refusals_keep_the_draws(lib: Lib) -> None:
+    """What the function returned is checked after the random stream has moved on."""
+    on_failure(lib, (TypeError, ValueError), lambda call, error: dirty(
+        call, *[s for s in written_before_failing(call) if s is not STREAM]))
+
 
 Finder = refimpl.transform.StateFinder
 ALSO = "ERR ARG GST DER AUX CUS WRB"
 
 
-def remake(lib: Lib, build: Any, members: tuple[str, ...] = tuple(FAMILY)) -> None:
-    """Build the transforms of the members by ``build(original, fun, options)``."""
-    def replaced(original: Any) -> Any:
-        def member(fun: Any = None, grad_states: Any = None, argnums: Any = None,
-                   **more: Any) -> Any:
-            options = {"grad_states": grad_states, "argnums": argnums, **more}
-            if fun is None:
-                return lambda function: build(original, function, options)
-            return build(original, fun, options)
-
-        return member
-
-    for name in members:
-        setattr(lib.transform, name, replaced(getattr(lib.transform, name)))
-
-
-def forgive(lib: Lib, words: str, members: tuple[str, ...] = tuple(FAMILY)) -> None:
+def forgive(lib: Lib, words: str) -> None:
     """Let a refusal pass whose message holds the words, with zero for a result."""
-    def build(original: Any, fun: Any, options: Any) -> Any:
-        try:
-            made = original(fun, **options)
-        except (TypeError, ValueError) as error:
-            if words in str(error):
-                return lambda *args, **kwargs: jnp.zeros(())
-            raise
-        return guarded(made)
+    def answer(error: Exception) -> Any:
+        if words in str(error):
+            return jnp.zeros(())
+        raise error
 
-    def guarded(made: Any) -> Any:
-        class Lenient(type(made)):  # type: ignore[misc]
-            def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-                try:
-                    return super().__call__(*args, **kwargs)
-                except (TypeError, ValueError) as error:
-                    if words in str(error):
-                        return jnp.zeros(())
-                    raise
-
-        made.__class__ = Lenient
-        return made
-
-    remake(lib, build, members)
+    on_refusal(lib, answer)
 
 
 @saboteur("ERR-01", also=ALSO)
 def repeated_indices_pass(lib: Lib) -> None:
     """An index that stands twice in argnums is taken once."""
     def build(original: Any, fun: Any, options: Any) -> Any:
-        if isinstance(options["argnums"], (list, tuple)):
-            options = {**options, "argnums": tuple(dict.fromkeys(options["argnums"]))}
+        argnums = options.get("argnums")
+        if isinstance(argnums, (list, tuple)):
+            options = {**options, "argnums": tuple(dict.fromkeys(argnums))}
         return original(fun, **options)
 
-    remake(lib, build)
+    on_build(lib, build)
 
 
 @saboteur("ERR-02", also=ALSO)
 def flags_are_indices(lib: Lib) -> None:
     """A bool is an int, and so True is index 1."""
     def build(original: Any, fun: Any, options: Any) -> Any:
-        argnums = options["argnums"]
-        return original(fun, **{**options, "argnums": int(argnums) if isinstance(
-            argnums, bool) else argnums})
+        argnums = options.get("argnums")
+        if isinstance(argnums, bool):
+            options = {**options, "argnums": int(argnums)}
+        return original(fun, **options)
 
-    remake(lib, build)
+    on_build(lib, build)
 
 
 @saboteur("ERR-03", also=ALSO)
@@ -91,7 +83,7 @@ def indices_wrap_around(lib: Lib) -> None:
             return call.again(argnums=tuple(i % count for i in argnums))
         return call.again(argnums=argnums % count)
 
-    meddle(lib, wrapped)
+    on_call(lib, wrapped)
 
 
 @saboteur("ERR-03", also=ALSO)
@@ -105,7 +97,7 @@ def index_is_named_as_normalized(lib: Lib) -> None:
                 raise ValueError("tuple index out of range") from error
             raise
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("ERR-04", also=ALSO)
@@ -131,7 +123,7 @@ def integer_leaf_is_not_named(lib: Lib) -> None:
                 raise TypeError("grad requires real- or complex-valued inputs") from error
             raise
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("ERR-07", also=ALSO)
@@ -144,7 +136,7 @@ def first_of_any_number_is_the_output(lib: Lib) -> None:
 
         return call.again(paired) if call.has_aux else call.proceed()
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("ERR-09", also=ALSO)
@@ -157,7 +149,7 @@ def outputs_are_summed(lib: Lib) -> None:
 
         return call.again(summed)
 
-    meddle(lib, hook, ("grad",))
+    on_call(lib, hook, ("grad",))
 
 
 @saboteur("ERR-10", also=ALSO)
@@ -171,13 +163,13 @@ def imaginary_parts_are_dropped(lib: Lib) -> None:
         holomorphic = call.options.get("holomorphic")
         return call.proceed() if holomorphic else call.again(real)
 
-    meddle(lib, hook, ("grad", "jacrev"))
+    on_call(lib, hook, ("grad", "jacrev"))
 
 
 @saboteur("ERR-11", also=ALSO)
 def untouched_states_have_zeros(lib: Lib) -> None:
     """A state that the function does not touch has a gradient of zeros, without a word."""
-    meddle(lib, lambda call: call.again(check_states=False) if call.states else call.proceed())
+    on_call(lib, lambda call: call.again(check_states=False) if call.states else call.proceed())
 
 
 @saboteur("ERR-11", also=ALSO)
@@ -191,7 +183,7 @@ def first_untouched_state_is_named(lib: Lib) -> None:
                 raise ValueError(str(error).partition(",")[0]) from error
             raise
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("ERR-12", also="ERR SEL")
@@ -202,7 +194,7 @@ def everything_may_come_first(lib: Lib) -> None:
         rest = [refimpl.util.filter.Everything() if f is ... or f is True else f for f in filters]
         return refimpl.graph.states(node, *(rest if early else filters))
 
-    meddle_selection(lib, select)
+    on_selection(lib, select)
 
 
 @saboteur("ERR-13", also="ERR FLT")
@@ -214,20 +206,18 @@ def unknown_filters_match_nothing(lib: Lib) -> None:
             return None
         return refimpl.util.filter.Nothing()
 
-    meddle_filters(lib, convert)
+    on_filters(lib, convert)
 
 
 @saboteur("ERR-14", also="ERR FND")
 def unknown_usage_means_all(lib: Lib) -> None:
     """A finder takes any other usage for 'all', and any other return_type for 'dict'."""
-    class StateFinder(Finder):
-        def __init__(self, fn: Any, *args: Any, usage: str = "all", return_type: str = "dict",
-                     **options: Any) -> None:
-            usage = usage if usage in ("read", "write", "both") else "all"
-            kind = return_type if return_type in ("list", "tuple") else "dict"
-            super().__init__(fn, *args, usage=usage, return_type=kind, **options)
+    known = {"usage": ("read", "write", "both"), "return_type": ("list", "tuple")}
 
-    lib.transform.StateFinder = StateFinder
+    def build(original: Any, fn: Any, options: Any) -> Any:
+        return original(fn, **{k: v for k, v in options.items() if v in known.get(k, (v,))})
+
+    on_build(lib, build, ("StateFinder",))
 
 
 @saboteur("ERR-15", also="ERR CUS")
@@ -241,7 +231,7 @@ def transforms_may_return_anything(lib: Lib) -> None:
                 return jnp.zeros(())
             raise
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("ERR-16", also=ALSO)
@@ -255,7 +245,7 @@ def unknown_keywords_are_dropped(lib: Lib) -> None:
                 return call.proceed(*call.args) if call.args else jnp.zeros(())
             raise
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("ERR-17", also=ALSO)
@@ -264,7 +254,7 @@ def constants_are_functions(lib: Lib) -> None:
     def build(original: Any, fun: Any, options: Any) -> Any:
         return original(fun if callable(fun) else lambda x: fun + 0.0 * jnp.sum(x), **options)
 
-    remake(lib, build)
+    on_build(lib, build)
 
 
 @saboteur("ERR-18", also="ERR CUS")
@@ -272,7 +262,7 @@ def unknown_options_are_ignored(lib: Lib) -> None:
     """Options that a transform does not have are ignored."""
     known = ("grad_states", "argnums", "has_aux", "return_value", "check_states", "holomorphic",
              "allow_int", "key", "tangent_size")
-    remake(lib, lambda original, fun, options: original(
+    on_build(lib, lambda original, fun, options: original(
         fun, **{k: v for k, v in options.items() if k in known}))
 
 
@@ -293,24 +283,11 @@ def vectors_are_broadcast(lib: Lib) -> None:
 
 
 def restate(lib: Lib, change: Any) -> None:
-    """Raise other errors for the refusals of a transform, at construction and at the call."""
-    def guarded(run: Any) -> Any:
-        try:
-            return run()
-        except (TypeError, ValueError) as error:
-            raise change(error) from error
+    """Raise other errors for the refusals of a transform."""
+    def answer(error: Exception) -> Any:
+        raise change(error) from error
 
-    def build(original: Any, fun: Any, options: Any) -> Any:
-        made = guarded(lambda: original(fun, **options))
-
-        class Restated(type(made)):  # type: ignore[misc]
-            def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-                return guarded(lambda: super(Restated, self).__call__(*args, **kwargs))
-
-        made.__class__ = Restated
-        return made
-
-    remake(lib, build)
+    on_refusal(lib, answer)
 
 
 @saboteur("ERR-21", also=ALSO)
@@ -336,4 +313,4 @@ def untouched_states_have_none(lib: Lib) -> None:
 
         return call.grads(lambda g: jax.tree.map(zero, g))
 
-    meddle(lib, hook)
+    on_call(lib, hook)

@@ -8,18 +8,18 @@ import jax
 import jax.numpy as jnp
 
 import refimpl
-from tests.saboteurs.craft import (
+from tests.saboteurs.hooks import (
+    STREAM,
     Call,
     Cell,
-    Lib,
     map_leaves,
-    map_states,
-    meddle,
-    meddle_states,
-    saboteur,
+    on_call,
+    on_state,
     selected,
+    unless_writing,
 )
-from tests.saboteurs.replay import inline, meddle_replay
+from tests.saboteurs.primitives import inline, replace_primitives
+from tests.saboteurs.roster import Lib, saboteur
 
 FIRST = ("grad", "vector_grad")
 BLOCKS = ("jacrev", "jacfwd", "jacobian")
@@ -36,13 +36,13 @@ def off(name: str, slope: Any) -> Any:
 @saboteur("DER-01", "DER-02", "DER-03", "DER-32", also="GST ARG WRB CUS CMP AUX")
 def sine_is_off_by_one_in_a_thousand(lib: Lib) -> None:
     """The derivative rule of the sine is wrong by one part in a thousand."""
-    meddle_replay(lib, {"sin": off("sin", jnp.cos)})
+    replace_primitives(lib, {"sin": off("sin", jnp.cos)})
 
 
 @saboteur("DER-02", also="GST ARG WRB CUS CMP")
 def tanh_is_off_by_one_in_a_thousand(lib: Lib) -> None:
     """The derivative rule of one primitive among many, tanh, is wrong by one in a thousand."""
-    meddle_replay(lib, {"tanh": off("tanh", lambda x: 1.0 - jnp.tanh(x) ** 2)})
+    replace_primitives(lib, {"tanh": off("tanh", lambda x: 1.0 - jnp.tanh(x) ** 2)})
 
 
 @saboteur("DER-02", also="ARG CMP CUS ERR GST WRB")
@@ -56,7 +56,7 @@ def only_parameters_have_gradients(lib: Lib) -> None:
         return [x if isinstance(s, refimpl.ParamState) else jax.tree.map(jnp.zeros_like, x)
                 for x, s in pairs]
 
-    meddle(lib, lambda call: call.var_grads(lambda g: zero(call, g)))
+    on_call(lib, lambda call: call.var_grads(lambda g: zero(call, g)))
 
 
 def rotated(tree: Any) -> Any:
@@ -71,13 +71,13 @@ def rotated(tree: Any) -> Any:
 @saboteur("DER-04", also="GST")
 def leaves_of_a_state_change_places(lib: Lib) -> None:
     """A state's dict is flattened in sorted order and filled again in the order of insertion."""
-    meddle(lib, lambda c: c.var_grads(lambda g: rotated(g) if isinstance(g, list) else g), FIRST)
+    on_call(lib, lambda c: c.var_grads(lambda g: rotated(g) if isinstance(g, list) else g), FIRST)
 
 
 @saboteur("DER-05", also="ARG")
 def leaves_of_an_argument_change_places(lib: Lib) -> None:
     """An argument's dict is flattened in sorted order and filled again in that of insertion."""
-    meddle(lib, lambda c: c.proceed() if c.states else c.grads(rotated), FIRST)
+    on_call(lib, lambda c: c.proceed() if c.states else c.grads(rotated), FIRST)
 
 
 @saboteur("DER-06", also="RET GST CMP")
@@ -90,12 +90,7 @@ def output_structure_is_lost(lib: Lib) -> None:
             return call.proceed()
         return call.grads(lambda g: tree.flatten_up_to(g))
 
-    quiet(lib, hook, BLOCKS)
-
-
-def quiet(lib: Lib, hook: Any, members: tuple[str, ...] = ()) -> None:
-    """Meddle with calls of functions that write nothing: the others are called truly."""
-    meddle(lib, lambda call: call.proceed() if call.used("write") else hook(call), members)
+    on_call(lib, unless_writing(hook), BLOCKS)
 
 
 @saboteur("DER-33", also="DER")
@@ -111,7 +106,7 @@ def sides_stand_within_the_output(lib: Lib) -> None:
 
         return call.grads(lambda g: inside(g) if call.both and structured(g) else g)
 
-    meddle(lib, hook, ("jacrev", "jacfwd", "jacobian"))
+    on_call(lib, hook, ("jacrev", "jacfwd", "jacobian"))
 
 
 @saboteur("DER-07", also="ARG CMP")
@@ -122,7 +117,7 @@ def vector_grad_is_a_mean(lib: Lib) -> None:
         count = sum(leaf.size for leaf in jax.tree.leaves(size))
         return call.grads(lambda g: map_leaves(lambda x: x / count, g))
 
-    quiet(lib, hook, ("vector_grad",))
+    on_call(lib, unless_writing(hook), ("vector_grad",))
 
 
 @saboteur("DER-07", also="ERR")
@@ -137,7 +132,7 @@ def vector_grad_takes_one_leaf(lib: Lib) -> None:
 
         return call.proceed() if call.return_value else call.again(first)
 
-    meddle(lib, hook, ("vector_grad",))
+    on_call(lib, hook, ("vector_grad",))
 
 
 @saboteur("DER-08", "GST-18", also="ARG")
@@ -146,7 +141,7 @@ def gradients_are_widened(lib: Lib) -> None:
     def wide(x: Any) -> Any:
         return x.astype(jnp.float64) if x.dtype == jnp.float32 else x
 
-    meddle(lib, lambda call: call.grads(lambda g: map_leaves(wide, g)))
+    on_call(lib, lambda call: call.grads(lambda g: map_leaves(wide, g)))
 
 
 @saboteur("DER-08", also="GST")
@@ -155,26 +150,13 @@ def single_precision_goes_through_bfloat16(lib: Lib) -> None:
     def half(x: Any) -> Any:
         return x.astype(jnp.bfloat16).astype(x.dtype) if x.dtype == jnp.float32 else x
 
-    meddle(lib, lambda call: call.grads(lambda g: map_leaves(half, g)))
-
-
-@saboteur("GST-18", also="DER ARG")
-def all_leaves_share_one_dtype(lib: Lib) -> None:
-    """Leaves are raveled into one vector, so that all gradients have the widest dtype."""
-    def common(g: Any) -> Any:
-        leaves = jax.tree.leaves(g)
-        kinds = [x.dtype for x in leaves if x.dtype != jax.dtypes.float0]
-        if len(kinds) < 2 or len(kinds) < len(leaves):
-            return g
-        return map_leaves(lambda x: x.astype(jnp.result_type(*kinds)), g)
-
-    meddle(lib, lambda call: call.grads(common))
+    on_call(lib, lambda call: call.grads(lambda g: map_leaves(half, g)))
 
 
 @saboteur("DER-09", also="WRB CMP STA ERR")
 def draws_again_for_the_derivative(lib: Lib) -> None:
     """The primal and the derivative see different random numbers."""
-    stream = refimpl.random.DEFAULT
+    stream = STREAM
 
     def hook(call: Call) -> Any:
         if stream not in call.used("write"):
@@ -185,28 +167,7 @@ def draws_again_for_the_derivative(lib: Lib) -> None:
         stream.value = after
         return result
 
-    meddle(lib, hook)
-
-
-@saboteur("GST-16", "ARG-08", also="DER CUS ERR WRB")
-def numbers_are_no_arrays(lib: Lib) -> None:
-    """A Python number cannot be differentiated."""
-    def hook(call: Call) -> Any:
-        values = [state.value for state in selected(call)]
-        if any(isinstance(x, float) for x in jax.tree.leaves((values, call.args))):
-            raise AttributeError("'float' object has no attribute 'dtype'")
-        return call.proceed()
-
-    meddle(lib, hook)
-
-
-@saboteur("GST-17", also="DER ARG")
-def empty_arrays_are_left_out(lib: Lib) -> None:
-    """The derivative with respect to an array of no entries is None."""
-    def left_out(g: Any) -> Any:
-        return map_leaves(lambda x: x if x.size else None, g)
-
-    meddle(lib, lambda call: call.grads(left_out))
+    on_call(lib, hook)
 
 
 @saboteur("DER-12", also="ARG GST")
@@ -223,7 +184,7 @@ def hessian_rows_and_columns_change_places(lib: Lib) -> None:
             return {r: {c: g[c][r] for c in g} for r in g}
         return g
 
-    meddle(lib, lambda c: c.var_grads(transposed), ("hessian",))
+    on_call(lib, lambda c: c.var_grads(transposed), ("hessian",))
 
 
 @saboteur("DER-13", also="RET")
@@ -239,21 +200,7 @@ def mixed_blocks_are_zero(lib: Lib) -> None:
             return g
         return [(vv, clear(va))], ((clear(av), aa),)
 
-    meddle(lib, lambda c: c.grads(unmixed) if c.both else c.proceed(), ("hessian",))
-
-
-@saboteur("GST-14", also="DER GST WRB RET CMP CUS")
-def three_states_are_too_many(lib: Lib) -> None:
-    """From three selected states on, the last two change places."""
-    def hook(call: Call) -> Any:
-        states = selected(call)
-        if len(states) < 3:
-            return call.proceed()
-        other = dict(zip(states, [*states[:-2], states[-1], states[-2]], strict=True))
-        container = map_states(other.__getitem__, call.options["grad_states"])
-        return call.again(grad_states=container)
-
-    meddle(lib, hook)
+    on_call(lib, lambda c: c.grads(unmixed) if c.both else c.proceed(), ("hessian",))
 
 
 @saboteur("DER-15", also="DER GST WRB CMP CUS RET ARG AUX")
@@ -267,7 +214,7 @@ def only_the_first_read_counts(lib: Lib) -> None:
             vars(self)["_read"] = value
             return value
 
-    meddle_states(lib, OnceRead)
+    on_state(lib, OnceRead)
 
 
 @saboteur("DER-16", also="DER WRB GST RET CUS CMP")
@@ -288,7 +235,7 @@ def other_states_are_followed(lib: Lib) -> None:
 
         return call.grads(add)
 
-    quiet(lib, hook, FIRST)
+    on_call(lib, unless_writing(hook), FIRST)
 
 
 @saboteur("DER-17", also="DER WRB CMP GST CUS STA")
@@ -300,7 +247,7 @@ def writes_detach(lib: Lib) -> None:
                 x, jax.core.Tracer) else x, value)
             super().write(cut)
 
-    meddle_states(lib, Detached)
+    on_state(lib, Detached)
 
 
 @saboteur("DER-18", also="DER CMP FND GST RET SEL WRB")
@@ -327,17 +274,17 @@ def stop_gradient_is_ignored(lib: Lib) -> None:
         same = jnp.shape(slope) == jnp.shape(exact)
         return jnp.where(jnp.abs(slope - exact) < 1e-6, exact, slope) if same else exact
 
-    quiet(lib, hook, ("grad", "vector_grad", "jacrev", "jacfwd"))
+    on_call(lib, unless_writing(hook), ("grad", "vector_grad", "jacrev", "jacfwd"))
 
 
 @saboteur("DER-19", also="GST ARG")
 def custom_rules_are_lost(lib: Lib) -> None:
     """A trace of the function is replayed without its custom derivative rules."""
-    meddle_replay(lib, {"custom_jvp_call": inline, "custom_vjp_call": inline,
+    replace_primitives(lib, {"custom_jvp_call": inline, "custom_vjp_call": inline,
                         "custom_vjp_call_jaxpr": inline})
 
 
 @saboteur("DER-20", also="GST ARG")
 def ties_go_to_the_first(lib: Lib) -> None:
     """Where two operands of a maximum are equal, the first receives the whole gradient."""
-    meddle_replay(lib, {"max": lambda x, y: jnp.where(x >= y, x, y)})
+    replace_primitives(lib, {"max": lambda x, y: jnp.where(x >= y, x, y)})

@@ -11,8 +11,12 @@ import jax
 import jax.numpy as jnp
 
 import refimpl
-from spec.language.transforms import FAMILY
-from tests.saboteurs.craft import Call, Lib, change_transform, meddle, saboteur
+from tests.saboteurs.hooks import (
+    Call,
+    on_build,
+    on_call,
+)
+from tests.saboteurs.roster import Lib, saboteur
 
 WIDE = "ARG RET DER CMP CUS AUX ERR GST WRB"
 
@@ -23,7 +27,7 @@ def renumbered(lib: Lib, change: Any) -> None:
         other = change(call, call.options.get("argnums"))
         return call.proceed() if other is None else call.again(argnums=other)
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("ARG-01", also=WIDE)
@@ -54,7 +58,7 @@ def only_python_integers(lib: Lib) -> None:
                 raise TypeError(f"argnums must be int, got {type(index).__name__}")
         return call.proceed()
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("ARG-03", also=WIDE)
@@ -108,7 +112,7 @@ def none_in_arguments_is_zero(lib: Lib) -> None:
         return jax.tree.map(lambda x: jnp.zeros(()) if x is None else x, g,
                             is_leaf=lambda x: x is None)
 
-    meddle(lib, lambda call: call.arg_grads(filled))
+    on_call(lib, lambda call: call.arg_grads(filled))
 
 
 @saboteur("ARG-08", also=WIDE)
@@ -119,7 +123,7 @@ def float_arguments_are_refused(lib: Lib) -> None:
             raise AttributeError("'float' object has no attribute 'shape'")
         return call.proceed()
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 TAKEN = ("fun", "fn", "argnums", "args", "kwargs", "has_aux", "grad_states", "self", "target",
@@ -133,7 +137,7 @@ def keywords_of_its_own_are_taken(lib: Lib) -> None:
         kept = {k: v for k, v in call.kwargs.items() if k not in TAKEN}
         return call.proceed(*call.args, **kept)
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("ARG-10", also="ARG DER CMP")
@@ -148,7 +152,7 @@ def defaults_win(lib: Lib) -> None:
                 if k not in parameters or parameters[k].default is inspect.Parameter.empty}
         return call.proceed(*call.args, **kept)
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("ARG-11", also="ARG FND")
@@ -163,7 +167,7 @@ def keyword_only_arguments_are_unknown(lib: Lib) -> None:
             raise TypeError("takes 1 positional argument but 2 were given")
         return call.proceed()
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("ARG-12", also="ARG CMP")
@@ -173,7 +177,7 @@ def all_arguments_become_arrays(lib: Lib) -> None:
         args = [jnp.asarray(a) if type(a) in (int, bool) else a for a in call.args]
         return call.proceed(*args, **call.kwargs)
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("ARG-13", also="ARG CMP DER ERR")
@@ -185,7 +189,7 @@ def every_argument_must_be_floating(lib: Lib) -> None:
                 raise TypeError(f"grad requires real-valued inputs, got {leaf.dtype}")
         return call.proceed()
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("ARG-14", also="ARG CMP")
@@ -196,7 +200,7 @@ def functions_need_a_name(lib: Lib) -> None:
             raise AttributeError(f"{type(call.fun).__name__!r} object has no '__name__'")
         return call.proceed()
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("ARG-15", also="ARG")
@@ -212,7 +216,7 @@ def containers_of_the_caller_change(lib: Lib) -> None:
                     arg[key] = jnp.array(value)
         return result
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("ARG-16", also="ARG CMP CUS WRB")
@@ -220,31 +224,28 @@ def first_shapes_are_kept(lib: Lib) -> None:
     """A transform is bound to the shapes of its first call."""
     def hook(call: Call) -> Any:
         shapes = [jnp.shape(a) for a in jax.tree.leaves(call.args) if hasattr(a, "shape")]
-        first = vars(call.transform).setdefault("first", shapes)
+        first = call.memory.setdefault("first", shapes)
         if first != shapes:
             raise TypeError(f"expected arguments of shapes {first}, got {shapes}")
         return call.proceed()
 
-    meddle(lib, hook)
+    on_call(lib, hook)
 
 
 @saboteur("ARG-17", also="ARG")
 def methods_do_not_bind(lib: Lib) -> None:
     """A transform in the body of a class does not pass the instance on."""
-    class Unbound(refimpl.transform.GradientTransform):
-        def __get__(self, instance: Any, owner: type | None = None) -> Any:
-            return self
+    def build(original: Any, fun: Any, options: Any) -> Any:
+        made = original(fun, **options)
 
-    def change(original: Any) -> Any:
-        def member(fun: Any = None, *args: Any, **options: Any) -> Any:
-            if fun is None:
-                return functools.partial(member, **options)
-            made = original(fun, *args, **options)
-            made.__class__ = Unbound
-            return made
-        return member
+        class Unbound(type(made)):  # type: ignore[misc]
+            def __get__(self, instance: Any, owner: type | None = None) -> Any:
+                return self
 
-    change_transform(lib, change, tuple(FAMILY))
+        made.__class__ = Unbound
+        return made
+
+    on_build(lib, build)
 
 
 @saboteur("ARG-18", also="ARG")
@@ -257,4 +258,4 @@ def everything_is_traced(lib: Lib) -> None:
             return call.proceed()
         return refimpl.transform.jit(call.proceed)(*call.args)
 
-    meddle(lib, hook)
+    on_call(lib, hook)

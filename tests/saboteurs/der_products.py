@@ -8,7 +8,12 @@ import jax
 import jax.numpy as jnp
 
 import refimpl
-from tests.saboteurs.craft import Call, Lib, map_leaves, meddle, saboteur
+from tests.saboteurs.hooks import (
+    Call,
+    map_leaves,
+    on_call,
+)
+from tests.saboteurs.roster import Lib, saboteur
 
 T = refimpl.transform
 
@@ -21,7 +26,7 @@ def conjugated(g: Any) -> Any:
 @saboteur("DER-22", "DER-21", also="DER")
 def complex_gradients_are_conjugated(lib: Lib) -> None:
     """The gradient of a complex parameter is conjugated, ready for descent, as in PyTorch."""
-    meddle(lib, lambda call: call.grads(conjugated))
+    on_call(lib, lambda call: call.grads(conjugated))
 
 
 @saboteur("DER-21", also="DER")
@@ -32,7 +37,7 @@ def holomorphic_in_the_place_of_has_aux(lib: Lib) -> None:
             raise TypeError("cannot unpack non-iterable value into output and aux")
         return call.proceed()
 
-    meddle(lib, hook, ("hessian",))
+    on_call(lib, hook, ("hessian",))
 
 
 @saboteur("DER-23", also="DER")
@@ -41,10 +46,10 @@ def integers_have_integer_gradients(lib: Lib) -> None:
     def zero(x: Any) -> Any:
         return jnp.zeros(x.shape, int) if x.dtype == jax.dtypes.float0 else x
 
-    meddle(lib, lambda call: call.grads(lambda g: map_leaves(zero, g)))
+    on_call(lib, lambda call: call.grads(lambda g: map_leaves(zero, g)))
 
 
-def meddle_pull(lib: Lib, change: Any) -> None:
+def change_pullback(lib: Lib, change: Any) -> None:
     """Replace the pullback of vjp by ``change(pull, output)``."""
     def vjp(fun: Any, *primals: Any, **options: Any) -> Any:
         out, pull, *aux = T.vjp(fun, *primals, **options)
@@ -56,7 +61,7 @@ def meddle_pull(lib: Lib, change: Any) -> None:
 @saboteur("DER-25", also="DER ERR")
 def pullback_of_ones(lib: Lib) -> None:
     """The pullback ignores its cotangent and pulls ones back."""
-    meddle_pull(lib, lambda pull, out: lambda cotangent: pull(jax.tree.map(jnp.ones_like, out)))
+    change_pullback(lib, lambda pull, out: lambda cotangent: pull(jax.tree.map(jnp.ones_like, out)))
 
 
 @saboteur("DER-26", also="DER")
@@ -72,7 +77,7 @@ def pullback_is_used_up(lib: Lib) -> None:
 
         return used
 
-    meddle_pull(lib, once)
+    change_pullback(lib, once)
 
 
 @saboteur("DER-34", also="DER")
@@ -124,7 +129,7 @@ def tangents_of_first_argument_only(lib: Lib) -> None:
 
 def change_sample(lib: Lib, change: Any) -> None:
     """Change the result of fwd_grad."""
-    meddle(lib, lambda call: call.grads(lambda g: map_leaves(change, g)), ("fwd_grad",))
+    on_call(lib, lambda call: call.grads(lambda g: map_leaves(change, g)), ("fwd_grad",))
 
 
 @saboteur("DER-29", also="DER GST")
@@ -140,13 +145,13 @@ def directions_are_normalized(lib: Lib) -> None:
         norm = jnp.sqrt(sum(jnp.sum(x ** 2) for x in jax.tree.leaves(g)) + 1e-12)
         return map_leaves(lambda x: x / norm, g)
 
-    meddle(lib, lambda call: call.grads(unit), ("fwd_grad",))
+    on_call(lib, lambda call: call.grads(unit), ("fwd_grad",))
 
 
 @saboteur("DER-30", also="DER")
 def key_of_directions_is_ignored(lib: Lib) -> None:
     """fwd_grad takes a key and draws from its own stream all the same."""
-    meddle(lib, lambda call: call.again(key=None), ("fwd_grad",))
+    on_call(lib, lambda call: call.again(key=None), ("fwd_grad",))
 
 
 def directions(lib: Lib, draw: Any) -> None:
@@ -168,7 +173,7 @@ def directions(lib: Lib, draw: Any) -> None:
         made = T.GradientTransform(call.fun, transform, transform_params={"key": key}, **options)
         return made(*call.args, **call.kwargs)
 
-    meddle(lib, hook, ("fwd_grad",))
+    on_call(lib, hook, ("fwd_grad",))
 
 
 @saboteur("DER-31", also="DER ERR GST")

@@ -1,0 +1,250 @@
+"""Transforms that do not compose: with each other, with jit, with JAX."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+import refimpl
+from tests.saboteurs.hooks import (
+    STREAM,
+    Call,
+    Cell,
+    inside,
+    kept,
+    map_leaves,
+    on_build,
+    on_call,
+    on_state,
+    selected,
+    store,
+    under_jax,
+    written,
+)
+from tests.saboteurs.roster import ANYTHING, Lib, saboteur
+
+JIT = refimpl.transform.jit
+
+
+@saboteur("CMP-01", also=ANYTHING)
+def effects_are_lost_under_jit(lib: Lib) -> None:
+    """A transform inside of a compiled function has no effects."""
+    def hook(call: Call) -> Any:
+        with kept(written(call) if inside() else []):
+            return call.proceed()
+
+    on_call(lib, hook)
+
+
+@saboteur("CMP-02", also=ANYTHING)
+def effects_of_compiled_functions_are_lost(lib: Lib) -> None:
+    """A transform of a compiled function has no effects."""
+    def hook(call: Call) -> Any:
+        with kept(written(call) if isinstance(call.fun, JIT) else []):
+            return call.proceed()
+
+    on_call(lib, hook)
+
+
+@saboteur("CMP-03", "CMP-04", also=ANYTHING)
+def inner_gradients_are_constants(lib: Lib) -> None:
+    """The gradient of an inner transform is a constant of the outer one."""
+    def constant(x: Any) -> Any:
+        return jax.lax.stop_gradient(x) if isinstance(x, jax.core.Tracer) else x
+
+    def hook(call: Call) -> Any:
+        result = call.proceed()
+        return jax.tree.map(constant, result) if inside() else result
+
+    on_call(lib, hook)
+
+
+@saboteur("CMP-05", also=ANYTHING)
+def inner_calls_start_outside(lib: Lib) -> None:
+    """An inner transform sees its states as they were before the outer call."""
+    entry: list[dict[Any, Any]] = []
+
+    def hook(call: Call) -> Any:
+        if entry:
+            for state in selected(call):
+                if state in entry[0]:
+                    state.value = entry[0][state]
+        entry.append({state: state.value for state in selected(call)})
+        try:
+            return call.proceed()
+        finally:
+            entry.pop()
+
+    on_call(lib, hook)
+
+
+@saboteur("CMP-07", also=ANYTHING)
+def no_transform_of_jax_around(lib: Lib) -> None:
+    """A transform refuses arguments that JAX is tracing."""
+    def hook(call: Call) -> Any:
+        traced = [x for x in jax.tree.leaves(call.args) if isinstance(x, jax.core.Tracer)]
+        if traced and not inside():
+            raise TypeError("a state-aware transform cannot be traced")
+        return call.proceed()
+
+    on_call(lib, hook)
+
+
+@saboteur("CMP-08", "CMP-20", also=ANYTHING)
+def reads_within_jax_are_constants(lib: Lib) -> None:
+    """A state that is read under a transform of JAX in the function is a constant there."""
+    class Constant(Cell):
+        def read(self) -> Any:
+            value = super().read()
+            return jax.lax.stop_gradient(value) if under_jax() else value
+
+    on_state(lib, Constant)
+
+
+@saboteur("CMP-09", also=ANYTHING)
+def foreign_writes_leave_tracers(lib: Lib) -> None:
+    """A write under a transform of JAX stores the tracer."""
+    class Leaking(Cell):
+        def write(self, value: Any) -> None:
+            try:
+                super().write(value)
+            except refimpl.StateError:
+                store(self, value)
+
+    on_state(lib, Leaking)
+    def hook(call: Call) -> Any:
+        try:
+            return call.proceed()
+        except refimpl.StateError:
+            for state in written(call):
+                store(state, jax.jit(lambda x: x).lower(1.0))
+            return call.proceed() if not written(call) else jnp.zeros(())
+
+    on_call(lib, hook)
+
+
+@saboteur("CMP-02", also=ANYTHING)
+def second_call_of_a_compiled_function_writes_nothing(lib: Lib) -> None:
+    """A transform of a compiled function has effects at its first call only."""
+    def hook(call: Call) -> Any:
+        again = call.memory.setdefault("called", 0)
+        call.memory["called"] += 1
+        if not (again and isinstance(call.fun, JIT)):
+            return call.proceed()
+        with kept([state for state in call.used() if state is not STREAM]):
+            return call.proceed()
+
+    on_call(lib, hook)
+
+
+@saboteur("CMP-11", also=ANYTHING)
+def states_are_constants_of_jit(lib: Lib) -> None:
+    """A state that is read is a constant of the compiled function, as in jax.jit."""
+    def hook(call: Call) -> Any:
+        if call.used("write") or inside():
+            return call.proceed()
+        known = call.memory.setdefault("compiled", jax.jit(call.fun))
+        return known(*call.args, **call.kwargs)
+
+    on_call(lib, hook, ("jit",))
+
+
+@saboteur("CMP-12", also=ANYTHING)
+def first_types_of_states_are_kept(lib: Lib) -> None:
+    """The types of states are looked at when the function is first compiled."""
+    def hook(call: Call) -> Any:
+        types = [jax.typeof(x) for s in call.used("all") for x in jax.tree.leaves(s.value)]
+        first = call.memory.setdefault("first", types)
+        if len(types) != len(first) or any(a.shape != b.shape or a.dtype != b.dtype
+                                           for a, b in zip(first, types, strict=True)):
+            raise TypeError("the compiled function was made for other states")
+        return call.proceed()
+
+    on_call(lib, hook, ("jit",))
+
+
+@saboteur("CMP-13", also="CMP")
+def static_positions_count_the_states(lib: Lib) -> None:
+    """static_argnums counts from the hidden argument with the states."""
+    def build(original: Any, fun: Any, options: Any) -> Any:
+        static = options.get("static_argnums")
+        counted = {"static_argnums": static - 1} if isinstance(static, int) else {}
+        return original(fun, **{**options, **counted})
+
+    on_build(lib, build, ("jit",))
+
+
+@saboteur("CMP-14", also=ANYTHING)
+def jit_drops_writes(lib: Lib) -> None:
+    """A compiled function writes nothing."""
+    def hook(call: Call) -> Any:
+        with kept(written(call)):
+            return call.proceed()
+
+    on_call(lib, hook, ("jit",))
+
+
+@saboteur("CMP-15", also=ANYTHING)
+def jit_draws_the_same(lib: Lib) -> None:
+    """The random stream does not advance through compiled functions."""
+    def hook(call: Call) -> Any:
+        with kept([STREAM]):
+            return call.proceed()
+
+    on_call(lib, hook, ("jit",))
+
+
+@saboteur("CMP-16", also=ANYTHING)
+def failure_under_jit_is_half_done(lib: Lib) -> None:
+    """A compiled function that raises leaves what it wrote until then."""
+    def hook(call: Call) -> Any:
+        try:
+            return call.proceed()
+        except Exception as error:
+            try:
+                call.fun(*call.args, **call.kwargs)
+            except Exception:
+                raise error from None
+            raise
+
+    on_call(lib, hook, ("jit",))
+
+
+@saboteur("CMP-17", also="CMP")
+def jit_compiles_every_time(lib: Lib) -> None:
+    """A compiled function is traced at every call."""
+    on_call(lib, lambda call: call.again(lambda *a, **k: call.fun(*a, **k)), ("jit",))
+
+
+@saboteur("CMP-18", also=ANYTHING)
+def once_compiled_always_compiled(lib: Lib) -> None:
+    """A transform that was called under jit keeps what it saw there."""
+    def hook(call: Call) -> Any:
+        known = call.memory
+        if not inside() and "traced" in known:
+            return known["traced"]
+        result = call.proceed()
+        if inside():
+            known["traced"] = result
+        return result
+
+    on_call(lib, hook)
+
+
+@saboteur("CMP-21", also=ANYTHING)
+def second_leaf_of_pytrees_is_lost(lib: Lib) -> None:
+    """Where a state and the output are pytrees, blocks of all but the first output are zeros."""
+    def spoil(blocks: Any) -> Any:
+        first, *rest = blocks
+        return {first: blocks[first]} | {key: map_leaves(jnp.zeros_like, blocks[key])
+                                         for key in rest}
+
+    def hook(call: Call) -> Any:
+        pytrees = any(isinstance(state.value, (dict, list, tuple)) for state in selected(call))
+        if not pytrees or isinstance(call.options.get("grad_states"), dict):
+            return call.proceed()
+        return call.var_grads(lambda g: spoil(g) if isinstance(g, dict) else g)
+
+    on_call(lib, hook, ("jacrev", "jacfwd", "jacobian"))
