@@ -3,11 +3,22 @@
 The kinds differ in nothing but their class, which filters can select by (FLT, GST).
 """
 
+import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast
 
 from . import frames
 from .frames import UNSET, stack
+from .summary import summary
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    T = TypeVar("T", default=Any)
+else:  # Python's own knows no default before 3.13
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 __all__ = [
     "BatchState",
@@ -19,8 +30,23 @@ __all__ = [
 ]
 
 
-class State:
+class _Sealing(type):
+    """Ends the time in which a state takes new attributes, once all of `__init__` has run."""
+
+    if not TYPE_CHECKING:  # a checker takes the signature of `__init__`
+
+        def __call__(cls, *args, **kwargs):
+            made = super().__call__(*args, **kwargs)
+            made._sealed = True
+            return made
+
+
+class State(Generic[T], metaclass=_Sealing):
     """A mutable cell that holds a pytree and that transforms know about.
+
+    An attribute that was not there when the state was made cannot be set later, so that a
+    misspelt ``state.value`` is an error. A subclass sets its own in its `__init__`. Copies and
+    pickles hold the value that the state has where they are made, and are new states.
 
     Parameters
     ----------
@@ -32,14 +58,21 @@ class State:
         Labels for selecting states with a string filter.
     **metadata
         Kept as attributes.
+
+    Raises
+    ------
+    TypeError
+        If the name of metadata is one that states use themselves.
     """
 
     _value: Any
     _home: Any
+    _sealed = False
+    _uncopied: ClassVar[tuple[str, ...]] = ("_value", "_home")
 
     def __init__(
         self,
-        value: Any,
+        value: T,
         name: str | None = None,
         *,
         tag: str | Iterable[str] | None = None,
@@ -47,54 +80,87 @@ class State:
     ) -> None:
         self.name = name
         self.tag = {tag} if isinstance(tag, str) else set(tag) if tag is not None else None
-        vars(self).update(metadata)
+        for key, content in metadata.items():
+            method = callable(getattr(type(self), key, None))
+            if method or key.startswith("_") or hasattr(State, key):
+                raise TypeError(f"metadata cannot be called {key!r}: a State uses that itself")
+            vars(self)[key] = content
         frames.create(self, value)
 
     @property
-    def value(self) -> Any:
-        """The current value; inside a transform, the one of the running call."""
+    def value(self) -> T:
+        """The current value; inside a transform, the one of the running call.
+
+        Raises
+        ------
+        StateError
+            When read, if the state was created in a call that failed or is not finished; when
+            set, if that could not take effect outside of a JAX transform.
+        """
         if stack.frames:
-            return stack.frames[-1].read(self)
+            return cast(T, stack.frames[-1].read(self))
         if self._value is UNSET:
-            return frames.lookup(self)
-        return self._value
+            return cast(T, frames.lookup(self))
+        return cast(T, self._value)
 
     @value.setter
-    def value(self, value: Any) -> None:
+    def value(self, value: T) -> None:
         frames.assign(self, value)
+
+    @property
+    def _cell(self) -> dict[str, Any]:
+        """Where ``_value`` is set without `__setattr__`, for those who set thousands."""
+        return vars(self)
 
     def label(self) -> str:
         """The state in words, for messages."""
-        return f"{type(self).__name__} {self.name!r}" if self.name else repr(self)
+        return repr(self)
 
     def __repr__(self) -> str:
-        named = f", name={self.name!r}" if self.name else ""
-        return f"{type(self).__name__}({frames.current(self)!r}{named})"
+        value = frames.current(self)
+        shown = repr(value) if value is UNSET else summary(value)
+        return f"{type(self).__name__}{f' {self.name!r}' if self.name else ''} {shown}"
+
+    if not TYPE_CHECKING:  # a checker refuses what is not declared, if it sees no such method
+
+        def __setattr__(self, name, value):
+            if self._sealed and not (name.startswith("_") or hasattr(type(self), name)):
+                self._expect_known(name)
+            object.__setattr__(self, name, value)
+
+    def _expect_known(self, name: str) -> None:
+        known = [key for key in (*vars(self), "value") if not key.startswith("_")]
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
+            raise AttributeError(f"{self!r} has no attribute {name!r}; {hint}")
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy or a pickle reads the value, and is a new state where it is made.
-        return {**vars(self), "_value": self.value, "_home": None}
+        mine = {key: content for key, content in vars(self).items() if key not in self._uncopied}
+        return {**mine, "_value": self.value}
 
     def __setstate__(self, content: dict[str, Any]) -> None:
+        value = content.pop("_value")
         vars(self).update(content)
-        frames.create(self, content["_value"])
+        frames.create(self, value)
 
 
-class ShortTermState(State):
+class ShortTermState(State[T]):
     """Changes from step to step and is reset between sequences."""
 
 
-class LongTermState(State):
+class LongTermState(State[T]):
     """Lives as long as its module."""
 
 
-class HiddenState(ShortTermState):
+class HiddenState(ShortTermState[T]):
     """The hidden state of a recurrent cell."""
 
 
-class ParamState(LongTermState):
+class ParamState(LongTermState[T]):
     """A trainable parameter."""
 
 
-class BatchState(LongTermState):
+class BatchState(LongTermState[T]):
     """A statistic over batches."""

@@ -106,7 +106,7 @@ def test_effects_of_a_cached_trace_are_known_exactly() -> None:
 
 
 def test_values_of_every_kind() -> None:
-    tree = State({"b": (1.5, jnp.ones(2)), "a": None})
+    tree: State = State({"b": (1.5, jnp.ones(2)), "a": None})
 
     @jit
     def f(x: Any) -> Any:

@@ -98,7 +98,7 @@ class TestProducts:
 
 class TestForwardGradient:
     def test_is_the_directional_derivative_times_the_direction(self) -> None:
-        state = State({"a": jnp.array([1.0, 2.0]), "b": 0.5})
+        state: State = State({"a": jnp.array([1.0, 2.0]), "b": 0.5})
         x = jnp.array([0.3, 0.4])
 
         def f(x: Any) -> Any:

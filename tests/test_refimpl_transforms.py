@@ -198,7 +198,7 @@ class TestEveryMember:
             return x * used.value
 
         container = {"a": used, "b": [first], ("c", 1): second}
-        with pytest.raises(ValueError, match=r"\['b'\]\[0\] \(State 'first'\).*\[\('c', 1\)\]"):
+        with pytest.raises(ValueError, match=r"\['b'\]\[0\] \(State 'first' 1\.0\).*\[\('c', 1\)\]"):
             transform(f, container)(1.0)
         assert count.value == 0.0
 
@@ -235,7 +235,7 @@ class TestEveryMember:
 
 class TestOptions:
     def test_integers_and_complex_numbers(self) -> None:
-        state = State({"w": jnp.ones(2), "n": 3})
+        state: State = State({"w": jnp.ones(2), "n": 3})
         grads, arg = grad(lambda x: jnp.sum(state.value["w"]) * x, state, 0, allow_int=True)(2.0)
         assert grads["n"].dtype == jax.dtypes.float0 and arg == 2.0
         number = State(1.0 + 2.0j)

@@ -51,6 +51,7 @@ class _Trace:
     def __init__(self, effects: Effects, values: list[Any]) -> None:
         self.effects = replace(effects, writes={}, born={})
         self.written = list(effects.writes)
+        self.cells = [state._cell for state in self.written]
         self.born = list(map(ref, effects.born))  # a trace must not be what keeps them alive
         self.plain = all(isinstance(value, jax.Array) for value in values)
 
@@ -104,8 +105,8 @@ class jit(Deferred):
         if stack.frames or trace.born or any(issubclass(kind, Tracer) for kind in kinds):
             trace.settle(values)
         else:
-            for state, value in zip(trace.written, values, strict=True):
-                state._value = value
+            for cell, value in zip(trace.cells, values, strict=True):
+                cell["_value"] = value
         return output
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
