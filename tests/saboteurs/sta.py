@@ -248,7 +248,7 @@ def normal_numbers_are_uniform(lib: Lib) -> None:
 @saboteur("STA-14", also="STA")
 def keys_repeat(lib: Lib) -> None:
     """split_key returns the key of the stream and does not advance it."""
-    lib.random.split_key = lambda n=None: random.get_key()
+    lib.random.split_key = lambda n=None: STREAM.value
 
 
 @saboteur("STA-15", also="STA WRB DER CMP AUX CUS ERR")
