@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import refimpl
-from spec.chapters.wrb import checks as wrb
 from spec.chapters.wrb import table as writeback
 from spec.chapters.wrb.table import ARGUMENT, ENTRY, OTHER, PATTERNS, TABLE, Cell, Pattern
 from spec.judge.verdict import Verdict
+from spec.language.axes import Calls
 from spec.language.script import execute
 from tests.flipped import check_of, verdicts
 
@@ -88,7 +88,7 @@ def is_differentiated(cell: Cell) -> bool:
     if case.selection is None or "s0" not in case.selection.states:
         return False
     check = check_of("WRB-07", "derivative_is_taken_at_the_value_on_entry")
-    return list(verdicts(check, {"": wrb.Point("grad", case)})) == [Verdict.PASS]
+    return list(verdicts(check, {"": Calls(fixed=case)})) == [Verdict.PASS]
 
 
 @pytest.mark.parametrize("cell", TABLE, ids=lambda cell: cell.id)

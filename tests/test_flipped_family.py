@@ -12,10 +12,11 @@ import pytest
 
 import refimpl
 from spec.chapters.err import misuse
-from spec.chapters.err.misuse import SCALAR, Attempt
+from spec.chapters.err.misuse import Attempt
 from spec.chapters.flt import checks as flt
 from spec.chapters.ret import checks as ret
 from spec.language import filters, returns
+from spec.language.axes import SCALAR, representatives
 from spec.language.filters import FORMS, MEANINGS, Form
 from spec.language.returns import ROWS, Row
 from spec.language.transforms import FAMILY, Layout, Member
@@ -39,7 +40,7 @@ def other_results(row: Row) -> Iterator[Any]:
 
 def by_row(row: Row) -> Mapping[str, Any]:
     """The point of the plainest member for a row."""
-    return {"grad": ret.Cell(row, "grad")}
+    return representatives("reverse").calls(ret.SIMPLE, (row,))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)

@@ -127,6 +127,9 @@ ROWS: Final = (
     Row("RET-12", "Both sides, loss, aux", True, True, True, True, (("var", "arg"), "loss", "aux")),
 )
 
+SIDES: Final = {"arguments": ROWS[:4], "states": ROWS[4:8], "both": ROWS[8:]}
+"""The rows by what is differentiated."""
+
 
 def row(*, states: bool, args: bool, has_aux: bool, return_value: bool) -> Row:
     """The one row that a call falls under."""

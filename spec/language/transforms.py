@@ -39,6 +39,16 @@ class Member:
     allow_int: bool = False
     alias: str = ""
 
+    @property
+    def exact(self) -> bool:
+        """Whether its values are derivatives, rather than samples around them."""
+        return self.layout != "sample"
+
+    @property
+    def order(self) -> int:
+        """How often it differentiates."""
+        return 2 if self.layout == "hessian" else 1
+
 
 FAMILY: Final = {
     member.name: member

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
-from spec.chapters.gst.checks import EXACT, MEMBERS, VALUED, Cell, cells, product
 from spec.judge.check import generated, snippet
 from spec.judge.observation import judge_sides, judge_values, observe
 from spec.judge.subject import Subject
+from spec.language.axes import EVERY, EXACT, Calls, by_order, plain
 from spec.language.call_forms import KEYWORDS
 from spec.language.cases import Case
-from spec.language.returns import ROWS
 from spec.language.strategies import calm
 
-ARGS, BOTH = ROWS[0], ROWS[8]
-"""The plain rows that differentiate arguments, alone and beside states."""
-
-BESIDE: Final = tuple(member for member in EXACT if member != "hessian")
+BESIDE: Final = EXACT.where(order=1)
 """The members whose two sides are judged together; a Hessian's have rules of their own."""
 
 
-def both_rows(*forms: str) -> dict[str, Cell]:
+def both_rows(*forms: str) -> dict[str, Calls]:
     """A point for every form of argnums and member: alone, and beside states."""
-    alone = {f"{form} {m}": cell for form in forms
-             for m, cell in cells(calm(argnums=(form,)), (ARGS,)).items()}
-    beside = {f"{form} beside states {m}": cell for form in forms
-              for m, cell in cells(calm(argnums=(form,)), (BOTH,), BESIDE).items()}
-    return alone | beside
+    points: dict[str, Calls] = {}
+    for form in forms:
+        wish = calm(argnums=(form,))
+        points |= EVERY.calls(wish, plain("arguments"), f"{form} {{member}}")
+        points |= BESIDE.calls(wish, plain("both"), f"{form} beside states {{member}}")
+    return points
 
 
 def gradients_of_the_chosen_arguments(subject: Subject, case: Case) -> None:
@@ -41,13 +38,13 @@ for _rule, _forms in {
     "ARG-01": ("int",), "ARG-03": ("list", "tuple"), "ARG-04": ("empty",),
     "ARG-05": ("negative", "negatives"),
 }.items():
-    generated(_rule, Cell.strategy, both_rows(*_forms))(gradients_of_the_chosen_arguments)
+    generated(_rule, Calls.strategy, both_rows(*_forms))(gradients_of_the_chosen_arguments)
 
 
-@snippet("ARG-01", cases=MEMBERS)
-def none_is_argument_zero(lib, jnp, np, transform):
+@snippet("ARG-01", cases=EVERY.bound())
+def none_is_argument_zero(lib, jnp, np, T):
     def f(x, y): return jnp.sum(x ** 2) * y
-    grads = transform(f)(jnp.ones(3), 2.0)
+    grads = T(f)(jnp.ones(3), 2.0)
     assert np.shape(grads)[0] == 3, f"expected the gradient of x, got shape {np.shape(grads)}"
 
 
@@ -74,13 +71,13 @@ def sequence_of_what_counts_as_one(lib, jnp, np, argnums):
     assert type(got) is tuple and got == (2.0, 5.0), f"expected (2.0, 5.0), got {got}"
 
 
-@snippet("ARG-03", cases={m: MEMBERS[m] for m in BESIDE})
-def descending_order_is_kept(lib, jnp, transform):
+@snippet("ARG-03", cases=BESIDE.bound())
+def descending_order_is_kept(lib, jnp, T):
     s = lib.State(jnp.array(1.0))
     def f(x, y, z): return s.value * (x + 10.0 * y + 100.0 * z)
-    got = transform(f, grad_states=s, argnums=[2, 0, 1])(1.0, 1.0, 1.0)[1]
+    got = T(f, grad_states=s, argnums=[2, 0, 1])(1.0, 1.0, 1.0)[1]
     assert type(got) is tuple and got == (100.0, 1.0, 10.0), f"expected 100, 1, 10, got {got}"
-    got = transform(f, argnums=[2])(1.0, 1.0, 1.0)
+    got = T(f, argnums=[2])(1.0, 1.0, 1.0)
     assert type(got) is tuple and got == (100.0,), f"expected a tuple of one, got {got}"
 
 
@@ -106,26 +103,25 @@ snippet("ARG-05", cases=_calls(-1))(only_positional_arguments_count)
 snippet("ARG-06", cases=_calls(0))(only_positional_arguments_count)
 
 
-@snippet("ARG-06", cases={m: MEMBERS[m] for m in BESIDE})
-def states_do_not_shift_indices(lib, jnp, transform):
+@snippet("ARG-06", cases=BESIDE.bound())
+def states_do_not_shift_indices(lib, jnp, T):
     s, t = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
     def f(x, y): return s.value * t.value * x * y ** 2
     for argnums, want in ((0, 18.0), (1, 12.0)):
-        got = transform(f, grad_states=[s, t], argnums=argnums)(1.0, 3.0)[1]
+        got = T(f, grad_states=[s, t], argnums=argnums)(1.0, 3.0)[1]
         assert got == want, f"argnums={argnums}: expected {want}, got {got}"
 
 
-KINDS: Final = {kind: calm(kinds=(kind,)) for kind in ("dict", "tuple", "list", "deep")}
+_points: dict[str, Calls] = {}
+for _kind in ("dict", "tuple", "list", "deep"):
+    _points |= EVERY.calls(calm(kinds=(_kind,)), plain("arguments"), f"{_kind} {{member}}")
+generated("ARG-07", Calls.strategy, _points)(gradients_of_the_chosen_arguments)
 
-_points = {f"{kind} {m}": cell for kind, wish in KINDS.items()
-           for m, cell in cells(wish, (ARGS,)).items()}
-generated("ARG-07", Cell.strategy, _points)(gradients_of_the_chosen_arguments)
 
-
-@snippet("ARG-07", cases={m: MEMBERS[m] for m in EXACT if m != "jacfwd" and m != "hessian"})
-def every_leaf_has_its_own_dtype(lib, jnp, transform):
+@snippet("ARG-07", cases=EXACT.where(mode="reverse").bound())
+def every_leaf_has_its_own_dtype(lib, jnp, T):
     x = {'h': jnp.ones(3, jnp.float32), 'd': jnp.ones(3), 'e': jnp.zeros(0), 'n': None, 't': ()}
-    got = transform(lambda x: jnp.sum(x['h'] * x['d']) + jnp.sum(x['e']))(x)
+    got = T(lambda x: jnp.sum(x['h'] * x['d']) + jnp.sum(x['e']))(x)
     dtypes = [str(got[key].dtype) for key in ('h', 'd', 'e')]
     expected = ['float32', 'float64', 'float64']
     assert dtypes == expected, f"expected {expected}, got {dtypes}"
@@ -133,9 +129,9 @@ def every_leaf_has_its_own_dtype(lib, jnp, transform):
     assert got['n'] is None and got['t'] == (), f"expected None and (), got {got}"
 
 
-@snippet("ARG-08", cases=VALUED)
-def float_has_a_scalar_gradient(lib, jnp, transform, want):
-    got = transform(lambda x: x ** 2)(1.5)
+@snippet("ARG-08", cases=EVERY.bound(want=by_order("3.0", "2.0")))
+def float_has_a_scalar_gradient(lib, jnp, T, want):
+    got = T(lambda x: x ** 2)(1.5)
     kind = getattr(got, 'shape', None), str(getattr(got, 'dtype', type(got).__name__))
     assert kind == ((), 'float64'), f"expected a scalar array of float64, got {kind}"
     assert want is None or jnp.allclose(got, want), f"expected {want}, got {got}"
@@ -149,18 +145,20 @@ def keyword_of_any_name(lib, jnp, word):
     assert got == 7.0, f"expected 7.0, got {got}"
 
 
-@snippet("ARG-09", cases=product({w: {"word": repr(w)} for w in ("fun", "self", "args", "key")}))
-def keyword_in_every_member(lib, jnp, transform, word):
+@snippet("ARG-09", cases=EVERY.bound({
+    word: {"word": repr(word)} for word in ("fun", "self", "args", "key")
+}))
+def keyword_in_every_member(lib, jnp, T, word):
     seen = []
     def f(x, **kwargs):
         seen.append(kwargs)
         return x ** 2 * kwargs[word]
-    _, loss = transform(f, return_value=True)(jnp.array(3.0), **{word: 7.0})
+    _, loss = T(f, return_value=True)(jnp.array(3.0), **{word: 7.0})
     assert loss == 63.0, f"expected the loss 63.0, got {loss}"
     assert list(seen[0]) == [word], f"expected the keyword {word} alone, got {list(seen[0])}"
 
 
-@generated("ARG-10", Cell.strategy, cells(calm(keywords=True), (ARGS, BOTH), BESIDE))
+@generated("ARG-10", Calls.strategy, BESIDE.calls(calm(keywords=True), plain("arguments", "both")))
 def defaults_hold_and_give_way(subject: Subject, case: Case) -> None:
     """Values of derivatives at the values that the call gives or leaves."""
     judge_values(observe(case, subject))
@@ -176,14 +174,14 @@ SIGNATURES: Final = {
 """Parameters, a body, and arguments with which the body is 45."""
 
 
-@snippet("ARG-11", cases=product({
+@snippet("ARG-11", cases=EVERY.bound({
     name: {"make": f"lambda s: lambda {params}: s.value * {body}", "call": f"lambda g: g{args}"}
     for name, (params, body, args) in SIGNATURES.items()
 }))
-def any_signature(lib, jnp, transform, make, call):
+def any_signature(lib, jnp, T, make, call):
     s = lib.State(jnp.array(1.0))
     for states in (None, s):
-        _, loss = call(transform(make(s), grad_states=states, return_value=True))
+        _, loss = call(T(make(s), grad_states=states, return_value=True))
         assert loss == 45.0, f"expected the loss 45.0, got {loss}"
 
 
@@ -194,34 +192,34 @@ STATIC: Final = {
 }
 
 
-@snippet("ARG-12", cases=product(STATIC))
-def other_arguments_arrive_as_they_are(lib, jnp, transform, value):
+@snippet("ARG-12", cases=EVERY.bound(STATIC))
+def other_arguments_arrive_as_they_are(lib, jnp, T, value):
     seen = []
     def f(x, y, *, z):
         seen.extend([y, z])
         return x ** 2
-    transform(f)(jnp.array(3.0), value, z=value)
+    T(f)(jnp.array(3.0), value, z=value)
     wrong = [got for got in seen if repr(got) != repr(value)]
     assert seen and not wrong, f"expected {value!r} by position and keyword, got {seen}"
 
 
-@snippet("ARG-12", cases=MEMBERS)
-def other_arguments_steer_python(lib, jnp, transform):
+@snippet("ARG-12", cases=EVERY.bound())
+def other_arguments_steer_python(lib, jnp, T):
     def f(x, size, square, how):
         y = x * jnp.ones(size)
         return getattr(jnp, how)(y ** 2 if square else y)
-    _, loss = transform(f, return_value=True)(jnp.array(3.0), 2, True, how='sum')
+    _, loss = T(f, return_value=True)(jnp.array(3.0), 2, True, how='sum')
     assert loss == 18.0, f"expected the loss 18.0, got {loss}"
 
 
-@snippet("ARG-13", cases=MEMBERS)
-def labels_and_masks(lib, jnp, transform):
+@snippet("ARG-13", cases=EVERY.bound())
+def labels_and_masks(lib, jnp, T):
     s = lib.State(jnp.array([1.0, 2.0, 4.0]))
     def f(x, labels, batch):
         return jnp.sum(jnp.where(batch['mask'], s.value[labels] * x, 0.0))
     batch = {'mask': jnp.array([True, False]), 'w': jnp.ones(2), 'n': 2}
     for states in (None, s):
-        call = transform(f, grad_states=states, return_value=True)
+        call = T(f, grad_states=states, return_value=True)
         _, loss = call(jnp.array(3.0), jnp.array([2, 0]), batch)
         assert loss == 12.0, f"expected the loss 12.0, got {loss}"
 
@@ -237,20 +235,20 @@ CALLABLES: Final = {
 }
 
 
-@snippet("ARG-14", cases=product({name: {"f": text} for name, text in CALLABLES.items()}))
-def any_callable(lib, jnp, transform, f):
-    _, loss = transform(f, return_value=True)(jnp.array([3.0]))
+@snippet("ARG-14", cases=EVERY.bound({name: {"f": text} for name, text in CALLABLES.items()}))
+def any_callable(lib, jnp, T, f):
+    _, loss = T(f, return_value=True)(jnp.array([3.0]))
     want = 3.0 if f is jnp.prod else 9.0
     assert loss == want, f"expected the loss {want}, got {loss}"
 
 
-@snippet("ARG-14", cases=MEMBERS)
-def module_is_called_with_its_states(lib, jnp, transform):
+@snippet("ARG-14", cases=EVERY.bound())
+def module_is_called_with_its_states(lib, jnp, T):
     class Scale(lib.nn.Module):
         def __call__(self, x): return self.w.value * x
     m = Scale()
     m.w = lib.ParamState(jnp.array(2.0))
-    grads, loss = transform(m, grad_states=m.states(), return_value=True)(3.0)
+    grads, loss = T(m, grad_states=m.states(), return_value=True)(3.0)
     assert list(grads.keys()) == [('w',)], f"expected the key ('w',), got {list(grads.keys())}"
     assert loss == 6.0, f"expected the loss 6.0, got {loss}"
 
@@ -277,46 +275,46 @@ def callable_is_differentiated(lib, jnp, pick):
     assert jnp.allclose(got[0], 12.0), f"expected 12.0, got {got[0]}"
 
 
-@snippet("ARG-15", cases=MEMBERS)
-def arguments_stay_as_they_are(lib, jnp, transform):
+@snippet("ARG-15", cases=EVERY.bound())
+def arguments_stay_as_they_are(lib, jnp, T):
     s, a, b, c = lib.State(jnp.array(2.0)), jnp.ones(3), jnp.array(1.0), jnp.array([1, 2])
     x, y = {'b': b, 'a': [a, None]}, {'n': [c]}
     def f(x, y): return s.value * jnp.sum(x['a'][0]) * x['b'] + 0 * y['n'][0][0]
-    transform(f)(x, y)
-    transform(f, grad_states=s)(x, y)
+    T(f)(x, y)
+    T(f, grad_states=s)(x, y)
     assert list(x) == ['b', 'a'] and x['b'] is b and x['a'][0] is a, f"changed: {x}"
     assert len(x['a']) == 2 and list(y) == ['n'] and y['n'][0] is c, f"changed: {x}, {y}"
 
 
-@snippet("ARG-16", cases=MEMBERS)
-def calls_of_every_kind_in_turn(lib, jnp, transform):
+@snippet("ARG-16", cases=EVERY.bound())
+def calls_of_every_kind_in_turn(lib, jnp, T):
     s = lib.State(jnp.array(2.0))
     def f(*args, **by): return s.value * sum(map(jnp.sum, (*args, *by.values())))
-    g = transform(f, grad_states=s, return_value=True)
+    g = T(f, grad_states=s, return_value=True)
     for _ in range(2):
         calls = g(2.0), g(1.0, 3.0), g(jnp.ones(3)), g(1.0, by=4.0), g(other=5.0)
         got = [float(loss) for _, loss in calls]
         assert got == [4.0, 8.0, 6.0, 10.0, 10.0], f"expected 4, 8, 6, 10, 10, got {got}"
 
 
-@snippet("ARG-17", cases=MEMBERS)
-def transform_in_a_class_binds(lib, jnp, transform):
+@snippet("ARG-17", cases=EVERY.bound())
+def transform_in_a_class_binds(lib, jnp, T):
     class Model:
         def __init__(self): self.w = lib.State(jnp.array(2.0))
         def loss(self, x): return self.w.value * x
-        slope = transform(loss, argnums=1, return_value=True)
+        slope = T(loss, argnums=1, return_value=True)
     _, loss = Model().slope(jnp.array(3.0))
     assert loss == 6.0, f"expected the loss 6.0, got {loss}"
 
 
-@snippet("ARG-18", cases=product({
+@snippet("ARG-18", cases=EVERY.bound({
     "argument": {"high": "lambda s, limit: limit > 1.0"},
     "state": {"high": "lambda s, limit: s.value > 1.0"},
 }))
-def what_is_constant_may_steer_python(lib, jnp, transform, high):
+def what_is_constant_may_steer_python(lib, jnp, T, high):
     s, limit = lib.State(jnp.array(2.0)), jnp.array(2.0)
     def f(x, limit): return x * (s.value if high(s, limit) else limit * 0.0)
     for states in (None, lib.State(jnp.array(1.0))):
         options = {} if states is None else {'grad_states': states, 'check_states': False}
-        _, loss = transform(f, return_value=True, **options)(jnp.array(3.0), limit)
+        _, loss = T(f, return_value=True, **options)(jnp.array(3.0), limit)
         assert loss == 6.0, f"expected the loss 6.0, got {loss}"

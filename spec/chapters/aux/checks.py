@@ -1,28 +1,24 @@
 """Aux and value: what passes through a transform beside the derivative.
-
-The trailing underscore is there because ``aux.py`` is no file name on Windows.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from spec.chapters.gst.checks import EXACT, MEMBERS, Cell, cells, product
 from spec.judge.check import generated, snippet
 from spec.judge.observation import judge_effects, judge_part, judge_values, observe
 from spec.judge.subject import Subject
+from spec.language.axes import EVERY, EXACT, Calls, rows
 from spec.language.cases import Case
-from spec.language.returns import ROWS
 from spec.language.strategies import calm
-from spec.language.transforms import FAMILY
 
-WITH_AUX: Final = (ROWS[1], ROWS[3], ROWS[5], ROWS[7])
-WITH_VALUE: Final = (ROWS[2], ROWS[3], ROWS[6], ROWS[7])
+WITH_AUX: Final = rows("arguments", "states", has_aux=True)
+WITH_VALUE: Final = rows("arguments", "states", return_value=True)
 """The rows of either flag that differentiate one side."""
 
 
-@generated("AUX-01", Cell.strategy,
-           cells(calm(auxes=("array", "dict", "none"), writes=True), WITH_AUX))
+@generated("AUX-01", Calls.strategy,
+           EVERY.calls(calm(auxes=("array", "dict", "none"), writes=True), WITH_AUX))
 def aux_is_that_of_one_call(subject: Subject, case: Case) -> None:
     """Arrays in containers, computed between writes."""
     seen = observe(case, subject)
@@ -30,27 +26,27 @@ def aux_is_that_of_one_call(subject: Subject, case: Case) -> None:
     judge_effects(seen)
 
 
-@snippet("AUX-01", cases=MEMBERS)
-def aux_before_and_after_a_write(lib, jnp, transform):
+@snippet("AUX-01", cases=EVERY.bound())
+def aux_before_and_after_a_write(lib, jnp, T):
     s, t = lib.State(jnp.array(2.0)), lib.State(jnp.array(5.0))
     def f(x):
         before = s.value
         s.value = s.value * x + t.value
         return s.value ** 2, (before, s.value, t.value)
-    _, aux = transform(f, grad_states=[s, t], has_aux=True)(jnp.array(3.0))
+    _, aux = T(f, grad_states=[s, t], has_aux=True)(jnp.array(3.0))
     got = [float(value) for value in aux]
     assert got == [2.0, 11.0, 5.0], f"expected 2, 11 and 5, got {got}"
 
 
-@snippet("AUX-02", cases=MEMBERS)
-def arrays_keep_shape_and_dtype(lib, jnp, np, transform):
+@snippet("AUX-02", cases=EVERY.bound())
+def arrays_keep_shape_and_dtype(lib, jnp, np, T):
     s = lib.State(jnp.array([1.0, 2.0, 4.0]))
     def f(x):
         y = s.value * x
         return jnp.sum(y), (y, y > 3, jnp.argmax(y), jnp.zeros((0, 2)), y.astype(jnp.float32))
     plain = [(np.shape(a), str(a.dtype)) for a in f(2.0)[1]]
     for states in (None, s):
-        _, aux = transform(f, grad_states=states, has_aux=True)(jnp.array(2.0))
+        _, aux = T(f, grad_states=states, has_aux=True)(jnp.array(2.0))
         got = [(np.shape(a), str(a.dtype)) for a in aux]
         assert got == plain, f"expected {plain}, got {got}"
 
@@ -66,56 +62,53 @@ OPAQUE: Final = (
 )
 
 
-def either_side(lib, jnp, np, transform, aux):
+def either_side(lib, jnp, np, T, aux):
     s = lib.State(jnp.array(2.0))
     for states in (None, s):
-        call = transform(lambda x: (s.value * x ** 2, aux), grad_states=states, has_aux=True)
+        call = T(lambda x: (s.value * x ** 2, aux), grad_states=states, has_aux=True)
         got = call(jnp.array(3.0))[1]
         assert type(got) is type(aux), f"expected {aux!r}, got {got!r}"
         assert got == aux, f"expected {aux!r}, got {got!r}"
 
 
 for _rule, _texts in {"AUX-03": PYTHON, "AUX-04": CONTAINERS, "AUX-05": OPAQUE}.items():
-    snippet(_rule, cases=product({text: {"aux": text} for text in _texts}))(either_side)
+    snippet(_rule, cases=EVERY.bound({text: {"aux": text} for text in _texts}))(either_side)
 
 
-@generated("AUX-03", Cell.strategy,
-           cells(calm(auxes=("number", "text", "mixed"), writes=True), WITH_AUX))
+@generated("AUX-03", Calls.strategy,
+           EVERY.calls(calm(auxes=("number", "text", "mixed"), writes=True), WITH_AUX))
 def python_values_stand_beside_arrays(subject: Subject, case: Case) -> None:
     """The forms of aux that hold Python values."""
     seen = observe(case, subject)
     judge_part(seen, "aux")
 
 
-@snippet("AUX-03", cases=MEMBERS)
-def numbers_inside_keep_their_types(lib, jnp, transform):
+@snippet("AUX-03", cases=EVERY.bound())
+def numbers_inside_keep_their_types(lib, jnp, T):
     s = lib.State(jnp.array(2.0))
     def f(): return s.value ** 2, {'n': [3, 2.5], 'flag': True, 'y': s.value}
-    _, aux = transform(f, grad_states=s, has_aux=True)()
+    _, aux = T(f, grad_states=s, has_aux=True)()
     got = [type(aux['n'][0]), type(aux['n'][1]), type(aux['flag'])]
     assert got == [int, float, bool], f"expected int, float, bool, got {got}"
     assert aux['y'] == 2.0, f"expected 2.0, got {aux['y']}"
 
 
-@snippet("AUX-06", cases=MEMBERS)
-def keys_stay_or_are_sorted(lib, jnp, transform):
+@snippet("AUX-06", cases=EVERY.bound())
+def keys_stay_or_are_sorted(lib, jnp, T):
     def f(x): return x ** 2, {'mse': x, 'l2': 1, 'mae': x}
-    _, aux = transform(f, has_aux=True)(jnp.array(1.0))
+    _, aux = T(f, has_aux=True)(jnp.array(1.0))
     orders = {'mse l2 mae': 'order kept', 'l2 mae mse': 'keys sorted'}
     return orders.get(' '.join(aux), f"the order {list(aux)}")
 
 
-ANY_OUTPUT: Final = tuple(name for name, member in FAMILY.items() if member.outputs == "any")
-
-_points = cells(calm(outputs=("tree",)), WITH_VALUE[:2], ANY_OUTPUT)
-_points = {f"tree {m}": cell for m, cell in _points.items()}
-_points |= {f"array {m}": cell for m, cell in
-            cells(calm(outputs=("array",)), WITH_VALUE, ANY_OUTPUT).items()}
-_points |= {f"scalar {m}": cell for m, cell in
-            cells(calm(outputs=("scalar",)), WITH_VALUE).items()}
+ANY_OUTPUT: Final = EVERY.where(outputs="any")
 
 
-@generated("AUX-07", Cell.strategy, _points)
+@generated(
+    "AUX-07", Calls.strategy,
+    ANY_OUTPUT.calls(calm(outputs=("tree",)), WITH_VALUE[:2], "tree {member}")
+    | ANY_OUTPUT.calls(calm(outputs=("array",)), WITH_VALUE, "array {member}")
+    | EVERY.calls(calm(outputs=("scalar",)), WITH_VALUE, "scalar {member}"))
 def loss_is_the_full_output(subject: Subject, case: Case) -> None:
     """The output of one plain call."""
     seen = observe(case, subject)
@@ -129,29 +122,30 @@ OUTPUTS: Final = {
 }
 
 
-@snippet("AUX-08", cases=product({name: {"out": text} for name, text in OUTPUTS.items()}))
-def loss_is_an_array_like_the_output(lib, jnp, np, transform, out):
+@snippet("AUX-08", cases=EVERY.bound({name: {"out": text} for name, text in OUTPUTS.items()}))
+def loss_is_an_array_like_the_output(lib, jnp, np, T, out):
     s = lib.State(jnp.array(2.0))
     def f(x): return out(s.value * x)
     want = jnp.asarray(f(jnp.array(3.0)))
     for states in (None, s):
-        _, loss = transform(f, grad_states=states, return_value=True)(jnp.array(3.0))
+        _, loss = T(f, grad_states=states, return_value=True)(jnp.array(3.0))
         got = getattr(loss, 'shape', None), getattr(loss, 'dtype', type(loss)), float(loss)
         expected = (), want.dtype, float(want)
         assert got == expected, f"expected {expected}, got {got}"
 
 
-@generated("AUX-10", Cell.strategy, cells(calm(), (ROWS[1], ROWS[5]), EXACT))
+@generated("AUX-10", Calls.strategy,
+           EXACT.calls(calm(), rows("arguments", "states", has_aux=True, return_value=False)))
 def aux_is_not_differentiated(subject: Subject, case: Case) -> None:
     """Values of derivatives, with an aux that depends on the same inputs."""
     judge_values(observe(case, subject))
 
 
-@snippet("AUX-11", cases=product({"tuple": {"pair": "tuple"}, "list": {"pair": "list"}}))
-def pair_is_a_tuple_or_a_list(lib, jnp, transform, pair):
+@snippet("AUX-11", cases=EVERY.bound({"tuple": {"pair": "tuple"}, "list": {"pair": "list"}}))
+def pair_is_a_tuple_or_a_list(lib, jnp, T, pair):
     s = lib.State(jnp.array(2.0))
     def f(): return pair((s.value ** 2, s.value + 1.0))
-    _, loss, aux = transform(f, grad_states=s, has_aux=True, return_value=True)()
+    _, loss, aux = T(f, grad_states=s, has_aux=True, return_value=True)()
     assert (loss, aux) == (4.0, 3.0), f"expected 4.0 and 3.0, got {loss} and {aux}"
 
 
@@ -161,10 +155,10 @@ FLAGS: Final = {
 }
 
 
-@snippet("AUX-12", cases=product(FLAGS))
-def flags_count_by_their_truth(lib, jnp, np, transform, flag, want):
+@snippet("AUX-12", cases=EVERY.bound(FLAGS))
+def flags_count_by_their_truth(lib, jnp, np, T, flag, want):
     x = jnp.array(3.0)
-    got = transform(lambda x: x ** 2, return_value=flag)(x)
+    got = T(lambda x: x ** 2, return_value=flag)(x)
     assert (type(got) is tuple) == want, f"return_value={flag}: got {got}"
-    got = transform(lambda x: (x ** 2, x) if want else x ** 2, has_aux=flag)(x)
+    got = T(lambda x: (x ** 2, x) if want else x ** 2, has_aux=flag)(x)
     assert (type(got) is tuple) == want, f"has_aux={flag}: got {got}"

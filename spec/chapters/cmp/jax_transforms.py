@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from spec.judge.check import snippet
-from spec.language.transforms import FAMILY
-
-EXACT = tuple(name for name, m in FAMILY.items() if m.layout != "sample" and not m.alias)
-MEMBERS = ("grad", "jacfwd", "hessian")
+from spec.language.axes import DISTINCT, REPRESENTATIVES, Members, representatives
 
 
-def points(
-    members: tuple[str, ...], name: str, texts: dict[str, str]
-) -> dict[str, dict[str, str]]:
-    """One point for every member and source text."""
-    return {
-        f"{way}, {member}": {"T": f"lib.transform.{member}", name: text}
-        for way, text in texts.items() for member in members
-    }
+def ways(members: Members, name: str, texts: dict[str, str]) -> dict[str, dict[str, str]]:
+    """One point for every source text and member."""
+    return members.bound({way: {name: text} for way, text in texts.items()}, "{point}, {member}")
 
 
+VMAP = {"jax.vmap": "lambda g: lambda x: jax.vmap(g)(x[None])[0]"}
 AROUND = {
     "jax.jit": "jax.jit",
-    "jax.vmap": "lambda g: lambda x: jax.vmap(g)(x[None])[0]",
+    **VMAP,
     "jax.checkpoint": "jax.checkpoint",
     "jax.lax.scan": "lambda g: lambda x: jax.lax.scan(lambda c, v: (c, g(v)), 0.0, x[None])[1][0]",
     "jax.lax.cond": "lambda g: lambda x: jax.lax.cond(True, g, lambda v: 0.0 * g(v), x)",
@@ -37,8 +30,8 @@ WITHIN = {
 }
 
 
-@snippet("CMP-07", points(("grad",), "around", AROUND) | points(EXACT, "around", {
-    "jax.vmap": AROUND["jax.vmap"]}))
+@snippet("CMP-07", ways(representatives("reverse"), "around", AROUND)
+         | ways(DISTINCT, "around", VMAP))
 def around_a_transform(lib, jnp, jax, T, around):
     s, x = lib.State(jnp.array([1.0, 2.0])), jnp.array([0.5, 3.0])
     made = T(lambda x: jnp.sum(jnp.sin(s.value * x)), grad_states=s)
@@ -47,7 +40,7 @@ def around_a_transform(lib, jnp, jax, T, around):
     assert jnp.allclose(got, want), f"expected {want}, got {got}"
 
 
-@snippet("CMP-07", {name: {"T": f"lib.transform.{name}"} for name in ("grad", "jacrev", "jacfwd")})
+@snippet("CMP-07", representatives("reverse", "jacobian", "forward").bound())
 def jax_differentiates_a_transform(lib, jnp, jax, T):
     s = lib.State(jnp.array(2.0))
     got = jax.grad(T(lambda x: s.value ** 2 * x ** 3, grad_states=s))(jnp.array(3.0))
@@ -55,7 +48,7 @@ def jax_differentiates_a_transform(lib, jnp, jax, T):
     assert s.value == 2.0, f"state: {s.value}"
 
 
-@snippet("CMP-08", points(MEMBERS, "within", WITHIN))
+@snippet("CMP-08", ways(REPRESENTATIVES, "within", WITHIN))
 def within_the_function(lib, jnp, jax, T, within):
     s, x = lib.State(jnp.array([1.0, 2.0])), jnp.array([0.5, 3.0])
     def g(x):
@@ -67,7 +60,7 @@ def within_the_function(lib, jnp, jax, T, within):
 
 WRITES_AROUND = {
     "jax.jit": "jax.jit",
-    "jax.vmap": "lambda g: lambda x: jax.vmap(g)(x[None])[0]",
+    **VMAP,
     "jax.checkpoint": "jax.checkpoint",
     "jax.lax.map": "lambda g: lambda x: jax.lax.map(g, x[None])[0]",
 }
@@ -88,7 +81,7 @@ def a_write_under_jax_is_honest(lib, jnp, jax, around):
     return seen
 
 
-@snippet("CMP-20", {name: {"T": f"lib.transform.{name}"} for name in EXACT})
+@snippet("CMP-20", DISTINCT.bound())
 def compiled_once_is_right_or_refused(lib, jnp, jax, T):
     s, seen = lib.State(jnp.array(0.5)), "agrees"
     g = jax.jit(lambda x: jnp.sin(s.value * x))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spec.judge.check import snippet
+from spec.language.axes import REPRESENTATIVES
 
 
 @snippet("CMP-11")
@@ -143,7 +144,7 @@ def a_second_call_runs_no_python(lib, jnp):
     assert len(runs) == first, f"the function ran {len(runs) - first} times more"
 
 
-@snippet("CMP-18", {name: {"T": f"lib.transform.{name}"} for name in ("grad", "jacfwd", "hessian")})
+@snippet("CMP-18", REPRESENTATIVES.bound())
 def one_transform_serves_with_and_without_jit(lib, jnp, np, T):
     s = lib.State(jnp.array(2.0))
     made = T(lambda x: s.value ** 3 * x, grad_states=s)

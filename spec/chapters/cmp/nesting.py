@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hypothesis.strategies import SearchStrategy
@@ -9,16 +10,19 @@ from hypothesis.strategies import SearchStrategy
 from spec.judge.check import generated, snippet
 from spec.judge.observation import judge_effects, judge_row, judge_values, observe
 from spec.judge.subject import Subject
+from spec.language.axes import (
+    DISTINCT,
+    EXACT,
+    FIRST_ORDER,
+    REPRESENTATIVES,
+    Members,
+    representatives,
+    rows,
+)
 from spec.language.cases import Case
 from spec.language.returns import ROWS
 from spec.language.strategies import Wish, cases
-from spec.language.transforms import FAMILY
-
-EXACT = tuple(name for name, member in FAMILY.items() if member.layout != "sample")
-DISTINCT = tuple(name for name in EXACT if not FAMILY[name].alias)
-ORDER = {name: 2 if FAMILY[name].layout == "hessian" else 1 for name in EXACT}
-MEMBERS = {name: {"T": f"lib.transform.{name}"} for name in EXACT}
-SEVERAL = {name: MEMBERS[name] for name in ("grad", "jacfwd", "hessian")}
+from spec.language.transforms import FAMILY, Member
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,13 @@ class InsideTwice(Again, Inside):
     """A case whose function is compiled, and whose transform is called twice."""
 
 
+TWO = representatives("reverse", "forward")
+
+
 def compiled(kind: type[Case]) -> SearchStrategy[Case]:
     """Calls of any member, compiled; of both sides together only where RET is not about it."""
-    states = Wish(DISTINCT, (ROWS[5], ROWS[7]), writes=True)
-    both = Wish(("grad", "jacfwd"), (ROWS[5], ROWS[8], ROWS[11]), writes=True)
+    states = Wish(DISTINCT, rows("states", has_aux=True), writes=True)
+    both = Wish(TWO, (ROWS[5], ROWS[8], ROWS[11]), writes=True)
     drawn = cases(both) if issubclass(kind, Again) else cases(states) | cases(both)
     return drawn.map(lambda case: kind(**vars(case)))
 
@@ -90,20 +97,10 @@ def a_transform_of_jit_agrees(subject: Subject, case: Case) -> None:
     judge(subject, case)
 
 
-OUTSIDE = {
-    name: {"T": f"lib.transform.{name}",
-           "made": f"lambda f, **w: lib.transform.jit(lib.transform.{name}(f, **w))"}
-    for name in EXACT
-}
-INSIDE = {
-    name: {"T": f"lib.transform.{name}",
-           "made": f"lambda f, **w: lib.transform.{name}(lib.transform.jit(f), **w)"}
-    for name in EXACT
-}
-
-
-@snippet("CMP-02", INSIDE)
-@snippet("CMP-01", OUTSIDE)
+@snippet("CMP-02", EXACT.bound(
+    made=lambda m: f"lambda f, **w: lib.transform.{m.name}(lib.transform.jit(f), **w)"))
+@snippet("CMP-01", EXACT.bound(
+    made=lambda m: f"lambda f, **w: lib.transform.jit(lib.transform.{m.name}(f, **w))"))
 def result_and_effects_agree(lib, jnp, T, made):
     s, n, x = lib.State(jnp.array([1.0, 2.0])), lib.State(jnp.array(0.0)), jnp.array([0.5, 3.0])
     def f(x):
@@ -118,12 +115,19 @@ def result_and_effects_agree(lib, jnp, T, made):
         assert jnp.allclose(jnp.array(got), jnp.array(want)), f"{part}: {got}, expected {want}"
 
 
-@snippet("CMP-03", {
-    f"{outer} of {inner}": {
-        "T": f"lib.transform.{outer}", "U": f"lib.transform.{inner}",
-        "order": str(ORDER[outer] + ORDER[inner]),
-    } for outer in DISTINCT for inner in DISTINCT
-})
+def pairs(
+    outer: Members, inner: Members, **by_both: Callable[[Member, Member], str]
+) -> dict[str, dict[str, str]]:
+    """Every outer member as ``T`` with every inner one as ``U``; and parameters of both."""
+    return {
+        f"{one} of {other}": {
+            "T": f"lib.transform.{one}", "U": f"lib.transform.{other}",
+            **{word: text(FAMILY[one], FAMILY[other]) for word, text in by_both.items()},
+        } for one in outer for other in inner
+    }
+
+
+@snippet("CMP-03", pairs(DISTINCT, DISTINCT, order=lambda T, U: str(T.order + U.order)))
 def nested_over_the_same_state(lib, jnp, T, U, order):
     s, n = lib.State(jnp.array(0.25)), lib.State(jnp.array(0.0))
     def f():
@@ -135,10 +139,7 @@ def nested_over_the_same_state(lib, jnp, T, U, order):
     assert n.value == 1.0 and s.value == 0.25, f"effects of one call: {n.value}, {s.value}"
 
 
-@snippet("CMP-04", {
-    f"{outer} of {inner}": {"T": f"lib.transform.{outer}", "U": f"lib.transform.{inner}"}
-    for outer in ("grad", "vector_grad", "jacrev", "jacfwd") for inner in ("grad", "jacfwd")
-})
+@snippet("CMP-04", pairs(FIRST_ORDER, TWO))
 def nested_over_another_state(lib, jnp, T, U):
     s, t, x = lib.State(jnp.array(2.0)), lib.State(jnp.array(3.0)), jnp.array(5.0)
     inner = U(lambda x: s.value ** 2 * t.value ** 3 * x, grad_states=s)
@@ -148,7 +149,7 @@ def nested_over_another_state(lib, jnp, T, U):
     assert jnp.allclose(got[1], want[1]), f"expected {want[1]}, got {got[1]}"
 
 
-@snippet("CMP-05", SEVERAL)
+@snippet("CMP-05", REPRESENTATIVES.bound())
 def an_inner_call_starts_where_it_is_made(lib, jnp, T):
     s, n = lib.State(jnp.array(2.0)), lib.State(jnp.array(0.0))
     def g():

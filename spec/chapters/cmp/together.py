@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import product
 
-from hypothesis.strategies import SearchStrategy
-
-from spec.chapters.wrb.checks import judge_stream
 from spec.judge.check import generated
 from spec.judge.observation import (
     judge_effects,
@@ -16,40 +14,41 @@ from spec.judge.observation import (
     judge_values,
     observe,
 )
+from spec.judge.stream import judge_stream
 from spec.judge.subject import Subject
+from spec.language.axes import EVERY, Calls
 from spec.language.cases import Case
-from spec.language.returns import ROWS, Row
-from spec.language.strategies import ORDINARY, SHAPES, cases
-from spec.language.transforms import FAMILY
+from spec.language.returns import SIDES
+from spec.language.strategies import ORDINARY, SHAPES, Wish
+from spec.language.transforms import Member
 
 SMALL = replace(ORDINARY, shapes=SHAPES[:1], most=2)
 """For second derivatives, whose oracles take the square of the number of inputs in calls."""
 
 
-@dataclass(frozen=True)
-class Point:
-    """A member of the family, the sides that it differentiates, and the outputs it is given."""
-
-    member: str
-    rows: tuple[Row, ...]
-    outputs: tuple[str, ...]
-
-    def strategy(self) -> SearchStrategy[Case]:
-        """Calls with every feature that a program and a call can have."""
-        wish = SMALL if FAMILY[self.member].layout == "hessian" else ORDINARY
-        return cases(replace(wish, members=(self.member,), rows=self.rows, outputs=self.outputs))
-
-
-SIDES = {"arguments": ROWS[:4], "states": ROWS[4:8], "both": ROWS[8:]}
-POINTS = {
-    f"{sides} {member} {words}": Point(member, rows, outputs)
-    for sides, rows in SIDES.items() for member in FAMILY
-    for words, outputs in (("plain", ("scalar", "array")), ("pytree", ("tree",)))
-    if words == "plain" or FAMILY[member].outputs == "any"
+OUTPUTS = {
+    "plain": (EVERY, ("scalar", "array")),
+    "pytree": (EVERY.where(outputs="any"), ("tree",)),
 }
+"""Outputs of a function, and the members that take them."""
 
 
-@generated("CMP-21", Point.strategy, POINTS)
+def everything(side: str, words: str) -> dict[str, Calls]:
+    """Calls with every feature that a program and a call can have."""
+    members, outputs = OUTPUTS[words]
+
+    def asked(member: Member) -> Wish:
+        return replace(ORDINARY if member.order == 1 else SMALL, outputs=outputs)
+
+    return members.calls(asked, SIDES[side], f"{side} {{member}} {words}")
+
+
+_points: dict[str, Calls] = {}
+for _side, _words in product(SIDES, OUTPUTS):
+    _points |= everything(_side, _words)
+
+
+@generated("CMP-21", Calls.strategy, _points)
 def structure_values_and_effects_hold_together(subject: Subject, case: Case) -> None:
     """The row, both sides, loss and aux, the derivative, the states, and the random stream."""
     seen = observe(case, subject)

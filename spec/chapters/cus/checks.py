@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from hypothesis.strategies import SearchStrategy
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from spec.judge.check import Violation, generated, snippet
 from spec.judge.observation import (
@@ -16,15 +15,13 @@ from spec.judge.observation import (
     place_of,
 )
 from spec.judge.subject import Subject
+from spec.language.axes import EVERY, Calls, plain
 from spec.language.cases import Case
 from spec.language.returns import ROWS, Row
-from spec.language.strategies import Wish, cases
-from spec.language.transforms import FAMILY
-
-MEMBERS = {name: {"T": f"lib.transform.{name}"} for name in FAMILY}
+from spec.language.strategies import Wish
 
 
-@snippet("CUS-01", MEMBERS)
+@snippet("CUS-01", EVERY.bound())
 def a_member_is_a_gradient_transform(lib, jnp, T):
     made = T(lambda x: x ** 2)
     assert isinstance(made, lib.transform.GradientTransform), f"got {type(made).__name__}"
@@ -79,13 +76,17 @@ class Custom(Case):
         return text[:-1] + ", transform_params={'scale': 1.0})"
 
 
-def of_row(row: Row) -> SearchStrategy[Case]:
-    """Calls of a user's gradient that fall under the row."""
-    drawn = cases(Wish(("grad",), (row,), writes=True, containers=("list", "tuple", "dict")))
-    return drawn.map(lambda case: Custom(**vars(case)))
+def of_rows(rows: Iterable[Row]) -> dict[str, Calls]:
+    """Calls of a user's gradient, for each of the rows."""
+    wish = Wish(("grad",), writes=True, containers=("list", "tuple", "dict"))
+    return {
+        row.id: Calls(replace(wish, rows=(row,)),
+                      lambda drawn: drawn.map(lambda case: Custom(**vars(case))))
+        for row in rows
+    }
 
 
-@generated("CUS-03", of_row, {row.id: row for row in ROWS})
+@generated("CUS-03", Calls.strategy, of_rows(ROWS))
 def the_table_holds_for_a_users_transform(subject: Subject, case: Case) -> None:
     """The row, and the containers of both sides; the order of their keys is for GST-04."""
     seen = observe(case, subject)
@@ -99,7 +100,7 @@ def the_table_holds_for_a_users_transform(subject: Subject, case: Case) -> None:
                             f"type({place}) is {want.__name__}")
 
 
-@generated("CUS-04", of_row, {row.id: row for row in (ROWS[0], ROWS[4], ROWS[11])})
+@generated("CUS-04", Calls.strategy, of_rows((*plain("arguments", "states"), ROWS[-1])))
 def effects_are_those_of_one_call(subject: Subject, case: Case) -> None:
     """States after the call, and derivatives at the values on entry."""
     seen = observe(case, subject)
@@ -178,7 +179,7 @@ def several_runs_have_the_effects_of_one(lib, jnp, jax):
     assert n.value == 1.0 and jnp.allclose(got, 6.0), f"expected 1.0, 6.0, got {n.value}, {got}"
 
 
-@snippet("CUS-10", MEMBERS)
+@snippet("CUS-10", EVERY.bound())
 def with_options_alone_it_is_a_decorator(lib, jnp, T):
     s = lib.State(jnp.array(2.0))
     @T(grad_states=[s], return_value=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 from hypothesis.strategies import SearchStrategy
@@ -12,57 +12,43 @@ from spec.judge.check import generated
 from spec.judge.observation import judge_row, judge_sides, judge_values, observe
 from spec.judge.subject import Subject
 from spec.language import trees
+from spec.language.axes import (
+    DISTINCT,
+    EXACT,
+    REPRESENTATIVES,
+    Calls,
+    Change,
+    Members,
+    as_drawn,
+    plain,
+)
 from spec.language.cases import Case
 from spec.language.programs import Assign, Draw, Statement
-from spec.language.returns import ROWS, Row
-from spec.language.strategies import Wish, cases
-from spec.language.transforms import FAMILY
+from spec.language.returns import SIDES
+from spec.language.strategies import Wish
+from spec.language.transforms import Member
 
-PLAIN: dict[str, Row] = {
-    "states": ROWS[4],
-    "arguments": ROWS[0],
-    "both": ROWS[8],
-}
-"""The rows without aux and value, by what is differentiated."""
+PLAINEST: Final = Wish()
+BLOCKS: Final = DISTINCT.where(layout=("jacobian", "hessian"))
 
-PLAINEST = Wish()
+def calls(
+    side: str, wish: Wish = PLAINEST, members: Members = EXACT, change: Change = as_drawn
+) -> dict[str, Calls]:
+    """Calls of every member that differentiate a side, or both.
 
-EXACT = tuple(name for name, member in FAMILY.items() if member.layout != "sample")
-DISTINCT = tuple(name for name in EXACT if not FAMILY[name].alias)
-BLOCKS = tuple(name for name in DISTINCT if FAMILY[name].layout in ("jacobian", "hessian"))
-
-
-def batched(wish: Wish) -> Wish:
-    """The wish with fewer shapes and functions, for members that run the function on a batch.
-
-    Every number of inputs is another batch size, for which everything is compiled anew.
+    A member of forward mode runs the function on a batch.  Every number of inputs is another
+    batch size, for which everything is compiled anew; so it gets fewer shapes and functions.
     """
-    return replace(wish, shapes=wish.shapes[:2], functions=wish.functions[:4], most=2)
+    batched = replace(wish, shapes=wish.shapes[:2], functions=wish.functions[:4], most=2)
+
+    def asked(member: Member) -> Wish:
+        return wish if member.mode == "reverse" else batched
+
+    return members.calls(asked, plain(side), change=change)
 
 
-@dataclass(frozen=True)
-class Cell:
-    """What is differentiated, by which member of the family."""
-
-    member: str
-    sides: str
-    wish: Wish = Wish()
-
-    def strategy(self) -> SearchStrategy[Case]:
-        """Calls of the member that differentiate those sides."""
-        wish = replace(self.wish, members=(self.member,), rows=(PLAIN[self.sides],))
-        return cases(batched(wish) if FAMILY[self.member].mode != "reverse" else wish)
-
-
-def cells(
-    sides: str, wish: Wish = PLAINEST, members: tuple[str, ...] = EXACT
-) -> dict[str, Cell]:
-    """One cell for every member with exact values, or for those given."""
-    return {member: Cell(member, sides, wish) for member in members}
-
-
-def of_arrays(cell: Cell) -> SearchStrategy[Case]:
-    """The cell's cases with an array for every Python number, which has a rule of its own."""
+def of_arrays(drawn: SearchStrategy[Case]) -> SearchStrategy[Case]:
+    """The cases with an array for every Python number, which has a rule of its own."""
     def arrays(value: Any) -> Any:
         return trees.map_leaves(np.asarray, value)
 
@@ -71,28 +57,28 @@ def of_arrays(cell: Cell) -> SearchStrategy[Case]:
         program = replace(case.program, states=states)
         return replace(case, program=program, args=tuple(arrays(arg) for arg in case.args))
 
-    return cell.strategy().map(replaced)
+    return drawn.map(replaced)
 
 
-@generated("DER-01", Cell.strategy, cells("arguments"))
+@generated("DER-01", Calls.strategy, calls("arguments"))
 def derivatives_of_arguments_are_right(subject: Subject, case: Case) -> None:
     """Against the complex step and central differences."""
     judge_values(observe(case, subject))
 
 
-@generated("DER-02", Cell.strategy, cells("states"))
+@generated("DER-02", Calls.strategy, calls("states"))
 def derivatives_of_states_are_right(subject: Subject, case: Case) -> None:
     """Against the complex step and central differences."""
     judge_values(observe(case, subject))
 
 
-@generated("DER-03", Cell.strategy, cells("both"))
+@generated("DER-03", Calls.strategy, calls("both"))
 def derivatives_of_both_are_right(subject: Subject, case: Case) -> None:
     """Against the complex step and central differences."""
     judge_values(observe(case, subject))
 
 
-@generated("DER-04", of_arrays, cells("states", Wish(nested=True), DISTINCT))
+@generated("DER-04", Calls.strategy, calls("states", Wish(nested=True), DISTINCT, of_arrays))
 def states_may_hold_any_structure(subject: Subject, case: Case) -> None:
     """Structure and values of the state's side."""
     seen = observe(case, subject)
@@ -100,7 +86,8 @@ def states_may_hold_any_structure(subject: Subject, case: Case) -> None:
     judge_values(seen)
 
 
-@generated("DER-05", of_arrays, cells("arguments", Wish(nested=True), DISTINCT))
+@generated("DER-05", Calls.strategy,
+           calls("arguments", Wish(nested=True), DISTINCT, of_arrays))
 def arguments_may_have_any_structure(subject: Subject, case: Case) -> None:
     """Structure and values of the argument's side."""
     seen = observe(case, subject)
@@ -108,7 +95,7 @@ def arguments_may_have_any_structure(subject: Subject, case: Case) -> None:
     judge_values(seen)
 
 
-@generated("DER-06", Cell.strategy, cells("states", Wish(outputs=("tree",)), BLOCKS))
+@generated("DER-06", Calls.strategy, calls("states", Wish(outputs=("tree",)), BLOCKS))
 def blocks_of_structured_outputs_stand_in_the_output(subject: Subject, case: Case) -> None:
     """The structure of the output is outermost, and every block holds its derivative."""
     seen = observe(case, subject)
@@ -116,7 +103,7 @@ def blocks_of_structured_outputs_stand_in_the_output(subject: Subject, case: Cas
     judge_values(seen)
 
 
-@generated("DER-33", Cell.strategy, cells("both", Wish(outputs=("tree",)), BLOCKS))
+@generated("DER-33", Calls.strategy, calls("both", Wish(outputs=("tree",)), BLOCKS))
 def sides_stand_outside_of_the_output(subject: Subject, case: Case) -> None:
     """The pair is outermost; in each of its members, the structure of the output is."""
     seen = observe(case, subject)
@@ -125,14 +112,15 @@ def sides_stand_outside_of_the_output(subject: Subject, case: Case) -> None:
     judge_values(seen)
 
 
-@generated("DER-07", Cell.strategy,
-           {sides: Cell("vector_grad", sides, Wish(outputs=("tree",))) for sides in PLAIN})
+@generated("DER-07", Calls.strategy, {
+    side: Calls(Wish(("vector_grad",), plain(side), outputs=("tree",))) for side in SIDES
+})
 def vector_grad_sums_every_entry_of_every_leaf(subject: Subject, case: Case) -> None:
     """The gradient of one sum over the whole output."""
     judge_values(observe(case, subject))
 
 
-@generated("DER-08", Cell.strategy, cells("states", Wish(dtype="float32"), DISTINCT))
+@generated("DER-08", Calls.strategy, calls("states", Wish(dtype="float32"), DISTINCT))
 def single_precision_stays_single_and_right(subject: Subject, case: Case) -> None:
     """The dtype of every leaf, and values as close to float64 as float32 allows."""
     seen = observe(case, subject)
@@ -140,8 +128,8 @@ def single_precision_stays_single_and_right(subject: Subject, case: Case) -> Non
     judge_values(seen)
 
 
-def with_draws(cell: Cell) -> SearchStrategy[Case]:
-    """The cell's cases that draw, the numbers widened: their dtype is the library's choice."""
+def that_draw(drawn: SearchStrategy[Case]) -> SearchStrategy[Case]:
+    """The cases that draw, the numbers widened: their dtype is the library's choice."""
     def widened(case: Case) -> Case:
         body: list[Statement] = []
         for statement in case.program.body:
@@ -151,11 +139,11 @@ def with_draws(cell: Cell) -> SearchStrategy[Case]:
                 body.append(Assign(statement.target, text))
         return replace(case, program=replace(case.program, body=tuple(body)))
 
-    return cell.strategy().filter(lambda case: case.program.draws).map(widened)
+    return drawn.filter(lambda case: case.program.draws).map(widened)
 
 
-@generated("DER-09", with_draws,
-           cells("states", Wish(draws=True), ("grad", "jacfwd", "hessian")))
+@generated("DER-09", Calls.strategy,
+           calls("states", Wish(draws=True), REPRESENTATIVES, that_draw))
 def random_draws_are_constants(subject: Subject, case: Case) -> None:
     """The derivative at the very numbers that one plain call draws."""
     judge_values(observe(case, subject))

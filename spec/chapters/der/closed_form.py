@@ -3,20 +3,8 @@
 from __future__ import annotations
 
 from spec.judge.check import snippet
-from spec.language.transforms import FAMILY
-
-EXACT = tuple(name for name, member in FAMILY.items() if member.layout != "sample")
-
-
-def members(names: tuple[str, ...] = EXACT) -> dict[str, dict[str, str]]:
-    """One point for every member, as the parameter ``T``."""
-    return {name: {"T": f"lib.transform.{name}"} for name in names}
-
-
-def first_and_second(values: tuple[str, str]) -> dict[str, dict[str, str]]:
-    """One point for every member, with the expected ``want`` by the order of the derivative."""
-    want = {name: values[1] if name == "hessian" else values[0] for name in EXACT}
-    return {name: {"T": f"lib.transform.{name}", "want": want[name]} for name in EXACT}
+from spec.language.axes import DISTINCT, EVERY, EXACT, by_order, representatives
+from spec.language.transforms import Member
 
 
 @snippet("DER-12")
@@ -55,24 +43,24 @@ def hessian_block_between_two_states(lib, jnp):
         assert jnp.allclose(block, want), f"{row}, {column}: expected {want}, got {block}"
 
 
-MODULES = {
+READS = {
     "read three times": {"read": "lambda w: w.value * w.value + 2.0 * w.value"},
     "read once, used twice": {"read": "lambda w: (lambda v: v * v + 2.0 * v)(w.value)"},
     "from a helper": {"read": "lambda w: (lambda g: g() * g() + 2.0 * g())(lambda: w.value)"},
 }
 
 
-@snippet("DER-15", {
-    f"{member} {way}": parameters | {"T": f"lib.transform.{member}"}
-    for member in ("grad", "jacfwd", "jacrev") for way, parameters in MODULES.items()
-})
+FIRST_ORDER = representatives("reverse", "forward", "jacobian")
+
+
+@snippet("DER-15", FIRST_ORDER.bound(READS, "{member} {point}"))
 def every_read_counts(lib, jnp, T, read):
     w = lib.State(jnp.array(3.0))
     got = T(lambda: read(w), grad_states=w)()
     assert jnp.allclose(got, 8.0), f"expected 8.0, got {got}"
 
 
-@snippet("DER-15", members(("grad", "jacfwd", "jacrev")))
+@snippet("DER-15", FIRST_ORDER.bound())
 def a_state_shared_by_two_modules_counts_in_both(lib, jnp, T):
     one, two, w = lib.nn.Module(), lib.nn.Module(), lib.ParamState(jnp.array(3.0))
     one.w, two.w = w, w
@@ -80,14 +68,14 @@ def a_state_shared_by_two_modules_counts_in_both(lib, jnp, T):
     assert jnp.allclose(got[0], 8.0), f"expected 8.0, got {got[0]}"
 
 
-@snippet("DER-16", first_and_second(("20.0", "0.0")))
+@snippet("DER-16", EXACT.bound(want=by_order("20.0", "0.0")))
 def an_unselected_state_is_a_constant(lib, jnp, T, want):
     s, c = lib.State(jnp.array(2.0)), lib.State(jnp.array(20.0))
     got = T(lambda x: s.value * c.value + x ** 3, grad_states=s)(jnp.array(5.0))
     assert jnp.shape(got) == () and jnp.allclose(got, want), f"expected {want}, got {got}"
 
 
-@snippet("DER-17", first_and_second(("27.0", "18.0")))
+@snippet("DER-17", EXACT.bound(want=by_order("27.0", "18.0")))
 def derivative_flows_through_a_written_state(lib, jnp, T, want):
     s, t = lib.State(jnp.array(3.0)), lib.State(jnp.array(-1.0))
     def f():
@@ -99,7 +87,7 @@ def derivative_flows_through_a_written_state(lib, jnp, T, want):
     assert jnp.allclose(got, want), f"expected {want}, got {got}"
 
 
-@snippet("DER-18", members())
+@snippet("DER-18", EXACT.bound())
 def stop_gradient_stops(lib, jnp, jax, T):
     s, x, stop = lib.State(jnp.array(3.0)), jnp.array(5.0), jax.lax.stop_gradient
     def f(x):
@@ -110,7 +98,7 @@ def stop_gradient_stops(lib, jnp, jax, T):
     assert jnp.allclose(jnp.array(got), jnp.array(want)), f"expected {want}, got {got}"
 
 
-@snippet("DER-19", members())
+@snippet("DER-19", EXACT.bound())
 def custom_jvp_is_the_derivative(lib, jnp, jax, T):
     @jax.custom_jvp
     def f(v):
@@ -123,7 +111,7 @@ def custom_jvp_is_the_derivative(lib, jnp, jax, T):
     assert jnp.allclose(got, want), f"expected {want}, got {got}"
 
 
-@snippet("DER-19", members(("grad", "vector_grad", "jacrev", "jacobian")))
+@snippet("DER-19", EVERY.where(mode="reverse").bound())
 def custom_vjp_is_the_derivative(lib, jnp, jax, T):
     @jax.custom_vjp
     def f(v):
@@ -150,15 +138,16 @@ KINKS = {
 }
 
 
-NAMESAKES = {"grad": "grad", "vector_grad": "grad", "jacrev": "jacrev", "jacfwd": "jacfwd",
-             "hessian": "hessian"}
 
 
-@snippet("DER-20", {
-    f"{kink}, {member}": {"op": op, "point": f"jnp.array({at})", "T": f"lib.transform.{member}",
-                          "J": f"jax.{namesake}"}
-    for kink, (op, at) in KINKS.items() for member, namesake in NAMESAKES.items()
-})
+def like_jax(member: Member) -> str:
+    """What JAX has for a member at a scalar output, where the gradient of the sum is plain."""
+    return "jax.grad" if member.layout == "gradient" else f"jax.{member.name}"
+
+
+@snippet("DER-20", DISTINCT.bound(
+    {kink: {"op": op, "point": f"jnp.array({at})"} for kink, (op, at) in KINKS.items()},
+    "{point}, {member}", J=like_jax))
 def at_a_kink_the_derivative_is_jaxs(lib, jnp, jax, op, point, T, J):
     s, want = lib.State(point), J(op)(point)
     got = T(lambda: op(s.value), grad_states=s)()

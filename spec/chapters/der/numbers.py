@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from spec.judge.check import snippet
-from spec.language.transforms import FAMILY
+from spec.language.axes import DISTINCT, EVERY, by_order
 
-HOLOMORPHIC = {
-    name: {"T": f"lib.transform.{name}", "order": "2" if member.layout == "hessian" else "1"}
-    for name, member in FAMILY.items() if member.holomorphic
-}
-ALLOW_INT = {
-    name: {"T": f"lib.transform.{name}"}
-    for name, member in FAMILY.items() if member.allow_int and member.layout == "gradient"
-}
+HOLOMORPHIC = EVERY.where(holomorphic=True)
+ALLOW_INT = EVERY.where(allow_int=True, layout="gradient").bound()
 
 
-@snippet("DER-21", HOLOMORPHIC)
+@snippet("DER-21", HOLOMORPHIC.bound(order=by_order("1", "2")))
 def holomorphic_derivative_of_a_state(lib, jnp, T, order):
     s, z = lib.State(jnp.array(0.5 + 0.25j)), jnp.array(2.0 - 1.0j)
     want = jnp.exp(0.5 + 0.25j) * z
@@ -26,7 +20,8 @@ def holomorphic_derivative_of_a_state(lib, jnp, T, order):
     assert jnp.allclose(got, want), f"argument: expected {want}, got {got}"
 
 
-@snippet("DER-21", {name: HOLOMORPHIC[name] for name in ("jacrev", "jacfwd", "hessian")})
+@snippet("DER-21", HOLOMORPHIC.where(alias="", outputs="any").bound(
+    order=by_order("1", "2")))
 def holomorphic_goes_with_aux_and_value(lib, jnp, T, order):
     s = lib.State(jnp.array([0.5 + 0.25j, 1.0 - 1.0j]))
     def f():
@@ -38,7 +33,7 @@ def holomorphic_goes_with_aux_and_value(lib, jnp, T, order):
     assert jnp.allclose(got[1], f()[0]) and jnp.allclose(got[2], s.value), f"got {got[1:]}"
 
 
-@snippet("DER-22", {name: {"T": f"lib.transform.{name}"} for name in ("grad", "jacrev")})
+@snippet("DER-22", DISTINCT.where(mode="reverse", allow_int=True).bound())
 def real_function_of_a_complex_state(lib, jnp, T):
     s = lib.State(jnp.array(1.0 + 2.0j))
     def f():

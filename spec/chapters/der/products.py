@@ -23,12 +23,11 @@ from spec.judge.observation import (
 )
 from spec.judge.subject import Subject
 from spec.language import trees
+from spec.language.axes import plain
 from spec.language.cases import Case
-from spec.language.returns import ROWS
+from spec.language.returns import SIDES
 from spec.language.script import Script
 from spec.language.strategies import Wish, arrays, cases
-
-SIDES = {"arguments": ROWS[0], "states": ROWS[4], "both": ROWS[8]}
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def pullbacks(draw: Any, sides: str) -> Product:
     """Calls of ``vjp`` and of its pullback at a cotangent."""
     kind, shape = draw(st.sampled_from((("scalar", ()), ("array", (3,)))))
     case = draw(cases(Wish(
-        ("vector_grad",), (SIDES[sides],), nested=True, writes=True, outputs=(kind,),
+        ("vector_grad",), plain(sides), nested=True, writes=True, outputs=(kind,),
         containers=("one", "list", "tuple", "namedtuple", "nested"),
         argnums=("int", "list", "tuple"))))
     cotangent = draw(arrays(shape))
@@ -145,7 +144,7 @@ def jvp_without_aux_returns_two(lib, jnp):
 @st.composite
 def pushes(draw: Any, _: None) -> Product:
     """Calls of ``jvp`` at one tangent for every argument."""
-    drawn = draw(cases(Wish(members=("jacfwd",), rows=(ROWS[0],), writes=True)))
+    drawn = draw(cases(Wish(members=("jacfwd",), rows=plain("arguments"), writes=True)))
     case = replace(drawn, argnums=tuple(range(len(drawn.args))))
     tangents = tuple(draw(arrays(np.shape(arg))) for arg in case.args)
     primals = trees.literal(case.args)

@@ -5,26 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 
 from spec.chapters.err import misuse
 from spec.chapters.err.misuse import Attempt
 from spec.judge.check import Violation, first_line, generated, snippet
 from spec.judge.subject import Subject
-from spec.language.transforms import FAMILY
+from spec.language.axes import EVERY, EXACT, by_order
 
 REFUSALS = tuple(dict.fromkeys(row.rule for row in misuse.ROWS))
-EXACT = tuple(name for name, member in FAMILY.items() if member.layout != "sample")
 
 
-def points(scripts: Iterator[Attempt]) -> dict[str, Attempt]:
+def by_id(scripts: Iterator[Attempt]) -> dict[str, Attempt]:
     """Scripts by row and member."""
     return {f"{script.row.id}, {script.member}": script for script in scripts}
-
-
-def only(script: Attempt) -> SearchStrategy[Attempt]:
-    """The one case of a point."""
-    return st.just(script)
 
 
 def passes(subject: Subject, script: Attempt) -> None:
@@ -41,31 +34,28 @@ def is_refused(subject: Subject, script: Attempt) -> None:
 
 
 for _rule in REFUSALS:
-    generated(_rule, only, points(misuse.scripts(_rule)))(is_refused)
+    generated(_rule, st.just, by_id(misuse.scripts(_rule)))(is_refused)
 
 
-@generated("ERR-20", only, points(misuse.unchanged()))
+@generated("ERR-20", st.just, by_id(misuse.unchanged()))
 def states_are_as_they_were(subject: Subject, script: Attempt) -> None:
     """After a refusal, every state holds its value."""
     passes(subject, script)
 
 
-@generated("ERR-21", only, points(misuse.helpful()))
+@generated("ERR-21", st.just, by_id(misuse.helpful()))
 def the_message_says_what_was_given(subject: Subject, script: Attempt) -> None:
     """The words of the row stand in the message."""
     passes(subject, script)
 
 
-@generated("ERR-22", only, points(misuse.conventional()))
+@generated("ERR-22", st.just, by_id(misuse.conventional()))
 def the_class_is_the_conventional_one(subject: Subject, script: Attempt) -> None:
     """TypeError for a wrong type, ValueError for a wrong value."""
     passes(subject, script)
 
 
-@snippet("ERR-23", {
-    name: {"T": f"lib.transform.{name}", "shape": "(2, 2)" if name == "hessian" else "(2,)"}
-    for name in EXACT
-})
+@snippet("ERR-23", EXACT.bound(shape=by_order("(2,)", "(2, 2)")))
 def an_untouched_state_has_zeros(lib, jnp, T, shape):
     s, idle = lib.State(jnp.array(3.0)), lib.State(jnp.array([1.0, 2.0]))
     got = T(lambda: s.value ** 2, grad_states=[s, idle], check_states=False)()
@@ -76,12 +66,10 @@ def an_untouched_state_has_zeros(lib, jnp, T, shape):
     assert jnp.allclose(used, 2.0 if len(shape) == 2 else 6.0), f"beside it, got {used}"
 
 
-@snippet("ERR-24", {
-    f"{words}, {name}": {"T": f"lib.transform.{name}", "options": options}
-    for words, options in (("no pair for has_aux", "dict(has_aux=True)"),
-                           ("an untouched state", "dict(grad_states=lib.State(jnp.array(1.0)))"))
-    for name in FAMILY
-})
+@snippet("ERR-24", EVERY.bound({
+    "no pair for has_aux": {"options": "dict(has_aux=True)"},
+    "an untouched state": {"options": "dict(grad_states=lib.State(jnp.array(1.0)))"},
+}, "{point}, {member}"))
 def the_random_stream_is_as_it_was(lib, jnp, T, options):
     """The next draw is the first one after the seed."""
     lib.random.seed(7)

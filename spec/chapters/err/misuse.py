@@ -11,13 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from spec.language.axes import EVERY, REPRESENTATIVES, SCALAR, representatives
 from spec.language.script import Script
-from spec.language.transforms import FAMILY
 
 Stage = Literal["construction", "either"]
-
-EVERY: Final = tuple(FAMILY)
-SCALAR: Final = tuple(name for name, member in FAMILY.items() if member.outputs == "scalar")
 
 
 @dataclass(frozen=True)
@@ -156,7 +153,8 @@ ARGNUMS: Final = (
       for text in ("True", "0.5", "None")),
     _argnums("index beyond the arguments", "ERR-03", "7", names=("7",), members=EVERY),
     _argnums("index beyond the arguments, with states", "ERR-03", "7",
-             states="grad_states=[s], ", names=("7",), members=("grad", "jacrev", "fwd_grad")),
+             states="grad_states=[s], ", names=("7",),
+             members=representatives("reverse", "jacobian", "sample")),
     _argnums("index beyond the arguments, in a tuple", "ERR-03", "(0, 7)", names=("7",)),
     _argnums("index before the arguments", "ERR-03", "-7", names=("-7",), members=EVERY),
     _argnums("index before the arguments, with states", "ERR-03", "(0, -7)",
@@ -193,7 +191,7 @@ LEAVES: Final = (
     Misuse("a boolean leaf in a state", "ERR-05", "{T}(f, grad_states=s)", "t()", "TypeError",
            names=("mask",), setup=USES, states={"s": FLAGS, "n": "0.0"}),
     Misuse("an integer state in a dict", "ERR-05", "{T}(f, grad_states={'good': s, 'bad': i})",
-           f"t({X})", "TypeError", names=("bad",), members=("grad", "jacfwd", "hessian"),
+           f"t({X})", "TypeError", names=("bad",), members=REPRESENTATIVES,
            states={"s": "2.0", "i": "3", "n": "0.0"},
            setup=("def f(x):", "    n.value = n.value + 1.0",
                   "    return jnp.sum(x) * s.value * i.value")),
@@ -212,10 +210,12 @@ AUXES: Final = tuple(
     for words, text, members in (
         ("the output alone", "s.value * jnp.sum(x)", EVERY),
         ("three values", "s.value * jnp.sum(x), 1.0, 2.0", EVERY),
-        ("a tuple of one", "(s.value * jnp.sum(x),)", ("grad", "jacfwd")),
-        ("a dict", "{'loss': s.value * jnp.sum(x), 'aux': 1.0}", ("grad", "jacrev")),
-        ("an array of two", "s.value * x", ("grad", "jacrev", "hessian", "fwd_grad")),
-        ("nothing", "[s.value, None][1]", ("grad", "hessian")),
+        ("a tuple of one", "(s.value * jnp.sum(x),)", representatives("reverse", "forward")),
+        ("a dict", "{'loss': s.value * jnp.sum(x), 'aux': 1.0}",
+         representatives("reverse", "jacobian")),
+        ("an array of two", "s.value * x",
+         representatives("reverse", "jacobian", "second", "sample")),
+        ("nothing", "[s.value, None][1]", representatives("reverse", "second")),
     )
 )
 """Functions that do not return a pair."""
@@ -235,13 +235,13 @@ OUTPUTS: Final = (
       for words, text in (("an integer", "jnp.sum(x).astype(int)"), ("a Python int as", "1"))),
     Misuse("a complex output", "ERR-10", "{T}(f, grad_states=s)", f"t({X})",
            suggests="TypeError", setup=_returning("s.value * jnp.sum(x) * (1.0 + 1.0j)"),
-           members=("grad", "jacrev")),
+           members=representatives("reverse", "jacobian")),
     Misuse("a complex state in forward mode", "ERR-10", "{T}(f, grad_states=s)", f"t({X})",
            suggests="TypeError", setup=_returning("jnp.abs(s.value) ** 2 * jnp.sum(x)"),
-           states={"s": "2.0 + 1.0j", "n": "0.0"}, members=("jacfwd", "hessian")),
+           states={"s": "2.0 + 1.0j", "n": "0.0"}, members=representatives("forward", "second")),
     Misuse("holomorphic of a real state", "ERR-10", "{T}(f, grad_states=s, holomorphic=True)",
            f"t({X})", suggests="TypeError",
-           members=tuple(name for name, member in FAMILY.items() if member.holomorphic)),
+           members=EVERY.where(holomorphic=True)),
 )
 """Outputs and inputs of the wrong kind."""
 
@@ -254,7 +254,7 @@ UNTOUCHED: Final = tuple(
     for words, text, names, members in (
         ("a state", "{'used': s, 'idle': a}", ("idle",), EVERY),
         ("two states", "{'idle': a, 'used': s, 'spare': b}", ("idle", "spare"),
-         ("grad", "jacfwd", "hessian")),
+         REPRESENTATIVES),
     )
 )
 """States that the function does not touch."""

@@ -2,52 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
-
-from hypothesis.strategies import SearchStrategy
 
 from spec.judge.check import generated, snippet
 from spec.judge.observation import judge_effects, judge_row, judge_sides, judge_values, observe
 from spec.judge.subject import Subject
+from spec.language.axes import EVERY, EXACT, Calls, Members, by_order, plain, rows
 from spec.language.call_forms import NOTHING
 from spec.language.cases import Case
-from spec.language.returns import ROWS, Row
-from spec.language.strategies import Wish, calm, cases
-from spec.language.transforms import FAMILY
-
-MEMBERS: Final = {member: {"transform": f"lib.transform.{member}"} for member in FAMILY}
-"""One point for every member of the family."""
-
-EXACT: Final = tuple(name for name, member in FAMILY.items() if member.layout != "sample")
-STATES: Final = ROWS[4]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A member of the family, rows of the table, and what else the cases are about."""
-
-    member: str
-    rows: tuple[Row, ...]
-    wish: Wish
-
-    def strategy(self) -> SearchStrategy[Case]:
-        """Calls of the member under the rows."""
-        return cases(replace(self.wish, members=(self.member,), rows=self.rows))
-
-
-def cells(
-    wish: Wish, rows: Sequence[Row] = (STATES,), members: Sequence[str] = tuple(FAMILY)
-) -> dict[str, Cell]:
-    """A point for every member."""
-    return {member: Cell(member, tuple(rows), wish) for member in members}
-
-
-def product(points: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-    """Every point for every member."""
-    return {f"{name} {member}": {**transform, **point}
-            for name, point in points.items() for member, transform in MEMBERS.items()}
+from spec.language.strategies import Wish, calm
 
 
 def var_grads_mirror_the_container(subject: Subject, case: Case) -> None:
@@ -70,31 +35,30 @@ MIRRORED: Final[Mapping[str, Mapping[str, Wish]]] = {
 """The rules on containers whose mirror image is all they are about."""
 
 for _rule, _wishes in MIRRORED.items():
-    _points = {
-        f"{name} {cell.member}": cell
-        for name, wish in _wishes.items() for cell in cells(wish).values()
-    }
-    generated(_rule, Cell.strategy, _points)(var_grads_mirror_the_container)
+    _points: dict[str, Calls] = {}
+    for _name, _wish in _wishes.items():
+        _points |= EVERY.calls(_wish, plain("states"), f"{_name} {{member}}")
+    generated(_rule, Calls.strategy, _points)(var_grads_mirror_the_container)
 
 
-@snippet("GST-08", cases=MEMBERS)
-def both_places_hold_the_same_gradient(lib, jnp, transform):
+@snippet("GST-08", cases=EVERY.bound())
+def both_places_hold_the_same_gradient(lib, jnp, T):
     s = lib.State(jnp.array(2.0))
-    first, (second, third) = transform(lambda: s.value ** 2, grad_states=[s, (s, s)])()
+    first, (second, third) = T(lambda: s.value ** 2, grad_states=[s, (s, s)])()
     if isinstance(first, list):  # a Hessian: the same again in the columns
         assert first[0] == first[1][0] == first[1][1] == 2.0, f"expected 2.0, got {first}"
         first, second, third = first[0], second[0], third[0]
     assert first == second == third != 0, f"expected one gradient, got {first, second, third}"
-    full = transform is lib.transform.fwd_grad or first in (4.0, 2.0)
+    full = T is lib.transform.fwd_grad or first in (4.0, 2.0)
     assert full, f"expected the full gradient 4.0 (of a Hessian 2.0), got {first}"
 
 
-@snippet("GST-09", cases=MEMBERS)
-def mappings_stand_in_other_containers(lib, jnp, transform):
+@snippet("GST-09", cases=EVERY.bound())
+def mappings_stand_in_other_containers(lib, jnp, T):
     m, n = lib.nn.Module(), lib.nn.Module()
     m.w, m.b, n.w = (lib.ParamState(jnp.array(i)) for i in (1.0, 2.0, 3.0))
     def f(): return m.w.value * m.b.value * n.w.value
-    first, (second,) = transform(f, grad_states=[m.states(), (n.states(),)])()
+    first, (second,) = T(f, grad_states=[m.states(), (n.states(),)])()
     got = list(first.keys()), list(second.keys())
     assert got == ([('b',), ('w',)], [('w',)]), f"expected keys b, w and w, got {got}"
 
@@ -105,12 +69,12 @@ FINDERS: Final = {
 }
 
 
-@snippet("GST-11", cases=product(FINDERS))
-def found_states_can_be_differentiated(lib, jnp, transform, options):
+@snippet("GST-11", cases=EVERY.bound(FINDERS))
+def found_states_can_be_differentiated(lib, jnp, T, options):
     a, b = lib.State(jnp.array(2.0)), lib.ParamState(jnp.array([1.0, 3.0]))
     def f(x): return jnp.sum(jnp.sin(a.value) * b.value * x)
     found = lib.transform.StateFinder(f, **options)(1.0)
-    grads = transform(f, grad_states=found)(1.0)
+    grads = T(f, grad_states=found)(1.0)
     assert type(grads) is type(found), f"expected a {type(found)}, got a {type(grads)}"
     keys = [list(r) if isinstance(r, dict) else len(r) for r in (found, grads)]
     assert keys[0] == keys[1], f"expected keys or length {keys[0]}, got {keys[1]}"
@@ -168,21 +132,21 @@ def result_and_effects_are_as_with_states(subject: Subject, case: Case) -> None:
 
 
 EMPTY: Final = calm(containers=tuple(NOTHING), writes=True)
-_points = {f"states {m}": cell for m, cell in cells(EMPTY, ROWS[4:8]).items()}
-_points |= {f"both {m}": cell for m, cell in cells(EMPTY, ROWS[8:12]).items()}
-generated("GST-12", Cell.strategy, _points)(result_and_effects_are_as_with_states)
+_points = (EVERY.calls(EMPTY, rows("states"), "states {member}")
+           | EVERY.calls(EMPTY, rows("both"), "both {member}"))
+generated("GST-12", Calls.strategy, _points)(result_and_effects_are_as_with_states)
 
 HOLLOW: Final = {
     text: {"container": text} for text in ("[]", "()", "{}", "[None]", "{'b': [], 'a': {1: ()}}")
 }
 
 
-@snippet("GST-12", cases=product(HOLLOW))
-def container_without_state_is_mirrored(lib, jnp, transform, container):
-    got, loss = transform(lambda: jnp.array(3.0), grad_states=container, return_value=True)()
+@snippet("GST-12", cases=EVERY.bound(HOLLOW))
+def container_without_state_is_mirrored(lib, jnp, T, container):
+    got, loss = T(lambda: jnp.array(3.0), grad_states=container, return_value=True)()
     assert repr(got) == repr(container), f"expected {container}, got {got}"
     assert loss == 3.0, f"expected the loss 3.0, got {loss}"
-    got = transform(lambda x: x ** 2, grad_states=container)(2.0)
+    got = T(lambda x: x ** 2, grad_states=container)(2.0)
     assert repr(got) == repr(container), f"expected {container}, got {got}"
 
 
@@ -192,13 +156,13 @@ SELECTIONS: Final = {
 }
 
 
-@snippet("GST-12", cases=product(SELECTIONS))
-def filter_that_matches_nothing(lib, jnp, transform, select):
+@snippet("GST-12", cases=EVERY.bound(SELECTIONS))
+def filter_that_matches_nothing(lib, jnp, T, select):
     class Frozen(lib.State):
         pass
     m = lib.nn.Module()
     m.w = lib.ParamState(jnp.array(2.0))
-    grads, loss = transform(lambda x: m.w.value * x, grad_states=select(m, Frozen),
+    grads, loss = T(lambda x: m.w.value * x, grad_states=select(m, Frozen),
                             return_value=True)(3.0)
     assert hasattr(grads, 'keys') and not list(grads), f"expected an empty mapping, got {grads!r}"
     assert loss == 6.0, f"expected the loss 6.0, got {loss}"
@@ -212,24 +176,24 @@ LONG: Final = replace(calm(containers=PLACES, fewest=2, most=6, writes=True, ste
 """Long programs of functions that flatten what they get: slopes that multiply blur every oracle."""
 
 
-@generated("GST-14", Cell.strategy, cells(LONG, members=EXACT))
+@generated("GST-14", Calls.strategy, EXACT.calls(LONG, plain("states")))
 def gradients_stand_in_their_places(subject: Subject, case: Case) -> None:
     """Values, place by place, with up to six states of which some are written."""
     judge_values(observe(case, subject))
 
 
-@snippet("GST-14", cases={member: MEMBERS[member] for member in EXACT})
-def order_is_that_of_the_container(lib, jnp, transform):
+@snippet("GST-14", cases=EXACT.bound())
+def order_is_that_of_the_container(lib, jnp, T):
     states = [lib.State(jnp.array(0.5)) for _ in range(6)]
     chosen = [states[i] for i in (3, 0, 5, 1, 4, 2)]
     def f(): return sum(i * s.value ** 2 for i, s in enumerate(states[::-1]))
-    grads = transform(f, grad_states=chosen)()
+    grads = T(f, grad_states=chosen)()
     got = [float(g[i] / 2 if isinstance(g, list) else g) for i, g in enumerate(grads)]
     assert got == [2, 5, 0, 4, 1, 3], f"expected [2, 5, 0, 4, 1, 3], got {got}"
 
 
-@snippet("GST-14", cases={member: MEMBERS[member] for member in EXACT})
-def each_of_five_states_has_its_own(lib, jnp, transform):
+@snippet("GST-14", cases=EXACT.bound())
+def each_of_five_states_has_its_own(lib, jnp, T):
     """Mistakes of position and order often need three states to show."""
     s = [lib.State(jnp.array(float(i))) for i in range(1, 6)]
     def f():
@@ -237,81 +201,80 @@ def each_of_five_states_has_its_own(lib, jnp, transform):
         return sum(v[i] ** 2 * v[i + 1] ** 3 for i in range(5))
     v = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 1.0]
     want = [2 * v[i] * v[i + 1] ** 3 + 3 * v[i - 1] ** 2 * v[i] ** 2 * (i > 1) for i in range(1, 6)]
-    got = transform(f, grad_states=s)()
+    got = T(f, grad_states=s)()
     if isinstance(got[0], list):  # a Hessian: the entry beside the diagonal of each row
         got = [got[i][(i + 1) % 5] for i in range(5)]
         want = [6 * v[i] * v[i + 1] ** 2 for i in range(1, 5)] + [0.0]
     assert jnp.allclose(jnp.array(got), jnp.array(want)), f"expected {want}, got {got}"
 
 
-@snippet("GST-15", cases={member: MEMBERS[member] for member in EXACT})
-def equal_states_are_not_one(lib, jnp, transform):
+@snippet("GST-15", cases=EXACT.bound())
+def equal_states_are_not_one(lib, jnp, T):
     a, b = (lib.State(jnp.array(1.0), name='w', tag='t') for _ in range(2))
-    grads = transform(lambda: a.value ** 2 + 5.0 * b.value ** 2, grad_states=[a, b])()
+    grads = T(lambda: a.value ** 2 + 5.0 * b.value ** 2, grad_states=[a, b])()
     got = [grads[0][0], grads[1][1]] if isinstance(grads[0], list) else grads
     assert [float(g) for g in got] == [2.0, 10.0], f"expected 2.0 and 10.0, got {grads}"
 
 
-VALUED: Final = {
-    name: {**MEMBERS[name], "want": {"hessian": "2.0", "sample": "None"}.get(member.layout, "3.0")}
-    for name, member in FAMILY.items()
-}
+OF_A_SQUARE: Final = EVERY.bound(want=by_order("3.0", "2.0"))
 """The derivative of v ** 2 at 1.5; None where it is a random sample."""
 
 
-@snippet("GST-16", cases=VALUED)
-def float_has_a_scalar_gradient(lib, jnp, transform, want):
+@snippet("GST-16", cases=OF_A_SQUARE)
+def float_has_a_scalar_gradient(lib, jnp, T, want):
     s = lib.State(1.5)
-    got = transform(lambda: s.value ** 2, grad_states=s)()
+    got = T(lambda: s.value ** 2, grad_states=s)()
     kind = getattr(got, 'shape', None), str(getattr(got, 'dtype', type(got).__name__))
     assert kind == ((), 'float64'), f"expected a scalar array of float64, got {kind}"
     assert want is None or jnp.allclose(got, want), f"expected {want}, got {got}"
 
 
-@snippet("GST-16", cases={m: MEMBERS[m] for m in FAMILY if m != "hessian"})
-def floats_in_a_value_have_scalar_gradients(lib, jnp, transform):
+@snippet("GST-16", cases=EVERY.where(order=1).bound())
+def floats_in_a_value_have_scalar_gradients(lib, jnp, T):
     s = lib.State({'a': 2.0, 'b': [3.0]})
-    got = transform(lambda: s.value['a'] ** 2 * s.value['b'][0], grad_states=s)()
+    got = T(lambda: s.value['a'] ** 2 * s.value['b'][0], grad_states=s)()
     for leaf in (got['a'], got['b'][0]):
         kind = getattr(leaf, 'shape', None), str(getattr(leaf, 'dtype', type(leaf).__name__))
         assert kind == ((), 'float64'), f"expected a scalar array of float64, got {kind}"
 
 
-@snippet("GST-17", cases=VALUED)
-def zero_size_is_mirrored(lib, jnp, np, transform, want):
+@snippet("GST-17", cases=OF_A_SQUARE)
+def zero_size_is_mirrored(lib, jnp, np, T, want):
     """The shape, and the value of the derivative that stands beside it."""
     s, t = lib.State(jnp.zeros((0, 3))), lib.State(jnp.array(1.5))
-    got = transform(lambda: jnp.sum(s.value) + t.value ** 2, grad_states=[s, t])()
+    got = T(lambda: jnp.sum(s.value) + t.value ** 2, grad_states=[s, t])()
     got = [g[-1] for g in got] if isinstance(got[0], list) else got
     shapes = [np.shape(leaf) for leaf in got]
     assert shapes == [(0, 3), ()], f"expected shapes (0, 3) and (), got {shapes}"
     assert want is None or jnp.allclose(got[1], want), f"expected {want} beside it, got {got[1]}"
 
 
-DTYPED: Final = tuple(m for m in FAMILY if m not in ("jacfwd", "hessian"))
+DTYPED: Final = Members(m for m in EVERY if m not in EXACT.where(mode=("forward", "both")))
+"""The members that give every leaf the dtype of the input, rather than one of both sides'."""
 
 
-@snippet("GST-18", cases={member: MEMBERS[member] for member in DTYPED})
-def every_leaf_has_its_own_dtype(lib, jnp, transform):
+@snippet("GST-18", cases=DTYPED.bound())
+def every_leaf_has_its_own_dtype(lib, jnp, T):
     a = lib.State({'w': jnp.ones(3, jnp.float32), 'v': jnp.ones(3)})
     b = lib.State(jnp.ones(3, jnp.float32))
     def f(): return jnp.sum(a.value['w'] * a.value['v'] * b.value)
-    grads = transform(f, grad_states=[a, b])()
+    grads = T(f, grad_states=[a, b])()
     got = [str(g.dtype) for g in (grads[0]['w'], grads[0]['v'], grads[1])]
     expected = ['float32', 'float64', 'float32']
     assert got == expected, f"expected {expected}, got {got}"
 
 
-@snippet("GST-18", cases={m: MEMBERS[m] for m in DTYPED})
-def states_and_arguments_keep_their_own(lib, jnp, transform):
+@snippet("GST-18", cases=DTYPED.bound())
+def states_and_arguments_keep_their_own(lib, jnp, T):
     a, b = lib.State(jnp.array(2.0, jnp.float32)), lib.State(jnp.array(3.0, jnp.float64))
     x = jnp.array(1.0, jnp.float32)
-    got, arg = transform(lambda x: a.value * b.value * x, grad_states=[a, b], argnums=0)(x)
+    got, arg = T(lambda x: a.value * b.value * x, grad_states=[a, b], argnums=0)(x)
     dtypes = [str(g.dtype) for g in (*got, arg)]
     assert dtypes == ['float32', 'float64', 'float32'], f"expected 32, 64 and 32, got {dtypes}"
 
 
-@generated("GST-19", Cell.strategy, cells(calm(bystanders=True, writes=True)))
+@generated("GST-19", Calls.strategy,
+           EVERY.calls(calm(bystanders=True, writes=True), plain("states")))
 def other_states_may_hold_integers(subject: Subject, case: Case) -> None:
     """Sides and effects, with integers and booleans in a state that is not selected."""
     seen = observe(case, subject)
@@ -319,24 +282,24 @@ def other_states_may_hold_integers(subject: Subject, case: Case) -> None:
     judge_effects(seen)
 
 
-@snippet("GST-19", cases=MEMBERS)
-def counter_counts_one_call(lib, jnp, transform):
+@snippet("GST-19", cases=EVERY.bound())
+def counter_counts_one_call(lib, jnp, T):
     w, count = lib.State(jnp.array(2.0)), lib.State(jnp.array(0))
     def f():
         count.value = count.value + 1
         return w.value ** 2
-    got = transform(f, grad_states=w)()
+    got = T(f, grad_states=w)()
     assert got != 0, f"expected the gradient of w ** 2, got {got}"
     assert count.value == 1, f"expected one count, got {count.value}"
     assert count.value.dtype == jnp.array(0).dtype, f"got the dtype {count.value.dtype}"
 
 
-@snippet("GST-19", cases=MEMBERS)
-def state_that_holds_nothing(lib, jnp, transform):
+@snippet("GST-19", cases=EVERY.bound())
+def state_that_holds_nothing(lib, jnp, T):
     w, idle = lib.State(jnp.array(2.0)), lib.State(None)
     def f():
         return w.value ** 2 if idle.value is None else 0.0 * w.value
-    got = transform(f, grad_states=w)()
+    got = T(f, grad_states=w)()
     assert got != 0, f"expected the gradient of w ** 2, got {got}"
     assert idle.value is None, f"expected None, got {idle.value}"
 
@@ -347,12 +310,12 @@ OTHERS: Final = {
 }
 
 
-@snippet("GST-20", cases=product(OTHERS))
-def other_dicts_are_mirrored(lib, jnp, transform, container):
+@snippet("GST-20", cases=EVERY.bound(OTHERS))
+def other_dicts_are_mirrored(lib, jnp, T, container):
     states = [lib.State(jnp.array(2.0)), lib.State(jnp.array(3.0))]
     chosen = container.copy()
     chosen.update(z=states[0], a=states[1])
-    grads = transform(lambda: states[0].value * states[1].value, grad_states=chosen)()
+    grads = T(lambda: states[0].value * states[1].value, grad_states=chosen)()
     assert type(grads) is type(chosen), f"expected a {type(chosen)}, got a {type(grads)}"
     assert set(grads) == {'z', 'a'}, f"expected the keys z and a, got {list(grads)}"
 

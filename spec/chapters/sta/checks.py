@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from spec.judge.check import snippet
-from spec.language.transforms import FAMILY
-
-ORDER = {name: 2 if member.layout == "hessian" else 1
-         for name, member in FAMILY.items() if member.layout != "sample"}
-"""How often the members with exact values differentiate."""
+from spec.language.axes import EXACT, by_order
 
 VALUES = {
     "array": "jnp.array([1.0, 2.0])",
@@ -81,8 +77,7 @@ def states_of_one_value_are_apart(lib, jnp, value):
     assert repr(value) == before, f"expected {before}, got {value!r}"
 
 
-@snippet("STA-06", {name: {"T": f"lib.transform.{name}", "want": str((2.0, 2.0 ** (3 - order)))}
-                    for name, order in ORDER.items()})
+@snippet("STA-06", EXACT.bound(want=by_order("(2.0, 4.0)", "(2.0, 2.0)")))
 def eager_writes_are_seen(lib, jnp, np, T, want):
     """The value of a state is doubled between two calls of a transform of x and of one of s."""
     s = lib.State(jnp.array(2.0))
@@ -94,8 +89,7 @@ def eager_writes_are_seen(lib, jnp, np, T, want):
     assert np.allclose(got, want), f"expected the ratios {want}, got {got}"
 
 
-@snippet("STA-06", {name: {"T": f"lib.transform.{name}", "order": str(order)}
-                    for name, order in ORDER.items()})
+@snippet("STA-06", EXACT.bound(order=by_order("1", "2")))
 def every_call_sees_the_shape_of_today(lib, jnp, T, order):
     """A number, a vector and a number again, in one transform of the state."""
     s, x = lib.State(jnp.array(2.0)), jnp.array(5.0)
@@ -149,8 +143,7 @@ def classes_of_the_user_are_states(lib, jnp, kind):
     assert got == (24.0, 6.0), f"expected (24.0, 6.0), got {got}"
 
 
-@snippet("STA-09", {name: {"T": f"lib.transform.{name}", "ratio": str(3 ** (3 - order))}
-                    for name, order in ORDER.items()})
+@snippet("STA-09", EXACT.bound(ratio=by_order("9", "3")))
 def threads_keep_apart(lib, jnp, T, ratio):
     """Two calls that are inside of their functions at the same time, where a library lets them."""
     from concurrent.futures import ThreadPoolExecutor

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from spec.judge.check import snippet
-from spec.language.transforms import FAMILY
-
-MEMBERS = {member: {"T": f"lib.transform.{member}"} for member in FAMILY}
+from spec.language.axes import EVERY
 
 DRAWS = {
     "normal": "lambda: lib.random.normal(size=(3,))",
@@ -121,8 +119,8 @@ def keys_are_fresh(lib, jnp, np, jax):
     assert again == x[0], f"expected {x[0]}, got {again}"
 
 
-@snippet("STA-15", {f"{member} | {name}": {**point, "draw": source}
-                    for member, point in MEMBERS.items() for name, source in DRAWS.items()})
+@snippet("STA-15", EVERY.bound({name: {"draw": source} for name, source in DRAWS.items()},
+                               "{member} | {point}"))
 def draws_inside_are_those_of_a_plain_call(lib, jnp, T, draw):
     """The numbers are kept in a state, and come back as aux."""
     s = lib.State(jnp.zeros(3))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from spec.judge.check import snippet
-from spec.language.transforms import FAMILY
-
-MEMBERS = {member: {"T": f"lib.transform.{member}"} for member in FAMILY}
+from spec.language.axes import EVERY, EXACT
 
 
-@snippet("WRB-08", MEMBERS)
+@snippet("WRB-08", EVERY.bound())
 def calls_add_up(lib, jnp, np, T):
     """A counter and a running sum, through one transform that is kept."""
     count, total = lib.State(jnp.array(0)), lib.State(jnp.array(1.0))
@@ -23,7 +21,7 @@ def calls_add_up(lib, jnp, np, T):
     assert got == (3, 30.0), f"expected (3, 30.0), got {got}"
 
 
-@snippet("WRB-08", MEMBERS)
+@snippet("WRB-08", EVERY.bound())
 def calls_of_a_selected_state_add_up(lib, jnp, np, T):
     """Each call starts from what the call before it wrote into the selected state."""
     s = lib.State(jnp.array(1.0))
@@ -35,7 +33,7 @@ def calls_of_a_selected_state_add_up(lib, jnp, np, T):
     assert seen == [2.0, 4.0, 8.0], f"expected [2.0, 4.0, 8.0], got {seen}"
 
 
-@snippet("WRB-09", MEMBERS)
+@snippet("WRB-09", EVERY.bound())
 def states_may_swap_their_values(lib, jnp, np, T):
     """One selected, one not; equal names; and the values change places."""
     a, b = lib.State(jnp.array(1.0), name="s"), lib.State(jnp.array(2.0), name="s")
@@ -47,7 +45,7 @@ def states_may_swap_their_values(lib, jnp, np, T):
     assert got == (2.0, 1.0), f"expected (2.0, 1.0), got {got}"
 
 
-@snippet("WRB-09", MEMBERS)
+@snippet("WRB-09", EVERY.bound())
 def states_of_one_value_are_written_apart(lib, jnp, np, T):
     """Four states over one array, in two classes, written in another order than created."""
     v = jnp.array(1.0)
@@ -61,7 +59,7 @@ def states_of_one_value_are_written_apart(lib, jnp, np, T):
     assert got == [1.0, 11.0, 21.0, 31.0], f"expected [1.0, 11.0, 21.0, 31.0], got {got}"
 
 
-@snippet("WRB-09", MEMBERS)
+@snippet("WRB-09", EVERY.bound())
 def state_may_feed_another(lib, jnp, np, T):
     """Writes depend on writes before them, and the last write of each counts."""
     a, b = lib.State(jnp.array(1.0)), lib.State(jnp.array(0.0))
@@ -75,7 +73,7 @@ def state_may_feed_another(lib, jnp, np, T):
     assert got == (33.0, 30.0), f"expected (33.0, 30.0), got {got}"
 
 
-@snippet("WRB-23", MEMBERS)
+@snippet("WRB-23", EVERY.bound())
 def loss_and_aux_are_concrete(lib, jnp, np, T):
     """Two results that are kept convert to Python numbers, and steer Python."""
     s = lib.State(jnp.array(2.0))
@@ -131,10 +129,7 @@ CLOSURES = {
 }
 
 
-@snippet("WRB-25", {
-    f"{member} | {name}": {"T": f"lib.transform.{member}", **case}
-    for member in FAMILY if FAMILY[member].layout != "sample" for name, case in CLOSURES.items()
-})
+@snippet("WRB-25", EXACT.bound(CLOSURES, "{member} | {point}"))
 def the_world_is_read_at_every_call(lib, jnp, T, change):
     """A transform that was called before equals one that is built after the change."""
     w = {"k": 1.0, "flag": False, "g": lambda v: v, "s": lib.State(jnp.array(1.0))}
@@ -149,7 +144,7 @@ def the_world_is_read_at_every_call(lib, jnp, T, change):
     assert not jnp.allclose(got, before), f"still gives {before}, as before the change"
 
 
-@snippet("WRB-25", {m: v for m, v in MEMBERS.items() if FAMILY[m].layout != "sample"})
+@snippet("WRB-25", EXACT.bound())
 def states_behind_attributes_are_read_at_every_call(lib, jnp, T):
     """An attribute of a module gets another state, which the next call reads and writes."""
     m = type("M", (lib.nn.Module,), {})()
@@ -165,7 +160,7 @@ def states_behind_attributes_are_read_at_every_call(lib, jnp, T):
     assert got == (3.0, 11.0), f"expected (3.0, 11.0), got {got}"
 
 
-@snippet("WRB-25", {m: v for m, v in MEMBERS.items() if FAMILY[m].layout != "sample"})
+@snippet("WRB-25", EXACT.bound())
 def a_name_bound_anew_is_seen(lib, jnp, np, T):
     """A variable of the surrounding scope stands for another number at the second call."""
     k = 1.0

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from spec.chapters.wrb.table import ROLES, Call, Cell, call, cells
 from spec.judge.check import Violation, first_line, generated
 from spec.judge.observation import Observation, judge_effects, judge_part, judge_values, observe
+from spec.judge.stream import judge_stream
 from spec.judge.subject import Subject
 from spec.language import trees
+from spec.language.axes import (
+    EVERY,
+    EXACT,
+    FIRST_ORDER,
+    REPRESENTATIVES,
+    Calls,
+    Change,
+    Members,
+    plain,
+    rows,
+)
 from spec.language.cases import Case, Selection
 from spec.language.programs import Assign, Param, Program, Ref, Var, Write
-from spec.language.returns import ROWS
-from spec.language.script import execute
-from spec.language.strategies import CALM, SHAPES, Wish, cases
-from spec.language.transforms import FAMILY
+from spec.language.strategies import CALM, SHAPES, Wish
 
-EXACT = tuple(name for name, member in FAMILY.items() if member.layout != "sample")
 # Rules that share a wish judge the same programs, so that each is compiled once; and few states
 # mean few sizes of Jacobians, for each of which forward mode is compiled anew.
-WRITING = Wish(writes=True, rows=(ROWS[4],), most=2, functions=CALM,
+WRITING = Wish(writes=True, rows=plain("states"), most=2, functions=CALM,
                shapes=SHAPES[:1], outputs=("scalar",))
-TELLING = replace(WRITING, rows=(ROWS[7],))
+FREEING = replace(WRITING, fewest=2)  # so that another state is still selected
+TELLING = replace(WRITING, rows=rows("states", has_aux=True, return_value=True))
 DRAWING = replace(WRITING, writes=False, draws=True, most=1)
 CONTAINING = replace(WRITING, most=1, kinds=("dict", "tuple", "list", "deep"))
 
@@ -40,48 +48,37 @@ def freed(case: Case) -> Case:
     return replace(case, selection=Selection(kept))
 
 
-@dataclass(frozen=True)
-class Point:
-    """A member of the family, and a call of it: fixed, or drawn as wished.
-
-    If it is to be free, a state that the function writes is not selected.
-    """
-
-    member: str
-    fixed: Case | None = None
-    wish: Wish = field(default_factory=Wish)
-    free: bool = False
-
-    def strategy(self) -> SearchStrategy[Case]:
-        """The fixed call, or drawn ones in which something is written or drawn."""
-        if self.fixed is not None:
-            return st.just(self.fixed)
-        drawn = cases(replace(self.wish, members=(self.member,)))
-        if self.wish.writes:
-            writing = drawn.filter(lambda case: bool(case.program.writes))
-            return writing.map(freed) if self.free else writing
-        return drawn.filter(lambda case: bool(case.program.draws))
+def that_write(drawn: SearchStrategy[Case]) -> SearchStrategy[Case]:
+    """The cases in which a state is written."""
+    return drawn.filter(lambda case: bool(case.program.writes))
 
 
-def table(chosen: Sequence[Cell], members: Sequence[str] = tuple(FAMILY)) -> dict[str, Point]:
+def that_write_unselected(drawn: SearchStrategy[Case]) -> SearchStrategy[Case]:
+    """The cases in which a state is written, without it among those that are selected."""
+    return that_write(drawn).map(freed)
+
+
+def that_draw(drawn: SearchStrategy[Case]) -> SearchStrategy[Case]:
+    """The cases in which a number is drawn."""
+    return drawn.filter(lambda case: bool(case.program.draws))
+
+
+def tabled(chosen: Sequence[Cell], members: Sequence[str] = EVERY) -> dict[str, Calls]:
     """Every cell for every member."""
     return {
-        f"{member} | {cell.role} | {cell.pattern.id}": Point(member, call(cell, member))
+        f"{member} | {cell.role} | {cell.pattern.id}": Calls(fixed=call(cell, member))
         for cell in chosen for member in members
     }
 
 
-def drawn(
-    wish: Wish, members: Sequence[str] = tuple(FAMILY), free: bool = False
-) -> dict[str, Point]:
+def drawn(wish: Wish, members: Members = EVERY, change: Change = that_write) -> dict[str, Calls]:
     """Generated calls of every member."""
-    wish = replace(wish, fewest=2) if free else wish  # so that another state is still selected
-    return {f"{m} | generated": Point(m, wish=wish, free=free) for m in members}
+    return members.calls(wish, id="{member} | generated", change=change)
 
 
-def rule(identifier: str, points: dict[str, Point]) -> Callable[..., Any]:
+def rule(identifier: str, points: dict[str, Calls]) -> Callable[..., Any]:
     """A check of a rule at these points."""
-    return generated(identifier, Point.strategy, points)
+    return generated(identifier, Calls.strategy, points)
 
 
 UNSELECTED = cells("unselected", success=True, writes=True, container=False)
@@ -90,19 +87,19 @@ FED = cells("argument", success=True)
 KEPT = cells("selected", "unselected", "untouched", "argument", success=True, writes=False)
 
 
-@rule("WRB-01", table(UNSELECTED) | drawn(WRITING, free=True))
+@rule("WRB-01", tabled(UNSELECTED) | drawn(FREEING, change=that_write_unselected))
 def written_states_are_as_after_a_plain_call(subject: Subject, case: Case) -> None:
     """Every unselected state, by the table and in generated programs."""
     judge_effects(observe(case, subject), selected=False)
 
 
-@rule("WRB-02", table(SELECTED) | drawn(WRITING))
+@rule("WRB-02", tabled(SELECTED) | drawn(WRITING))
 def selected_written_states_are_as_after_a_plain_call(subject: Subject, case: Case) -> None:
     """Every selected state, by the table and in generated programs."""
     judge_effects(observe(case, subject), selected=True)
 
 
-@rule("WRB-03", table(FED, EXACT))
+@rule("WRB-03", tabled(FED, EXACT))
 def state_passed_as_an_argument_is_a_constant(subject: Subject, case: Case) -> None:
     """The derivative with respect to the argument, and what the state holds."""
     seen = observe(case, subject)
@@ -116,17 +113,17 @@ KINDS: dict[str, Any] = {
 }
 
 
-def bystander(member: str, value: Any) -> Point:
+def bystander(member: str, value: Any) -> Calls:
     """A call that reads a state of a value without selecting it."""
     place = "s0.value['b'][0]" if isinstance(value, dict) else "s0.value"
     program = Program((Var("s0", value),), (Param("x0"),), (), f"jnp.sin(x0) * jnp.sum({place})")
-    return Point(member, Call(program, member, ROWS[0], args=(np.array(0.75),)))
+    return Calls(fixed=Call(program, member, plain("arguments")[0], args=(np.array(0.75),)))
 
 
-READ = {f"{m} | reads a {kind}": bystander(m, v) for m in FAMILY for kind, v in KINDS.items()}
+READ = {f"{m} | reads a {kind}": bystander(m, v) for m in EVERY for kind, v in KINDS.items()}
 
 
-@rule("WRB-04", table(KEPT) | READ)
+@rule("WRB-04", tabled(KEPT) | READ)
 def states_that_are_not_written_are_kept(subject: Subject, case: Case) -> None:
     """Value, structure, dtypes, and Python numbers as Python numbers."""
     seen = observe(case, subject)
@@ -151,28 +148,10 @@ def judge_types(seen: Observation) -> None:
                                 f"{place}.dtype == {dtype.name!r}")
 
 
-def judge_stream(subject: Subject, case: Case) -> None:
-    """The next draw is the one that follows a plain call of the same function."""
-    def next_draw(last: str) -> Any:
-        names = execute([*case.setup(), last], subject.lib, subject.xp)
-        return np.asarray(names["lib"].random.normal(size=()))
-
-    try:
-        got = next_draw(case.call())
-    except Exception as error:
-        raise Violation(f"raised {type(error).__name__}: {first_line(error)}") from error
-    expected = next_draw(f"f({case.arguments()})")
-    if got != expected:
-        raise Violation(
-            f"the next draw: expected {expected} as after one plain call, got {got}",
-            f"jnp.allclose(lib.random.normal(size=()), {float(expected)})",
-        )
-
-
 STREAM = cells("random stream", success=True)
 
 
-@rule("WRB-05", table(STREAM) | drawn(DRAWING))
+@rule("WRB-05", tabled(STREAM) | drawn(DRAWING, change=that_draw))
 def stream_is_as_after_a_plain_call(subject: Subject, case: Case) -> None:
     """By the table, where f may draw nothing at all, and in generated programs."""
     judge_stream(subject, case)
@@ -184,7 +163,7 @@ AT_ENTRY = [
 ]
 
 
-@rule("WRB-07", table(AT_ENTRY, EXACT) | drawn(WRITING, EXACT))
+@rule("WRB-07", tabled(AT_ENTRY, EXACT) | drawn(WRITING, EXACT))
 def derivative_is_taken_at_the_value_on_entry(subject: Subject, case: Case) -> None:
     """Against the oracles, by the table and in generated programs."""
     judge_values(observe(case, subject))
@@ -193,16 +172,16 @@ def derivative_is_taken_at_the_value_on_entry(subject: Subject, case: Case) -> N
 NEW = "{'b': (x0, s0.value['a'][0]), 'a': [s0.value['b'][1] * x0]}"
 
 
-def whole(member: str) -> Point:
+def whole(member: str) -> Calls:
     """A call that reads and writes a container without selecting it."""
     value = {"b": (np.array(0.25), np.array(0.5)), "a": [np.array(1.5)]}
     out = "jnp.sin(s0.value['a'][0])"
     program = Program((Var("s0", value),), (Param("x0"),), (Write("s0", NEW),), out)
-    return Point(member, Call(program, member, ROWS[0], args=(np.array(0.75),)))
+    return Calls(fixed=Call(program, member, plain("arguments")[0], args=(np.array(0.75),)))
 
 
-UNSELECTED_CONTAINERS = {f"{member} | unselected": whole(member) for member in FAMILY}
-SELECTED_CONTAINERS = drawn(CONTAINING, ("grad", "vector_grad", "jacrev", "jacfwd"))
+UNSELECTED_CONTAINERS = {f"{member} | unselected": whole(member) for member in EVERY}
+SELECTED_CONTAINERS = drawn(CONTAINING, FIRST_ORDER)
 
 
 @rule("WRB-10", UNSELECTED_CONTAINERS | SELECTED_CONTAINERS)
@@ -228,23 +207,23 @@ STRUCTURES: dict[str, tuple[Any, str]] = {
 """What a write changes about a value: the value on entry, and the source of what is written."""
 
 
-def changing(value: Any, new: str, member: str, selected: bool) -> Point:
+def changing(value: Any, new: str, member: str, selected: bool) -> Calls:
     """A call of a function that reads a state and then changes the kind of its value."""
     read = "s0.value['a']" if isinstance(value, dict) else "s0.value"
     body = (Assign("t0", f"jnp.sum({read})"), Write("s0", new))
     program = Program((Var("s0", value),), (Param("x0"),), body, "jnp.sin(x0 * t0)")
     selection = Selection([Ref("s0")]) if selected else None
-    row = ROWS[4] if selected else ROWS[0]
-    return Point(member, Call(program, member, row, selection, args=(np.array(0.75),)))
+    (row,) = plain("states" if selected else "arguments")
+    return Calls(fixed=Call(program, member, row, selection, args=(np.array(0.75),)))
 
 
-def changes(kinds: dict[str, tuple[Any, str]]) -> dict[str, Point]:
+def changes(kinds: dict[str, tuple[Any, str]]) -> dict[str, Calls]:
     """Every change, of an unselected state for every member, of a selected one for three."""
     return {
         f"{member} | {'selected' if selected else 'unselected'} | {kind}":
             changing(*change, member, selected)
         for kind, change in kinds.items() for selected in (False, True)
-        for member in (("grad", "jacfwd", "hessian") if selected else FAMILY)
+        for member in (REPRESENTATIVES if selected else EVERY)
     }
 
 

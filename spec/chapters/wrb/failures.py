@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,47 +17,31 @@ from spec.judge.check import Inconclusive, Violation, generated, snippet
 from spec.judge.compare import Mismatch
 from spec.judge.observation import mismatch_claim
 from spec.judge.subject import Subject
+from spec.language.axes import EVERY, REPRESENTATIVES, Calls, representatives
 from spec.language.cases import Case
-from spec.language.strategies import CALM, ORDINARY, SHAPES, cases
-from spec.language.transforms import FAMILY
+from spec.language.strategies import CALM, ORDINARY, SHAPES
 
-MEMBERS = {member: {"T": f"lib.transform.{member}"} for member in FAMILY}
 ANY = replace(ORDINARY, functions=CALM, shapes=SHAPES[:1])
 
 
 @st.composite
-def failures(draw: Any, member: str, does: str) -> Call:
-    """Calls of functions that write, or draw, and raise at some step."""
-    wish = replace(ANY, members=(member,))
-    case = draw(cases(wish).filter(lambda case: bool(getattr(case.program, does))))
+def failures(draw: Any, drawn: SearchStrategy[Case], does: str) -> Call:
+    """The cases of functions that write, or draw, with an exception at some step."""
+    case = draw(drawn.filter(lambda case: bool(getattr(case.program, does))))
     return failing(case, draw(st.integers(0, len(case.program.body))))
 
 
-@dataclass(frozen=True)
-class Point:
-    """A member of the family, and a failing call of it: a cell of the table, or drawn."""
-
-    member: str
-    cell: Cell | None = None
-    does: str = "writes"
-
-    def strategy(self) -> SearchStrategy[Call]:
-        """The call of the cell, or generated ones."""
-        if self.cell is not None:
-            return st.just(call(self.cell, self.member))
-        return failures(self.member, self.does)
-
-
-def points(chosen: Sequence[Cell], members: Sequence[str], does: str) -> dict[str, Point]:
+def failed(chosen: Sequence[Cell], members: Sequence[str], does: str) -> dict[str, Calls]:
     """Every cell for some members, and generated calls of every member."""
     fixed = {
-        f"{member} | {cell.id}": Point(member, cell) for cell in chosen for member in members
+        f"{member} | {cell.id}": Calls(fixed=call(cell, member))
+        for cell in chosen for member in members
     }
-    return fixed | {f"{member} | generated": Point(member, does=does) for member in FAMILY}
+    return fixed | EVERY.calls(ANY, id="{member} | generated", change=partial(failures, does=does))
 
 
-STATES = cells("selected", "unselected", "untouched", "argument", success=False)
-STREAM = cells("random stream", success=False)
+FAILED_WRITES = cells("selected", "unselected", "untouched", "argument", success=False)
+FAILED_DRAWS = cells("random stream", success=False)
 
 
 def attempt(subject: Subject, case: Case) -> dict[str, Any]:
@@ -73,8 +58,9 @@ def attempt(subject: Subject, case: Case) -> dict[str, Any]:
     return names
 
 
-@generated("WRB-15", Point.strategy,
-           points(STATES, ("grad", "jacrev", "jacfwd", "hessian", "fwd_grad"), "writes"))
+@generated("WRB-15", Calls.strategy, failed(
+    FAILED_WRITES, representatives("reverse", "jacobian", "forward", "second", "sample"), "writes"
+))
 def states_are_as_before(subject: Subject, case: Case) -> None:
     """Every state, by the table and in generated programs."""
     names = attempt(subject, case)
@@ -91,7 +77,7 @@ def states_are_as_before(subject: Subject, case: Case) -> None:
                             ) from error
 
 
-@generated("WRB-16", Point.strategy, points(STREAM, tuple(FAMILY), "draws"))
+@generated("WRB-16", Calls.strategy, failed(FAILED_DRAWS, EVERY, "draws"))
 def stream_is_as_before(subject: Subject, case: Case) -> None:
     """The next draw is the first one after the seed."""
     names = attempt(subject, case)
@@ -106,7 +92,7 @@ def stream_is_as_before(subject: Subject, case: Case) -> None:
         )
 
 
-@snippet("WRB-17", MEMBERS)
+@snippet("WRB-17", EVERY.bound())
 def exception_of_the_user_arrives(lib, jnp, np, T):
     """An exception that was made before the call."""
     raised, caught = ArithmeticError("planned"), None
@@ -154,7 +140,7 @@ def failure_after_the_derivative_leaves_the_states(lib, jnp, jax):
     assert float(s.value) == 1.0, f"expected 1.0, got {s.value}"
 
 
-@snippet("WRB-20", MEMBERS)
+@snippet("WRB-20", EVERY.bound())
 def interrupt_leaves_the_states(lib, jnp, np, T):
     """A KeyboardInterrupt after a write."""
     s, caught = lib.State(jnp.array(1.0)), None
@@ -169,7 +155,7 @@ def interrupt_leaves_the_states(lib, jnp, np, T):
     assert float(s.value) == 1.0, f"expected 1.0, got {s.value}"
 
 
-@snippet("WRB-21", MEMBERS)
+@snippet("WRB-21", EVERY.bound())
 def transform_serves_again_after_a_failure(lib, jnp, T):
     """The second call fails after its write, by its argument; the third counts as the second."""
     s, failed = lib.State(jnp.ones(3)), []
@@ -185,7 +171,7 @@ def transform_serves_again_after_a_failure(lib, jnp, T):
     assert (failed, float(s.value[0])) == ([2], 4.0), f"failed: {failed}, left {s.value}, not 4.0"
 
 
-@snippet("WRB-22", MEMBERS)
+@snippet("WRB-22", EVERY.bound())
 def inner_failure_takes_back_its_own_writes(lib, jnp, T):
     """The outer function writes, calls a transform that fails after a write, and goes on."""
     s = lib.State(jnp.array(1.0))
@@ -200,7 +186,7 @@ def inner_failure_takes_back_its_own_writes(lib, jnp, T):
     assert float(s.value) == 30.0, f"expected 30.0, got {s.value}"
 
 
-@snippet("WRB-22", {name: MEMBERS[name] for name in ("grad", "jacfwd", "hessian")})
+@snippet("WRB-22", REPRESENTATIVES.bound())
 def inner_failure_leaves_selected_states_as_they_were(lib, jnp, T):
     s, n = lib.State(jnp.array(2.0)), lib.State(jnp.array(0.0))
     def g():
@@ -239,7 +225,7 @@ def write_under_a_raw_transform_is_refused(lib, jnp, np, jax, wrap):
     assert caught is not None, "expected an error, got a result"
 
 
-@snippet("WRB-28", MEMBERS)
+@snippet("WRB-28", EVERY.bound())
 def nothing_traced_is_alive(lib, jnp, jax, T):
     """Two calls of a function that reads and writes, under JAX's own search for leaks."""
     s, leak = lib.State(jnp.array(0.5)), None
