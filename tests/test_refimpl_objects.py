@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import refimpl
-from refimpl import ParamState, State
+from refimpl import ParamState, State, transform
 from refimpl.random import RandomState
-from refimpl.transform import fwd_grad, grad, jit
+from refimpl.transform import StateFinder, fwd_grad, grad, jit
 
 random = refimpl.random
 
@@ -194,3 +194,126 @@ class TestStates:
 
         with pytest.raises(TypeError, match="'decay'"):
             Decaying(1.0, decay=0.5)
+
+
+WEIGHT = ParamState(jnp.array(2.0), name="weight")
+
+
+def line(x: Any) -> Any:
+    return WEIGHT.value**2 * x
+
+
+@grad(grad_states={"w": WEIGHT})
+def slope(x: Any) -> Any:
+    return line(x)
+
+
+@jit
+def compiled(x: Any) -> Any:
+    return line(x)
+
+
+class Layer(refimpl.nn.Module):
+    """A module that holds transforms of its own methods, over its own states."""
+
+    def __init__(self) -> None:
+        self.w = ParamState(jnp.array(2.0), name="w")
+        self.gradient = grad(self.loss, {"w": self.w}, return_value=True)
+        self.step = jit(self.update)
+        self.finder = StateFinder(self.loss, return_type="list")
+        self.hessian = transform.hessian(self.loss, self.w)
+        self.forward = fwd_grad(jit(self.loss), grad_states=[self.w], key=0)
+
+    def loss(self, x: Any) -> Any:
+        return self.w.value**2 * x
+
+    def update(self, x: Any) -> Any:
+        grads, value = self.gradient(x)
+        self.w.value = self.w.value - 0.25 * grads["w"]
+        return value
+
+    @jit(static_argnums=0)
+    def decorated(self, x: Any) -> Any:
+        return self.w.value * x
+
+
+class TestCopiesOfTransforms:
+    @pytest.mark.parametrize("make", [copy.deepcopy, pickled])
+    @pytest.mark.parametrize("called", [False, True])
+    def test_of_a_module_that_holds_them(self, make: Any, called: bool) -> None:
+        layer = Layer()
+        if called:
+            layer.step(0.0)
+        made = make(layer)
+        assert made.w is not layer.w and made.finder(1.0) == [made.w]
+        made.w.value = jnp.array(3.0)
+        assert made.gradient(1.0) == ({"w": 6.0}, 9.0) and layer.gradient(1.0) == ({"w": 4.0}, 4.0)
+        assert made.hessian(1.0) == 2.0 and made.decorated(2.0) == 6.0
+        assert made.forward(1.0)[0] / layer.forward(1.0)[0] == pytest.approx(1.5)
+        assert made.step(1.0) == 9.0
+        assert made.w.value == 1.5 and layer.w.value == 2.0
+
+    def test_of_functions(self) -> None:
+        transforms: list[Any] = [
+            grad(line, WEIGHT), jit(line), grad(jit(line), WEIGHT),
+            transform.jacrev(line, [WEIGHT]), transform.vector_grad(line, (WEIGHT,), 0),
+            jit(grad(line, {"w": WEIGHT})),
+            transform.GradientTransform(line, jax.grad, argnums=0),
+            transform.GradientTransform(target=line, transform=jax.grad),
+        ]  # fmt: skip
+        for original in transforms:
+            expected = original(3.0)
+            made = copy.copy(original)
+            assert made is not original and type(made) is type(original)
+            assert jax.tree.leaves(made(3.0)) == jax.tree.leaves(expected)
+        for original in (jit(line), grad(line), grad(jit(line)), StateFinder(line)):
+            made = pickled(original)
+            assert type(made) is type(original)
+            assert jax.tree.leaves(made(3.0)) == jax.tree.leaves(original(3.0))
+
+    def test_a_pickled_selection_holds_states_of_its_own(self) -> None:
+        """As a pickle holds them by value, the function does not know them."""
+        with pytest.raises(ValueError, match="neither reads nor writes.*weight"):
+            pickled(grad(line, WEIGHT))(3.0)
+
+    @pytest.mark.parametrize("original", [slope, compiled, Layer.decorated])
+    def test_what_decorates_a_function_is_known_by_its_name(self, original: Any) -> None:
+        for make in COPIES:
+            assert make(original) is original
+
+    def test_closures_are_pickled_no_more_than_functions_are(self) -> None:
+        def inner(x: Any) -> Any:
+            return x
+
+        with pytest.raises((AttributeError, pickle.PicklingError)) as usual:
+            pickle.dumps(inner)
+        for made in (grad(inner), jit(inner), StateFinder(inner)):
+            with pytest.raises(usual.type, match="inner"):
+                pickle.dumps(made)
+            assert type(copy.deepcopy(made)) is type(made)
+
+    def test_decorators_wait_with_all_their_options(self) -> None:
+        waiting: list[Any] = [
+            jit(static_argnums=0), grad(argnums=0), StateFinder(usage="read"),
+            transform.GradientTransform(None, jax.grad, WEIGHT),
+        ]  # fmt: skip
+        for decorator in waiting:
+            for made in (decorator, *(make(decorator) for make in COPIES)):
+                assert type(made(line)) is type(decorator(line))
+        assert waiting[-1](line)(3.0) == 12.0
+        assert waiting[0](lambda n: n + 1)(2) == 3
+
+    def test_of_subclasses(self) -> None:
+        made = copy.copy(Scaled(line, 3.0))
+        assert type(made) is Scaled and made(2.0) == 12.0
+
+
+class Scaled(transform.GradientTransform):
+    """A transform with a constructor of its own."""
+
+    def __init__(self, target: Any, scale: float) -> None:
+        super().__init__(target, jax.grad, argnums=0)
+        self.scale = scale
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return self.scale * super().__call__(*args, **kwargs)
