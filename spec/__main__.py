@@ -19,8 +19,9 @@ from spec.chapters import all_checks
 from spec.chapters.rules import families
 from spec.judge.check import Check
 from spec.judge.verdict import Outcome
-from spec.report import committed
-from spec.report.summary import Report, metadata, show, show_coverage
+from spec.report import committed, document
+from spec.report.report import Report, metadata
+from spec.report.terminal import show, show_coverage
 from spec.run import smoke
 from spec.run.decide import PROFILES, plan
 from spec.run.implementation import DEVICES, NoDevice, Unusable, load
@@ -118,7 +119,7 @@ def check(arguments: argparse.Namespace) -> int:
         show_coverage(report, Console())
     unconfirmed = confirm(report, errors) if arguments.confirm else []
     if arguments.report:
-        committed.write(report, arguments.report)
+        document.write(report, arguments.report)
     if arguments.expect:
         return compare(report, arguments.expect) or (BROKEN if unconfirmed else 0)
     return 0 if report.kept() and not unconfirmed else BROKEN

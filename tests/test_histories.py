@@ -15,7 +15,7 @@ import refimpl
 from spec.chapters import all_checks
 from spec.chapters.wrb.histories import history_agrees_with_plain_objects, snapshots
 from spec.expected import model_transforms
-from spec.judge.check import Violation
+from spec.judge.difference import Violation
 from spec.judge.subject import Subject
 from spec.judge.verdict import Verdict
 from spec.language import histories

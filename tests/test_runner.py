@@ -9,10 +9,11 @@ import pytest
 from hypothesis import strategies as st
 
 import refimpl
-from spec.judge.check import Check, Violation
+from spec.judge.check import Check
+from spec.judge.difference import Difference, Violation, told
 from spec.judge.subject import Subject
 from spec.judge.verdict import Outcome, Verdict
-from spec.run.decide import Profile, decide, explain, seed_of
+from spec.run.decide import Profile, decide, seed_of
 
 SUBJECT = Subject("refimpl", refimpl)
 MANY = Profile("many", 3000)
@@ -22,7 +23,8 @@ ONE = Profile("one", 1)
 def refuse_large(subject: Subject, case: list[int]) -> None:
     """Fail for few of the cases."""
     if sum(case) > 2000:
-        raise Violation(f"expected at most 2000, got {sum(case)}", lines=["assert False"])
+        difference = Difference("", "", "at most 2000", str(sum(case)))
+        raise Violation(difference, lines=["assert False"])
 
 
 LARGE = Check("RET-01", "refuse_large", refuse_large, {"a": 1000, "b": 1000},
@@ -52,13 +54,23 @@ def test_points_and_seeds_draw_apart() -> None:
     assert len(seeds) == 6
 
 
-@pytest.mark.parametrize(("error", "words"), [
-    (AssertionError("expected 1, got 2"), "expected 1, got 2"),
-    (Violation("result: at the top: expected 1, got 2"), "result: at the top: expected 1, got 2"),
-    (AssertionError(), "raised AssertionError"),
-    (KeyError("a"), "raised KeyError: 'a'"),
+ONE_AND_TWO = Difference("result", "result == 1", "1", "2")
+
+
+@pytest.mark.parametrize(("error", "words", "expected", "actual"), [
+    (AssertionError({"expected": 1, "got": "2"}), "expected 1, got 2", "1", "2"),
+    (AssertionError({"at": "s", "expected": [1], "got": None}), "s: expected [1], got None",
+     "[1]", "None"),
+    (AssertionError("it is 2"), "it is 2", "the rule", "it is 2"),
+    (AssertionError("at 0x7f0123456789"), "at 0x...", "the rule", "at 0x..."),
+    (Violation(ONE_AND_TWO), "result: expected 1, got 2", "1", "2"),
+    (Violation(ONE_AND_TWO, "aux is wrong"), "aux is wrong", "1", "2"),
+    (AssertionError(), "raised AssertionError", "no error", "AssertionError"),
+    (KeyError("a"), "raised KeyError: 'a'", "no error", "KeyError: 'a'"),
 ])
-def test_an_assertion_of_the_library_is_not_taken_for_one_of_the_check(
-    error: Exception, words: str
+def test_what_is_told_from_an_exception(
+    error: Exception, words: str, expected: str, actual: str
 ) -> None:
-    assert explain(error) == words
+    """An assertion without a word is the library's own, for those of a check say something."""
+    message, difference = told(error, "the rule")
+    assert (message, difference.expected, difference.actual) == (words, expected, actual)

@@ -22,45 +22,6 @@ from hypothesis.strategies import SearchStrategy
 from spec.judge.subject import Subject
 
 
-class Violation(Exception):
-    """An implementation breaks a rule.
-
-    Parameters
-    ----------
-    message : str
-        What was expected and what was seen, in one sentence.
-    claim : str
-        An expression over the names of the case's script that ought to be true.  Empty if the
-        script fails by itself.
-    lines : sequence of str
-        The script up to where it went wrong, where that is not all of the case.
-    """
-
-    def __init__(self, message: str, claim: str = "", lines: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.claim, self.lines = claim, lines
-
-
-class Inconclusive(Exception):
-    """The check itself could not decide."""
-
-
-VOLATILE = (
-    (re.compile(r"(/[^\s/:]+)+/(?=[^\s/:]+)"), ""),
-    (re.compile(r"0x[0-9a-f]{6,}"), "0x..."),
-    (re.compile(r"(?<![\d.])\d{12,}\b"), "..."),
-)
-"""What differs from run to run or machine to machine in a message: paths, addresses, ids."""
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an exception's message, the same in every run and on every machine."""
-    line = (str(error).strip().splitlines() or [""])[0]
-    for pattern, replacement in VOLATILE:
-        line = pattern.sub(replacement, line)
-    return line
-
-
 @dataclass(frozen=True)
 class Check:
     """A check of one rule.
@@ -150,13 +111,17 @@ def bindings(check: Check, subject: Subject, point: Mapping[str, str]) -> dict[s
     return {name: value for name, value in (names | values).items() if name in parameters}
 
 
-def snippet_source(check: Check, subject: Subject, point: Mapping[str, str]) -> list[str]:
-    """The script of a snippet at a point of its axis."""
+def snippet_source(
+    check: Check, subject: Subject, point: Mapping[str, str], outcomes: Sequence[str] = ()
+) -> list[str]:
+    """The script of a snippet at a point of its axis; it demands one of the permitted outcomes."""
     header = subject.header()
     if "np" in inspect.signature(check.function).parameters:
         header.append("import numpy as np")
     parameters = [f"{name} = {text}" for name, text in point.items()]
-    return [*header, *parameters, *_body(check.function)]
+    demand = rf"assert (\1) in {tuple(outcomes)!r}"
+    body = (re.sub(r"^return (.*)$", demand, line) for line in _body(check.function))
+    return [*header, *parameters, *body]
 
 
 def _body(function: Callable[..., Any]) -> list[str]:
@@ -164,5 +129,4 @@ def _body(function: Callable[..., Any]) -> list[str]:
     definition = ast.parse(text).body[0]
     assert isinstance(definition, ast.FunctionDef)
     first = definition.body[1 if ast.get_docstring(definition) is not None else 0]
-    lines = textwrap.dedent("\n".join(text.splitlines()[first.lineno - 1:])).splitlines()
-    return [re.sub(r"^return (.*)$", r"print(\1)", line) for line in lines]
+    return textwrap.dedent("\n".join(text.splitlines()[first.lineno - 1:])).splitlines()

@@ -2,181 +2,160 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from spec.expected.layout import AnyMapping, AnyOrder, Array, Slot
+from spec.judge import difference
+from spec.judge.difference import Difference
 from spec.language import trees
 
 
-class Mismatch(Exception):
-    """A place where a value does not have the expected structure.
-
-    ``place`` is source to append to the name of the value, ``expected`` and ``got`` are words.
-    """
-
-    def __init__(self, place: str, expected: str, got: str) -> None:
-        super().__init__(f"at {place or 'the top'}: expected {expected}, got {got}")
-        self.place, self.expected, self.got = place, expected, got
-
-
-def describe(value: Any) -> str:
-    """A value in a few words."""
-    if isinstance(value, Mapping):
-        return f"{type(value).__name__} with keys {list(value)!r}"
-    if isinstance(value, (list, tuple)):
-        return f"{type(value).__name__} of {len(value)}"
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"array of shape {tuple(value.shape)} and dtype {value.dtype}"
-    return f"{type(value).__name__} {value!r}"
-
-
-def match(expected: Any, got: Any, *, strict: bool = True, place: str = "") -> list[Any]:
-    """Pair every Slot of the expected structure with the array found in its place.
+def mirrors(expected: Any, got: Any, place: str, *, strict: bool = True) -> Difference | None:
+    """The first place where a value does not have the expected structure.
 
     Parameters
     ----------
     expected : tree
-        Containers, AnyMapping nodes, None, and Slot leaves.
+        Containers, AnyMapping and AnyOrder nodes, None, and Slot leaves.
     got : object
         What the implementation returned.
+    place : str
+        The source that reaches it.
     strict : bool
         Whether container types and the order of keys count; if not, lists and tuples are
         alike, and so are all mappings.
-
-    Returns
-    -------
-    list of (Slot, array, str)
-        The leaves in the order of the expected structure, with their places.
-
-    Raises
-    ------
-    Mismatch
-        At the first place that differs.
     """
     if isinstance(expected, Slot):
-        return [_leaf(expected, got, place)]
-    if isinstance(expected, AnyMapping):
-        return _mapping(expected.items, got, strict, place)
-    if isinstance(expected, AnyOrder):
-        if strict and type(got) is not dict:
-            raise Mismatch(place, "a dict", describe(got))
-        return _mapping(expected.items, got, strict, place, ordered=False)
-    if isinstance(expected, Mapping):
-        if strict and type(got) is not type(expected):
-            raise Mismatch(place, f"a {type(expected).__name__}", describe(got))
-        return _mapping(expected, got, strict, place)
-    if expected is None:
-        if got is not None:
-            raise Mismatch(place, "None", describe(got))
-        return []
-    return _sequence(expected, got, strict, place)
+        return _slot(expected, got, place)
+    if found := _node(expected, got, place, strict):
+        return found
+    return next(filter(None, (
+        mirrors(child, got[key], f"{place}[{key!r}]", strict=strict)
+        for key, child in _children(expected)
+    )), None)
 
 
-def concrete(value: Any, place: str) -> Array:
-    """The value as a NumPy array, which what still depends on a trace cannot become.
-
-    Raises
-    ------
-    Mismatch
-        If it cannot.
-    """
-    try:
-        return np.asarray(value)
-    except Exception as error:
-        raise Mismatch(place, "a concrete value", f"a {type(value).__name__}") from error
+def paired(expected: Any, got: Any, place: str) -> list[tuple[Slot, Array, str]]:
+    """The leaves of a value that mirrors the expected structure: block, array, place."""
+    if isinstance(expected, Slot):
+        return [(expected, np.asarray(got), place)]
+    return [
+        leaf for key, child in _children(expected)
+        for leaf in paired(child, got[key], f"{place}[{key!r}]")
+    ]
 
 
-def _leaf(slot: Slot, got: Any, place: str) -> tuple[Slot, Array, str]:
+def _children(expected: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(expected, (AnyMapping, AnyOrder)):
+        return expected.items.items()
+    return trees.items(expected) or ()
+
+
+def _slot(slot: Slot, got: Any, place: str) -> Difference | None:
     if isinstance(got, (Mapping, list, tuple)) or got is None:
-        raise Mismatch(place, f"an array of shape {slot.shape}", describe(got))
-    array = concrete(got, place)
-    if array.dtype == object or array.shape != slot.shape:
-        raise Mismatch(place, f"an array of shape {slot.shape}", describe(got))
-    return slot, array, place
+        return difference.of_kind(place, f"an array of shape {slot.shape}", got)
+    if not is_concrete(got):
+        return difference.of_trace(place, got)
+    array = np.asarray(got)
+    if array.dtype == object:
+        return difference.of_kind(place, f"an array of shape {slot.shape}", got)
+    return None if array.shape == slot.shape else difference.of_shape(place, slot.shape, got)
 
 
-def _mapping(
-    expected: Mapping[Any, Any], got: Any, strict: bool, place: str, ordered: bool = True
-) -> list[Any]:
-    if not isinstance(got, Mapping) and not hasattr(got, "keys"):
-        raise Mismatch(place, f"a mapping with keys {list(expected)!r}", describe(got))
-    keys = list(got.keys())
-    same = keys == list(expected) if strict and ordered else set(keys) == set(expected)
-    if not same:
-        raise Mismatch(place, f"keys {list(expected)!r}", f"keys {keys!r}")
-    return [
-        pair
-        for key, child in expected.items()
-        for pair in match(child, got[key], strict=strict, place=f"{place}[{key!r}]")
-    ]
+def _node(expected: Any, got: Any, place: str, strict: bool) -> Difference | None:
+    if expected is None:
+        return None if got is None else difference.of_symbol(place, None, got)
+    if isinstance(expected, (list, tuple)):
+        alike = type(got) is type(expected) if strict else isinstance(got, (list, tuple))
+        if alike and len(got) == len(expected):
+            return None
+        return difference.of_size(place, type(expected) if strict else None, len(expected), got)
+    kind = dict if isinstance(expected, AnyOrder) else type(expected)
+    if strict and kind is not AnyMapping and type(got) is not kind:
+        return difference.of_type(place, kind, got)
+    keys = [key for key, _ in _children(expected)]
+    return _keys(keys, got, place, ordered=strict and not isinstance(expected, AnyOrder))
 
 
-def _sequence(expected: Any, got: Any, strict: bool, place: str) -> list[Any]:
-    alike = type(got) is type(expected) if strict else isinstance(got, (list, tuple))
-    if not alike or len(got) != len(expected):
-        raise Mismatch(place, describe(expected), describe(got))
-    return [
-        pair
-        for index, child in enumerate(expected)
-        for pair in match(child, got[index], strict=strict, place=f"{place}[{index}]")
-    ]
+def _keys(keys: list[Any], got: Any, place: str, *, ordered: bool) -> Difference | None:
+    if hasattr(got, "keys"):
+        there = list(got.keys())
+        if there == keys if ordered else set(there) == set(keys):
+            return None
+    return difference.of_keys(place, keys, got, ordered=ordered)
+
+
+def is_concrete(value: Any) -> bool:
+    """Whether a value can become a NumPy array, which what depends on a trace cannot."""
+    try:
+        np.asarray(value)
+    except Exception:
+        return False
+    return True
 
 
 def same(
-    expected: Any, got: Any, place: str = "", rtol: float = 1e-12, *, dtypes: bool = True
-) -> None:
-    """Require two values to have one structure and equal leaves, up to rounding.
+    expected: Any, got: Any, place: str, rtol: float = 1e-12, *, dtypes: bool = True
+) -> Difference | None:
+    """The first place where two values differ in structure, or by more than rounding.
 
     Parameters
     ----------
     expected, got : tree
         What is wanted, and what there is.
     place : str
-        Source to append to the name of the value.
+        The source that reaches what there is.
     rtol : float
-        The tolerance, relative and absolute, where the expected dtype allows no more.
+        The tolerance, relative and absolute, where the dtype allows no more.
     dtypes : bool
         Whether floating leaves have the dtype of the expected ones; if not, a leaf need be no
         more exact than its own dtype.
-
-    Raises
-    ------
-    Mismatch
-        At the first place that differs.
     """
     nodes = trees.items(expected)
     if nodes is None:
         return _same_leaf(expected, got, place, rtol, dtypes)
+    if found := _same_node(expected, got, place):
+        return found
+    return next(filter(None, (
+        same(child, got[key], f"{place}[{key!r}]", rtol, dtypes=dtypes) for key, child in nodes
+    )), None)
+
+
+def _same_node(expected: Any, got: Any, place: str) -> Difference | None:
     if isinstance(expected, Mapping):
-        if not isinstance(got, Mapping) or set(got) != set(expected):
-            raise Mismatch(place, describe(expected), describe(got))
-    elif type(got) is not type(expected) or (expected is not None and len(got) != len(expected)):
-        raise Mismatch(place, describe(expected), describe(got))
-    for key, child in nodes:
-        same(child, got[key], f"{place}[{key!r}]", rtol, dtypes=dtypes)
-    return None
+        return _keys(list(expected), got, place, ordered=False)
+    return _node(expected, got, place, strict=True)
 
 
-def _same_leaf(expected: Any, got: Any, place: str, rtol: float, dtypes: bool) -> None:
-    if isinstance(expected, str) or expected is Ellipsis:
-        if got != expected:
-            raise Mismatch(place, repr(expected), describe(got))
-        return
+def _same_leaf(
+    expected: Any, got: Any, place: str, rtol: float, dtypes: bool
+) -> Difference | None:
+    want = np.asarray(expected)
+    if want.dtype.kind not in "biufc":
+        same_symbol = type(got) is type(expected) and got == expected
+        return None if same_symbol else difference.of_symbol(place, expected, got)
     if isinstance(got, (Mapping, list, tuple, str)) or got is None:
-        raise Mismatch(place, trees.literal(expected), describe(got))
-    want, have = np.asarray(expected), concrete(got, place)
-    if want.dtype == object or have.dtype == object:
-        if got is not expected:
-            raise Mismatch(place, repr(expected), repr(got))
-        return
+        return difference.of_kind(place, trees.literal(expected), got)
+    if not is_concrete(got):
+        return difference.of_trace(place, got)
+    have = np.asarray(got)
+    if have.dtype == object:
+        return difference.of_kind(place, trees.literal(expected), got)
+    return _same_array(want, have, place, rtol, dtypes)
+
+
+def _same_array(
+    want: Array, have: Array, place: str, rtol: float, dtypes: bool
+) -> Difference | None:
     if want.shape != have.shape:
-        raise Mismatch(place, f"shape {want.shape}", f"shape {have.shape}")
+        return difference.of_shape(place, want.shape, have)
     if dtypes and want.dtype != have.dtype and {want.dtype.kind, have.dtype.kind} & set("fc"):
-        raise Mismatch(place, f"dtype {want.dtype}", f"dtype {have.dtype}")
+        return difference.of_dtype(place, want.dtype, have.dtype)
     if have.dtype.kind in "fc":  # a result is no more exact than its own dtype
         rtol = max(rtol, 64 * float(np.finfo(have.dtype).eps))
-    if not np.allclose(want, have, rtol=rtol, atol=rtol, equal_nan=True):
-        raise Mismatch(place, trees.literal(want), trees.literal(have))
+    if np.allclose(have, want, rtol=rtol, atol=rtol, equal_nan=True):
+        return None
+    return difference.of_value(place, want, have, rtol)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from spec.judge.check import Violation, first_line
+from spec.judge.difference import Difference, Violation, raised
 from spec.judge.subject import Subject
 from spec.language.cases import Case
 from spec.language.script import execute
@@ -21,10 +21,13 @@ def judge_stream(subject: Subject, case: Case) -> None:
     try:
         got = next_draw(case.call())
     except Exception as error:
-        raise Violation(f"raised {type(error).__name__}: {first_line(error)}") from error
-    expected = next_draw(f"f({case.arguments()})")
+        raise raised(error) from error
+    plain = f"f({case.arguments()})"
+    expected = next_draw(plain)
     if got != expected:
+        draw = "lib.random.normal(size=())"
         raise Violation(
-            f"the next draw: expected {expected} as after one plain call, got {got}",
-            f"jnp.allclose(lib.random.normal(size=()), {float(expected)})",
+            Difference("the next draw", f"got == {draw}", f"{expected} as after one plain call",
+                       f"{got}"),
+            lines=[*case.lines(), f"got = {draw}", f"lib.random.seed({case.program.seed})", plain],
         )

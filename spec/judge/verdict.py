@@ -38,6 +38,9 @@ class Outcome:
         The decision.
     message : str
         Why, where it is not a pass.
+    place, expected, actual : str
+        Where the implementation differs, what should have been there and what was; empty where
+        nothing was compared.
     script : str
         A script that shows the failure with nothing but the implementation.
     examples : int
@@ -55,6 +58,9 @@ class Outcome:
     point: str
     verdict: Verdict
     message: str = ""
+    place: str = ""
+    expected: str = ""
+    actual: str = ""
     script: str = ""
     examples: int = 1
     undecided: int = 0

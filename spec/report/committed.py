@@ -4,25 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from spec.report.summary import Report
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of a report."""
-    text = resources.files("spec.report").joinpath("report.schema.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
-
-
-def write(report: Report, file: Path) -> None:
-    """Write a report as JSON."""
-    data = report.as_json()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+from spec.report.document import schema
+from spec.report.report import Report
 
 
 def read(file: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,15 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 from spec.chapters import all_checks
 from spec.chapters.rules import registry
-from spec.judge.check import Check, Inconclusive, Violation, bindings, first_line, snippet_source
+from spec.judge.check import Check, bindings, snippet_source
+from spec.judge.difference import (
+    Difference,
+    Inconclusive,
+    Violation,
+    lasting,
+    name_and_line,
+    told,
+)
 from spec.judge.subject import Absent, Subject
 from spec.judge.verdict import Outcome, Verdict
 from spec.language.coverage import features
@@ -65,11 +73,10 @@ class _Tally:
     reasons: Counter[str] = field(default_factory=Counter)
     features: set[str] = field(default_factory=set)
 
-    def outcome(self, check: Check, point: str, verdict: Verdict, message: str = "",
-                script: str = "") -> Outcome:
+    def outcome(self, check: Check, point: str, verdict: Verdict, message: str = "") -> Outcome:
         """What was decided, with what was counted on the way."""
-        return Outcome(check.rule, check.name, point, verdict, message, script, self.examples,
-                       self.undecided, features=frozenset(self.features))
+        return Outcome(check.rule, check.name, point, verdict, message, examples=self.examples,
+                       undecided=self.undecided, features=frozenset(self.features))
 
 
 def decide(check: Check, subject: Subject, point: str, profile: Profile, seed: int) -> Outcome:
@@ -77,7 +84,7 @@ def decide(check: Check, subject: Subject, point: str, profile: Profile, seed: i
     try:
         return _decide(check, subject.guarded(), point, profile, seed)
     except Absent as absent:
-        return Outcome(check.rule, check.name, point, Verdict.ABSENT, f"needs {absent}", "", 0)
+        return Outcome(check.rule, check.name, point, Verdict.ABSENT, f"needs {absent}", examples=0)
 
 
 def _decide(check: Check, subject: Subject, point: str, profile: Profile, seed: int) -> Outcome:
@@ -88,19 +95,30 @@ def _decide(check: Check, subject: Subject, point: str, profile: Profile, seed: 
 
 def _decide_snippet(check: Check, subject: Subject, point: str) -> Outcome:
     arguments = bindings(check, subject, check.cases[point])
+    decided = Outcome(check.rule, check.name, point, Verdict.PASS)
+    rule = registry()[check.rule]
     try:
         with _quiet():
             seen = check.function(**arguments)
     except Inconclusive as error:
-        return Outcome(check.rule, check.name, point, Verdict.INCONCLUSIVE, str(error))
+        return replace(decided, verdict=Verdict.INCONCLUSIVE, message=str(error))
     except Exception as error:
-        script = "\n".join(snippet_source(check, subject, check.cases[point]))
-        return Outcome(check.rule, check.name, point, Verdict.FAIL, explain(error), script)
-    if (rule := registry()[check.rule]).outcomes and seen not in rule.outcomes:
-        script = "\n".join(snippet_source(check, subject, check.cases[point]))
-        message = f"saw {seen!r}; permitted are {', '.join(rule.outcomes)}"
-        return Outcome(check.rule, check.name, point, Verdict.FAIL, message, script)
-    return Outcome(check.rule, check.name, point, Verdict.PASS, seen=seen or "")
+        message, difference = told(error, rule.statement)
+    else:
+        if not rule.outcomes or seen in rule.outcomes:
+            return replace(decided, seen=seen or "")
+        permitted = ", ".join(rule.outcomes)
+        message = f"saw {seen!r}; permitted are {permitted}"
+        difference = Difference("", "", f"one of {permitted}", repr(seen))
+    script = snippet_source(check, subject, check.cases[point], rule.outcomes)
+    return _failed(decided, message, difference, script)
+
+
+def _failed(outcome: Outcome, message: str, difference: Difference, script: list[str]) -> Outcome:
+    """An outcome that is a failure."""
+    return replace(outcome, verdict=Verdict.FAIL, message=message, place=difference.place,
+                   expected=lasting(difference.expected), actual=lasting(difference.actual),
+                   script="\n".join(script))
 
 
 @contextmanager
@@ -109,15 +127,6 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def explain(error: BaseException) -> str:
-    """An exception in one line."""
-    line = first_line(error)
-    if line and isinstance(error, (AssertionError, Violation)):
-        return line
-    # Every assertion of a check says something, so a silent one is the library's own.
-    return f"raised {type(error).__name__}: {line}" if line else f"raised {type(error).__name__}"
 
 
 def _decide_generated(
@@ -156,8 +165,9 @@ def _decide_generated(
     except Violation:
         assert tally.last is not None
         case, violation = tally.last
-        script = "\n".join(case_source(case, subject, violation))
-        return tally.outcome(check, point, Verdict.FAIL, explain(violation), script)
+        message, difference = told(violation, "")
+        return _failed(tally.outcome(check, point, Verdict.FAIL), message, difference,
+                       case_source(case, subject, violation))
     except Exception as error:  # an error of the checker is unknown, never a failure
         return tally.outcome(check, point, Verdict.INCONCLUSIVE, _harness_error(error))
     if tally.absent and not tally.examples:
@@ -204,12 +214,13 @@ def _database(profile: Profile, check: Check, point: str) -> DirectoryBasedExamp
 
 def _harness_error(error: Exception) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"the checker itself failed: {explain(error)} ({frame.name}, line {frame.lineno})"
+    return (f"the checker itself failed: raised {name_and_line(error)} "
+            f"({frame.name}, line {frame.lineno})")
 
 
 def case_source(case: Any, subject: Subject, violation: Violation) -> list[str]:
     """The script of a failing case: it raises, or its last line asserts what does not hold."""
-    claim = [f"assert {violation.claim}"] if violation.claim else []
+    claim = [f"assert {violation.difference.claim}"] if violation.difference.claim else []
     return [*subject.header(), *(violation.lines or case.lines()), *claim]
 
 

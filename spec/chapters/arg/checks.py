@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from spec.judge.aspects import judge_sides
 from spec.judge.check import generated, snippet
-from spec.judge.observation import judge_sides, judge_values, observe
+from spec.judge.derivative import judge_values
+from spec.judge.observation import observe
 from spec.judge.subject import Subject
 from spec.language.axes import EVERY, EXACT, Calls, by_order, plain
 from spec.language.call_forms import KEYWORDS

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from spec.judge.aspects import judge_effects, judge_part
 from spec.judge.check import generated, snippet
-from spec.judge.observation import judge_effects, judge_part, judge_values, observe
+from spec.judge.derivative import judge_values
+from spec.judge.observation import observe
 from spec.judge.subject import Subject
 from spec.language.axes import EVERY, EXACT, Calls, rows
 from spec.language.cases import Case

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from hypothesis.strategies import SearchStrategy
 
+from spec.judge.aspects import judge_effects, judge_row
 from spec.judge.check import generated, snippet
-from spec.judge.observation import judge_effects, judge_row, judge_values, observe
+from spec.judge.derivative import judge_values
+from spec.judge.observation import observe
 from spec.judge.subject import Subject
 from spec.language.axes import (
     DISTINCT,

@@ -5,15 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 
+from spec.judge.aspects import judge_effects, judge_part, judge_row, judge_sides
 from spec.judge.check import generated
-from spec.judge.observation import (
-    judge_effects,
-    judge_part,
-    judge_row,
-    judge_sides,
-    judge_values,
-    observe,
-)
+from spec.judge.derivative import judge_values
+from spec.judge.observation import observe
 from spec.judge.stream import judge_stream
 from spec.judge.subject import Subject
 from spec.language.axes import EVERY, Calls

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from spec.judge.check import Violation, generated, snippet
-from spec.judge.observation import (
-    judge_effects,
-    judge_row,
-    judge_sides,
-    judge_values,
-    observe,
-    place_of,
-)
+from spec.judge import difference
+from spec.judge.aspects import judge_effects, judge_row, judge_sides
+from spec.judge.check import generated, snippet
+from spec.judge.derivative import judge_values
+from spec.judge.difference import Violation
+from spec.judge.observation import observe
 from spec.judge.subject import Subject
 from spec.language.axes import EVERY, Calls, plain
 from spec.language.cases import Case
@@ -95,9 +92,7 @@ def the_table_holds_for_a_users_transform(subject: Subject, case: Case) -> None:
     if case.selection is not None:
         got, want = type(seen.parts["var"]), type(case.selection.tree)
         if got is not want:
-            place = f"result{place_of(case.row, 'var')}"
-            raise Violation(f"{place}: expected a {want.__name__}, got a {got.__name__}",
-                            f"type({place}) is {want.__name__}")
+            raise Violation(difference.of_type(seen.place("var"), want, seen.parts["var"]))
 
 
 @generated("CUS-04", Calls.strategy, of_rows((*plain("arguments", "states"), ROWS[-1])))

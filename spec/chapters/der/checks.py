@@ -8,8 +8,10 @@ from typing import Any, Final
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
+from spec.judge.aspects import judge_row, judge_sides
 from spec.judge.check import generated
-from spec.judge.observation import judge_row, judge_sides, judge_values, observe
+from spec.judge.derivative import judge_values
+from spec.judge.observation import observe
 from spec.judge.subject import Subject
 from spec.language import trees
 from spec.language.axes import (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from spec.judge.check import generated
-from spec.judge.observation import judge_along_own_values, observe
+from spec.judge.derivative import judge_along_own_values
+from spec.judge.observation import observe
 from spec.judge.subject import Subject
 from spec.language.axes import FIRST_ORDER, Calls, plain
 from spec.language.cases import Case

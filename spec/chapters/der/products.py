@@ -12,15 +12,11 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from spec.expected import oracles
-from spec.judge.check import Inconclusive, Violation, first_line, generated, snippet
-from spec.judge.observation import (
-    Observation,
-    expectation,
-    judge_effects,
-    judge_sides,
-    judge_values,
-)
+from spec.judge.aspects import judge_effects, judge_sides
+from spec.judge.check import generated, snippet
+from spec.judge.derivative import decide, judge_values, of_entry
+from spec.judge.difference import Violation
+from spec.judge.observation import Observation, expectation, run
 from spec.judge.subject import Subject
 from spec.language import trees
 from spec.language.axes import plain
@@ -41,15 +37,6 @@ class Product(Script):
     def lines(self) -> list[str]:
         """The whole script, without its header."""
         return [*self.case.setup(), self.call]
-
-
-def run(product: Product, subject: Subject) -> dict[str, Any]:
-    """The names that the script defines; a violation if it raises."""
-    try:
-        return product.run(subject.lib, subject.xp)
-    except Exception as error:
-        message = f"raised {type(error).__name__}: {first_line(error)}"
-        raise Violation(message) from error
 
 
 @st.composite
@@ -159,12 +146,8 @@ def jvp_multiplies_by_the_jacobian(subject: Subject, product: Product) -> None:
     expected = expectation(product.case, subject)
     along = np.concatenate([np.ravel(v) for v in product.vectors])
     got = np.ravel(np.asarray(names["result"][1]))
-    judgement = oracles.judge(got, *(estimate.along(along) for estimate in expected.estimates))
-    if judgement.verdict is oracles.Verdict.INCONCLUSIVE:
-        raise Inconclusive(judgement.reason)
-    if judgement.verdict is oracles.Verdict.FAIL:
-        want = expected.estimates[0].along(along).value
-        raise Violation(f"the tangent: expected {judgement.expected}, got {judgement.got}",
-                        f"jnp.allclose(jnp.ravel(result[1]), {trees.literal(want)})")
+    if decided := decide(got, [estimate.along(along) for estimate in expected.estimates]):
+        (entry,) = decided.index or (...,)
+        raise Violation(of_entry(f"jnp.ravel(result[1])[{entry}]", decided))
     after = {var.id: names[var.id].value for var in product.case.program.states}
     judge_effects(Observation(product.case, subject, names["result"], after, names))

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from spec.chapters.err import misuse
 from spec.chapters.err.misuse import Attempt
-from spec.judge.check import Violation, first_line, generated, snippet
+from spec.judge.check import generated, snippet
+from spec.judge.difference import Violation, told
 from spec.judge.subject import Subject
 from spec.language.axes import EVERY, EXACT, by_order
 
@@ -25,7 +26,8 @@ def passes(subject: Subject, script: Attempt) -> None:
     try:
         script.run(subject.lib, subject.xp)
     except Exception as error:
-        raise Violation(first_line(error)) from error
+        message, difference = told(error, "a refusal")
+        raise Violation(difference, message) from error
 
 
 def is_refused(subject: Subject, script: Attempt) -> None:

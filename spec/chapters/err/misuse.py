@@ -102,7 +102,8 @@ class Attempt(Script):
                 return [*_says(row.helps, "error is None or ")]
         same = " and ".join(_holds(name, text) for name, text in row.states.items())
         now = ", ".join(f"{name} = {{{name}.value}}" for name in row.states)
-        return [f"assert error is None or {same}, f'expected the states unchanged, got {now}'"]
+        told = f"{{'expected': 'the states unchanged', 'got': f'{now}'}}"
+        return [f"assert error is None or {same}, {told}"]
 
 
 def _value(text: str) -> str:
@@ -110,15 +111,15 @@ def _value(text: str) -> str:
 
 
 def _is(kind: str, unless: str = "") -> str:
-    return f"assert {unless}isinstance(error, {kind}), f'expected {kind}, got {{error!r}}'"
+    return f"assert {unless}isinstance(error, {kind}), {{'expected': {kind!r}, 'got': error}}"
 
 
 def _says(words: tuple[str, ...], unless: str = "") -> list[str]:
     if not words:
         return []
     said = f"all(word in str(error) for word in {words!r})"
-    wanted = ", ".join(words).replace("'", "")
-    return [f'assert {unless}{said}, f"expected {wanted} in the message, got {{str(error)!r}}"']
+    wanted = f"{', '.join(words)} in the message"
+    return [f"assert {unless}{said}, {{'expected': {wanted!r}, 'got': error}}"]
 
 
 def _holds(name: str, text: str) -> str:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from spec.judge.check import Violation, first_line, generated, snippet
+from spec.judge.check import generated, snippet
+from spec.judge.difference import Difference, Violation
+from spec.judge.observation import run
 from spec.judge.subject import Subject
 from spec.language import filters
 from spec.language.filters import (
@@ -132,12 +134,9 @@ def questions(form: str) -> st.SearchStrategy[Question]:
 def combination_means_what_its_parts_mean(subject: Subject, case: Question) -> None:
     """Against the predicates of the table, combined by the same form."""
     want = [sample.path for sample in case.samples if case.filter.matches(sample)]
-    try:
-        got = case.run(subject.lib, subject.xp)["result"]
-    except Exception as error:
-        raise Violation(f"raised {type(error).__name__}: {first_line(error)}") from error
+    got = run(case, subject)["result"]
     if got != want:
-        raise Violation(f"expected {want}, got {got}", f"result == {want}")
+        raise Violation(Difference("result", f"result == {want}", f"{want}", f"{got}"))
 
 
 # -- selections ----------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from spec.judge.check import Violation, first_line, generated
+from spec.judge.check import generated
+from spec.judge.difference import Difference, Violation
+from spec.judge.observation import run
 from spec.judge.subject import Subject
 from spec.language.script import Script
 
@@ -64,20 +66,16 @@ def accesses(draw: Any, point: tuple[str, int]) -> Accesses:
 
 def judge(subject: Subject, case: Accesses) -> None:
     """The states found are those expected; the order counts where the rule speaks of it."""
-    try:
-        made = case.run(subject.lib, subject.xp)
-    except Exception as error:
-        raise Violation(f"raised {type(error).__name__}: {first_line(error)}") from error
+    made = run(case, subject)
     name = {id(made[f"s{i}"]): f"s{i}" for i in range(len(case.kinds))}
     want, got = case.expected(), [name.get(id(s), "a stranger") for s in made["result"]]
     states = f"[{', '.join(want)}]"
+    order = "[*map(id, {})]"
     if case.usage == "write":  # its order may be that of first access or of first write
-        if sorted(got) != sorted(want):
-            claim = f"sorted(map(id, result)) == sorted(map(id, {states}))"
-            raise Violation(f"expected {sorted(want)}, got {sorted(got)}", claim)
-    elif got != want:
-        claim = f"[*map(id, result)] == [*map(id, {states})]"
-        raise Violation(f"expected {want}, got {got}", claim)
+        want, got, order = sorted(want), sorted(got), "sorted(map(id, {}))"
+    if got != want:
+        claim = f"{order.format('result')} == {order.format(states)}"
+        raise Violation(Difference("result", claim, f"{want}", f"{got}"))
 
 
 for _rule, _usage in (("FND-01", "all"), ("FND-02", "write"), ("FND-03", "read")):

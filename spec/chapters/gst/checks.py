@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from spec.judge.aspects import judge_effects, judge_row, judge_sides
 from spec.judge.check import generated, snippet
-from spec.judge.observation import judge_effects, judge_row, judge_sides, judge_values, observe
+from spec.judge.derivative import judge_values
+from spec.judge.observation import observe
 from spec.judge.subject import Subject
 from spec.language.axes import EVERY, EXACT, Calls, Members, by_order, plain, rows
 from spec.language.call_forms import NOTHING

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from spec.judge.aspects import judge_row
 from spec.judge.check import generated
-from spec.judge.observation import judge_row, observe
+from spec.judge.observation import observe
 from spec.judge.subject import Subject
 from spec.language.axes import EVERY, Calls
 from spec.language.cases import Case

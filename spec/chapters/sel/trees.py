@@ -8,8 +8,10 @@ from typing import Any, Literal, get_args
 
 from hypothesis import strategies as st
 
-from spec.judge.check import Inconclusive, Violation, first_line, generated
-from spec.judge.compare import describe
+from spec.judge import difference
+from spec.judge.check import generated
+from spec.judge.difference import Difference, Inconclusive, Violation, describe
+from spec.judge.observation import run
 from spec.judge.subject import Subject
 from spec.language import filters
 from spec.language.filters import Filter, Sample
@@ -152,20 +154,6 @@ def selections(draw: Any, wish: Wish) -> Selected:
 # -- judges --------------------------------------------------------------------------------------
 
 
-def select(subject: Subject, case: Selected) -> dict[str, Any]:
-    """The names that the script defines.
-
-    Raises
-    ------
-    Violation
-        If the script raises.
-    """
-    try:
-        return case.run(subject.lib, subject.xp)
-    except Exception as error:
-        raise Violation(f"raised {type(error).__name__}: {first_line(error)}") from error
-
-
 def mappings(case: Selected, result: Any) -> list[Any] | None:
     """The mappings of a result, or None if it is not what so many filters return."""
     if not case.several:
@@ -177,50 +165,52 @@ def mappings(case: Selected, result: Any) -> list[Any] | None:
 
 def judge_states(subject: Subject, case: Selected) -> None:
     """One mapping or a tuple of them, each with the right states, whatever their paths."""
-    result = (made := select(subject, case))["result"]
+    result = (made := run(case, subject))["result"]
     found = mappings(case, result)
     if found is None:
-        wanted = f"a tuple of {len(case.filters)} mappings" if case.several else "a mapping"
-        claim = "type(result) is tuple" if case.several else "type(result) is not tuple"
-        raise Violation(f"expected {wanted}, got {describe(result)}", claim)
+        if case.several:
+            raise Violation(difference.of_size("result", tuple, len(case.filters), result))
+        claim = "hasattr(result, 'keys')"
+        raise Violation(Difference("result", claim, "a mapping", describe(result)))
     want = [sorted(group.values()) for group in case.expected()]
     name = {id(made[var.id]): var.id for var in case.states}
     got = [sorted(name.get(id(s), "a stranger") for s in group.values()) for group in found]
     if got != want:
-        ids = [f"set(map(id, [{', '.join(group)}]))" for group in want]
+        ids = [f"sorted(map(id, [{', '.join(group)}]))" for group in want]
         maps = [f"result[{i}]" for i in range(len(want))] if case.several else ["result"]
-        claims = [f"set(map(id, {m}.values())) == {s}" for m, s in zip(maps, ids, strict=True)]
-        raise Violation(f"expected the states {want}, got {got}", " and ".join(claims))
+        claims = [f"sorted(map(id, {m}.values())) == {s}" for m, s in zip(maps, ids, strict=True)]
+        raise Violation(
+            Difference("result", " and ".join(claims), f"the states {want}", f"{got}"))
 
 
 def judge_paths(subject: Subject, case: Selected) -> None:
     """Every state under its own path, in whatever order."""
-    (want,), made = case.expected(), select(subject, case)
+    (want,), made = case.expected(), run(case, subject)
     (found,) = readable(case, made["result"])
     if {path: id(state) for path, state in found.items()} != {
         path: id(made[state]) for path, state in want.items()
     }:
         expected = "{" + ", ".join(f"{path!r}: {state}" for path, state in want.items()) + "}"
-        raise Violation(f"expected {expected}, got paths {sorted(found.keys(), key=str)}",
-                        f"{{p: id(s) for p, s in result.items()}} == "
-                        f"{{p: id(s) for p, s in {expected}.items()}}")
+        claim = (f"{{p: id(s) for p, s in result.items()}} == "
+                 f"{{p: id(s) for p, s in {expected}.items()}}")
+        paths = f"paths {sorted(found.keys(), key=str)}"
+        raise Violation(Difference("result", claim, expected, paths))
 
 
 def judge_order(subject: Subject, case: Selected) -> None:
     """The paths in their order, where the paths themselves are right."""
     (want,) = case.expected()
-    (found,) = readable(case, select(subject, case)["result"])
+    (found,) = readable(case, run(case, subject)["result"])
     got = list(found.keys())
     if set(got) != set(want):
         raise Inconclusive("the selection has other paths, which SEL-05 judges")
     if got != list(want):
-        raise Violation(f"expected the order {list(want)}, got {got}",
-                        f"list(result.keys()) == {list(want)}")
+        raise Violation(difference.of_keys("result", list(want), found, ordered=True))
 
 
 def judge_agreement(subject: Subject, case: Selected) -> None:
     """The treefied selection has the paths of the plain one, in the same order."""
-    made = select(subject, case)
+    made = run(case, subject)
     want = [list(group.keys()) for group in readable(case, made["plain"])]
     found = mappings(case, made["result"])
     got = None if found is None else [list(group.keys()) for group in found]
@@ -228,7 +218,7 @@ def judge_agreement(subject: Subject, case: Selected) -> None:
         claim = "list(result.keys()) == list(plain.keys())"
         if case.several:
             claim = "[list(r.keys()) for r in result] == [list(p.keys()) for p in plain]"
-        raise Violation(f"expected paths {want}, got {got}", claim)
+        raise Violation(Difference("result", claim, f"paths {want}", f"{got}"))
 
 
 def readable(case: Selected, result: Any) -> list[Any]:

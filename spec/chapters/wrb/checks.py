@@ -10,8 +10,13 @@ import numpy as np
 from hypothesis.strategies import SearchStrategy
 
 from spec.chapters.wrb.table import ROLES, Call, Cell, call, cells
-from spec.judge.check import Violation, first_line, generated
-from spec.judge.observation import Observation, judge_effects, judge_part, judge_values, observe
+from spec.judge import difference
+from spec.judge.aspects import judge_effects, judge_part
+from spec.judge.check import generated
+from spec.judge.compare import is_concrete
+from spec.judge.derivative import judge_values
+from spec.judge.difference import Violation
+from spec.judge.observation import Observation, observe
 from spec.judge.stream import judge_stream
 from spec.judge.subject import Subject
 from spec.language import trees
@@ -139,13 +144,9 @@ def judge_types(seen: Observation) -> None:
             place = f"{state}.value" + "".join(f"[{key!r}]" for key in path)
             if type(want) in (bool, int, float):
                 if type(leaf) is not type(want):
-                    kind = type(want).__name__
-                    raise Violation(f"{place}: expected a {kind}, got a {type(leaf).__name__}",
-                                    f"type({place}) is {kind}")
-            elif np.asarray(leaf).dtype != np.asarray(want).dtype:
-                dtype = np.asarray(want).dtype
-                raise Violation(f"{place}: expected dtype {dtype}, got {np.asarray(leaf).dtype}",
-                                f"{place}.dtype == {dtype.name!r}")
+                    raise Violation(difference.of_type(place, type(want), leaf))
+            elif (dtype := np.asarray(leaf).dtype) != np.asarray(want).dtype:
+                raise Violation(difference.of_dtype(place, np.asarray(want).dtype, dtype))
 
 
 STREAM = cells("random stream", success=True)
@@ -258,10 +259,7 @@ def no_tracer_stays_behind(subject: Subject, case: Case) -> None:
     for name, value in {"result": seen.result, **held}.items():
         for path, leaf in trees.leaves(value):
             place = name + "".join(f"[{key!r}]" for key in path)
-            try:
-                concrete = np.asarray(leaf).dtype != object
-            except Exception as error:
-                raise Violation(f"{place} is {type(leaf).__name__}: {first_line(error)}",
-                                f"len({place}.__array__().shape) >= 0") from error
-            if not concrete:
-                raise Violation(f"{place} is {leaf!r}", f"{place}.dtype != object")
+            if not is_concrete(leaf):
+                raise Violation(difference.of_trace(place, leaf))
+            if np.asarray(leaf).dtype == object:
+                raise Violation(difference.of_kind(place, "a concrete value", leaf))

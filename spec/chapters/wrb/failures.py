@@ -13,9 +13,8 @@ from hypothesis.strategies import SearchStrategy
 
 from spec.chapters.wrb.table import Call, Cell, call, cells, failing
 from spec.judge import compare
-from spec.judge.check import Inconclusive, Violation, generated, snippet
-from spec.judge.compare import Mismatch
-from spec.judge.observation import mismatch_claim
+from spec.judge.check import generated, snippet
+from spec.judge.difference import Difference, Inconclusive, Violation, raised
 from spec.judge.subject import Subject
 from spec.language.axes import EVERY, REPRESENTATIVES, Calls, representatives
 from spec.language.cases import Case
@@ -65,16 +64,14 @@ def states_are_as_before(subject: Subject, case: Case) -> None:
     """Every state, by the table and in generated programs."""
     names = attempt(subject, case)
     for var in case.program.states:
+        place = f"{var.id}.value"
         try:
-            compare.same(var.value, names[var.id].value)
-        except Mismatch as mismatch:
-            name = f"{var.id}.value"
-            raise Violation(f"{name} after the failed call: {mismatch}",
-                            mismatch_claim(name, mismatch)) from mismatch
-        except Exception as error:  # a tracer that is dead or cannot be read
-            raise Violation(f"{var.id}.value after the failed call cannot be read: "
-                            f"{type(error).__name__}", f"float(jnp.sum({var.id}.value)) < 1e9"
-                            ) from error
+            found = compare.same(var.value, names[var.id].value, place)
+        except Exception as error:  # it cannot be read
+            after = f"reading {place} after the failed call"
+            raise raised(error, after, f"[{place}]") from error
+        if found:
+            raise Violation(found, f"after the failed call, {found}")
 
 
 @generated("WRB-16", Calls.strategy, failed(FAILED_DRAWS, EVERY, "draws"))
@@ -87,8 +84,10 @@ def stream_is_as_before(subject: Subject, case: Case) -> None:
     expected = np.asarray(random.normal(size=()))
     if got != expected:
         raise Violation(
-            f"the next draw after the failure: expected {expected} as before it, got {got}",
-            f"jnp.allclose(lib.random.normal(size=()), {float(expected)})",
+            Difference("the next draw", "got == lib.random.normal(size=())",
+                       f"{expected} as before the failure", f"{got}"),
+            lines=[*case.lines(), "got = lib.random.normal(size=())",
+                   f"lib.random.seed({case.program.seed})"],
         )
 
 

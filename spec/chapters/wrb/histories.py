@@ -8,9 +8,8 @@ import numpy as np
 
 from spec.expected import model_transforms
 from spec.judge import compare
-from spec.judge.check import Violation, first_line, generated
-from spec.judge.compare import Mismatch
-from spec.judge.observation import mismatch_claim
+from spec.judge.check import generated
+from spec.judge.difference import Violation, raised
 from spec.judge.subject import Subject
 from spec.language import histories
 from spec.language.histories import FEATURES, History
@@ -34,19 +33,14 @@ def history_agrees_with_plain_objects(subject: Subject, history: History) -> Non
         try:
             go_on(step.lines, names)
         except Exception as error:
-            raise Violation(f"step {index} raised {type(error).__name__}: {first_line(error)}",
-                            lines=history.until(index)) from error
+            raise raised(error, f"step {index}", lines=history.until(index)) from error
         for name, value in want.items():
-            try:
-                got = names[name] if name in names else held(names)[name]
-                # What the model differentiates is float64, and beside float32 JAX's weak types
-                # decide what a sum is, which NumPy does not know.
-                known = name != step.result and rtol != SHORT
-                compare.same(value, got, rtol=rtol, dtypes=known)
-            except Mismatch as mismatch:
-                message = f"{name} after step {index}: {mismatch}"
-                raise Violation(message, mismatch_claim(name, mismatch),
-                                history.until(index)) from mismatch
+            got = names[name] if name in names else held(names)[name]
+            # What the model differentiates is float64, and beside float32 JAX's weak types
+            # decide what a sum is, which NumPy does not know.
+            known = name != step.result and rtol != SHORT
+            if found := compare.same(value, got, name, rtol, dtypes=known):
+                raise Violation(found, f"after step {index}, {found}", history.until(index))
 
 
 def held(names: dict[str, Any]) -> Snapshot:

@@ -1,0 +1,99 @@
+"""The report on a terminal: a table of the rules, and a script for every rule that is broken."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from spec.chapters.rules import registry
+from spec.judge.verdict import Outcome, Verdict, verdict_of
+from spec.language import coverage
+from spec.report.report import Report, telling
+
+STYLE = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "bold red",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.ABSENT: "dim",
+}
+
+
+def show(report: Report, console: Console, *, passes: bool = True) -> None:
+    """Print the table of rules, then a script for every rule that is broken."""
+    table = Table(title=f"{report.meta['implementation']} {report.meta['version']}",
+                  title_justify="left", expand=True)
+    for column in ("rule", "level"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("statement", ratio=1)
+    table.add_column("verdict", no_wrap=True)
+    verdicts, observed, rules = report.verdicts(), report.observed(), report.by_rule()
+    for id_, verdict in verdicts.items():
+        rule = registry()[id_]
+        if passes or verdict is not Verdict.PASS:
+            words = f"[{STYLE[verdict]}]{verdict}[/]"
+            words += f"\n{escape(observed[id_])}" if id_ in observed else ""
+            words += absences(rules[id_])
+            table.add_row(id_, str(rule.level), escape(rule.statement), words)
+    console.print(table)
+    for id_, mine in report.by_rule().items():
+        if verdicts[id_] is not Verdict.PASS:
+            show_failure(id_, mine, console)
+    console.print(totals(report))
+
+
+def absences(outcomes: list[Outcome]) -> str:
+    """How many points of a rule that was judged could not be, for want of names."""
+    absent = [outcome.verdict for outcome in outcomes].count(Verdict.ABSENT)
+    return f"\n[dim]{absent} absent[/]" if 0 < absent < len(outcomes) else ""
+
+
+def show_failure(rule: str, outcomes: list[Outcome], console: Console) -> None:
+    """Print why a rule is not kept, and a script that shows it."""
+    verdict = verdict_of(outcomes)
+    mine = telling(outcome for outcome in outcomes if outcome.verdict is verdict)
+    console.rule(f"[{STYLE[verdict]}]{rule} {verdict}[/]", align="left")
+    console.print(escape(registry()[rule].statement))
+    if where := points(mine):
+        console.print(escape(where), style="italic")
+    console.print(escape("\n".join(contrast(mine[0]))), soft_wrap=True)
+    if mine[0].script:
+        console.print()
+        console.print(mine[0].script, markup=False, highlight=False, soft_wrap=True)
+    console.print()
+
+
+def points(bad: list[Outcome]) -> str:
+    """The points of the axes where a rule fails, as far as a line holds them."""
+    found = [outcome.point for outcome in bad if outcome.point]
+    return ", ".join(found[:6]) + (f" and {len(found) - 6} more" if len(found) > 6 else "")
+
+
+def contrast(outcome: Outcome) -> list[str]:
+    """What should have been and what was, a line each; else the message."""
+    if not outcome.expected:
+        return [outcome.message]
+    told = {"at": outcome.place, "expected": outcome.expected, "got": outcome.actual}
+    return [f"{word + ':':<10}{text}" for word, text in told.items() if text]
+
+
+def show_coverage(report: Report, console: Console) -> None:
+    """Print, for every axis, how many cells the run covered, and which it did not."""
+    table = Table(title="coverage", title_justify="left", expand=True)
+    table.add_column("axis", no_wrap=True)
+    table.add_column("covered", no_wrap=True)
+    table.add_column("not covered", ratio=1)
+    for axis, cells in coverage.table(f for o in report.outcomes for f in o.features).items():
+        empty = [cell for cell, hit in cells.items() if not hit]
+        table.add_row(axis, f"{len(cells) - len(empty)} of {len(cells)}", escape(", ".join(empty)))
+    console.print(table)
+
+
+def totals(report: Report) -> str:
+    """The last line: how many rules have which verdict, and how many cases none."""
+    verdicts = list(report.verdicts().values())
+    counts = [f"{verdicts.count(v)} {v}" for v in Verdict if v in verdicts]
+    undecided = sum(outcome.undecided for outcome in report.outcomes)
+    cases = sum(outcome.examples for outcome in report.outcomes)
+    left = f"; {undecided} of {cases} cases undecided" if undecided else ""
+    return f"{len(verdicts)} rules: {', '.join(counts)}{left}"
