@@ -1,14 +1,21 @@
 """State-aware transforms of functions."""
 
+from .branches import cond, switch
+from .checkpoint import checkpoint
 from .compile import jit
 from .family import grad, hessian, jacfwd, jacobian, jacrev, vector_grad
 from .finder import StateFinder
 from .gradient import GradientTransform
+from .lanes import vmap
+from .loops import for_loop, scan, while_loop
 from .products import fwd_grad, jvp, vjp
 
 __all__ = [
     "GradientTransform",
     "StateFinder",
+    "checkpoint",
+    "cond",
+    "for_loop",
     "fwd_grad",
     "grad",
     "hessian",
@@ -17,6 +24,10 @@ __all__ = [
     "jacrev",
     "jit",
     "jvp",
+    "scan",
+    "switch",
     "vector_grad",
     "vjp",
+    "vmap",
+    "while_loop",
 ]

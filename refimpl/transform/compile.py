@@ -29,13 +29,13 @@ from ..frames import EAGER, UNSET, Effects, Frame, current, lookup, settle, stac
 from ..state import State
 from .deferred import Deferred
 
-__all__ = ["jit"]
+__all__ = ["TRACE", "jit"]
 
 
 # JAX remembers the jaxpr of a loop body, a checkpoint or a compiled helper together with every
 # value that it closed over: a constant or tracer of an earlier trace, if it read a state. What
 # JAX remembers is bound to the value of this context, and every trace gets a value of its own.
-_TRACE = jax.make_user_context()
+TRACE = jax.make_user_context()
 
 
 class _UnknownStates(Exception):
@@ -118,7 +118,7 @@ class jit(Deferred):
             # Under `jax.disable_jit` this runs at every call, and JAX should remember.
             context = None if trace_now() == EAGER else object()
             with (
-                _TRACE(context),
+                TRACE(context),
                 Frame((state, value) for state, value in given if value is not UNSET) as frame,
             ):
                 output = self.fun(*args, **kwargs)

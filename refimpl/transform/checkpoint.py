@@ -1,0 +1,58 @@
+"""checkpoint: compute again in the backward pass instead of keeping (CTL)."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+
+from ..frames import settle
+from ..tree import pack
+from .gradient import Carried
+from .staged import run
+
+__all__ = ["checkpoint"]
+
+
+def checkpoint(
+    fun: Callable[..., Any] | None = None,
+    *,
+    prevent_cse: bool = True,
+    policy: Callable[..., bool] | None = None,
+    static_argnums: int | Sequence[int] = (),
+) -> Any:
+    """A function whose inner values are computed again for its derivatives, and not kept.
+
+    It runs once and takes effect once: what is computed again are values, with the same draws.
+
+    Parameters
+    ----------
+    fun : callable, optional
+        May read and write states; left out, the result is a decorator.
+    prevent_cse, policy, static_argnums
+        As in `jax.checkpoint`.
+    """
+    options: dict[str, Any] = {
+        "prevent_cse": prevent_cse,
+        "policy": policy,
+        "static_argnums": static_argnums,
+    }
+    if fun is None:
+        return functools.partial(checkpoint, **options)
+
+    @functools.wraps(fun)
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        def pure(*args: Any, **kwargs: Any) -> tuple[Any, Carried]:
+            output, effects = run(fun, (), args, kwargs)
+            tracers: list[Any] = []
+            build = pack((effects.writes, effects.born), tracers)
+            effects.writes, effects.born = {}, {}
+            return output, Carried(tracers, (effects, build))
+
+        output, carried = jax.checkpoint(pure, **options)(*args, **kwargs)
+        effects, build = carried.run
+        effects.writes, effects.born = build(carried.leaves)
+        settle(effects)
+        return output
+
+    return checkpointed

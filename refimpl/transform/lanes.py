@@ -1,0 +1,262 @@
+"""vmap: a function in lanes side by side, each with its own draws (CTL).
+
+All lanes start from the same values of shared states, and each from its own slice of mapped ones.
+What a lane writes to a mapped state goes to its slice. A shared state has one value afterwards, so
+all lanes must write the same to it. A random stream is neither: every lane gets a key of its own,
+and the stream itself advances once.
+"""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ..frames import StateError, lookup, settle
+from ..random import DEFAULT, RandomState
+from ..state import State
+from ..util.filter import Predicate, to_predicate
+from .staged import Beliefs, run, show
+
+__all__ = ["vmap"]
+
+Function = Callable[..., Any]
+
+
+def vmap(
+    fn: Function | None = None,
+    *,
+    in_axes: Any = 0,
+    out_axes: Any = 0,
+    axis_name: Any = None,
+    axis_size: int | None = None,
+    spmd_axis_name: Any = None,
+    in_states: Any = None,
+    out_states: Any = None,
+) -> Any:
+    """A function of arrays with an additional axis, with a lane for each of its entries.
+
+    Parameters
+    ----------
+    fn : callable, optional
+        May read and write states; left out, the result is a decorator. A state that it creates and
+        that outlives it holds the values of all lanes, along axis 0.
+    in_axes, out_axes, axis_name, axis_size, spmd_axis_name
+        As in `jax.vmap`.
+    in_states : State, filter, container of these, or dict from axis to these, optional
+        States that hold a value for each lane, along axis 0 if none is given. All others are
+        shared.
+    out_states : as `in_states`, optional
+        States that hold a value for each lane afterwards; those of `in_states` do in any case.
+
+    Raises
+    ------
+    ValueError
+        If the lanes write different values to a shared state.
+    """
+    options: dict[str, Any] = {
+        "in_axes": tuple(in_axes) if isinstance(in_axes, list) else in_axes,
+        "out_axes": out_axes,
+        "axis_name": axis_name,
+        "axis_size": axis_size,
+        "spmd_axis_name": spmd_axis_name,
+    }
+    if fn is None:
+        return functools.partial(vmap, in_states=in_states, out_states=out_states, **options)
+    mapped_in, mapped_out = _Axes(in_states, "in_states"), _Axes(out_states, "out_states")
+
+    @functools.wraps(fn)
+    def mapped(*args: Any, **kwargs: Any) -> Any:
+        return _Lanes(fn, options, mapped_in, mapped_out).call(args, kwargs)
+
+    return mapped
+
+
+class _Axes:
+    """Which states are mapped, along which axis: by identity, or by filters."""
+
+    def __init__(self, declared: Any, name: str) -> None:
+        self.states: dict[State, int] = {}
+        self.filters: list[tuple[int, Predicate]] = []
+        if declared is None:
+            return
+        by_axis = isinstance(declared, dict) and all(type(key) is int for key in declared)
+        for axis, selected in declared.items() if by_axis else [(0, declared)]:
+            for entry in _entries(selected):
+                if isinstance(entry, State):
+                    if self.states.setdefault(entry, axis) != axis:
+                        raise ValueError(f"{name} gives {entry.label()} two different axes")
+                else:
+                    self.filters.append((axis, to_predicate(entry)))
+
+    def all(self) -> list[int]:
+        """Every axis that is given."""
+        return [*self.states.values(), *(axis for axis, _ in self.filters)]
+
+    def of(self, state: State) -> int | None:
+        """The axis of a state, or None if it is shared."""
+        if state in self.states:
+            return self.states[state]
+        path = (state.name,) if state.name else ()
+        return next((axis for axis, selects in self.filters if selects(path, state)), None)
+
+
+def _entries(selected: Any) -> Iterator[Any]:
+    if isinstance(selected, dict):
+        selected = list(selected.values())
+    if not isinstance(selected, (list, tuple, set, frozenset)):
+        yield selected
+        return
+    for entry in selected:
+        yield from _entries(entry)
+
+
+class _Lanes(Beliefs[None]):
+    """One call of a mapped function.
+
+    What is believed of a state is that it needs a value for each lane without being declared by
+    itself: it is a random stream that the function draws from, or a filter selects it.
+    """
+
+    def __init__(
+        self, fn: Function, options: dict[str, Any], axes_in: _Axes, axes_out: _Axes
+    ) -> None:
+        super().__init__("vmap", fn)
+        self.fn = fn
+        self.options = options
+        self.axes_in = axes_in
+        self.axes_out = axes_out
+        self.places = tuple(dict.fromkeys((None, 0, *axes_in.all(), *axes_out.all())))
+        # A draw from the default stream needs no second trace.
+        self.held = {s: None for s in (DEFAULT, *self.held) if self._is_per_lane(s)}
+        self.bound: list[State] = []
+        self.keys: dict[State, Any] = {}
+        self.groups: list[list[State]] = []
+
+    def call(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """Run all lanes, and commit what they did."""
+        output, groups, born = self.trace(lambda: self._stage(args, kwargs))
+        writes = {state: keys[0] for state, keys in self.keys.items()}
+        for states, values in zip(self.groups, groups, strict=True):
+            writes.update(zip(states, values, strict=True))
+        effects = self.effects
+        effects.writes = {state: writes[state] for state in effects.writes}
+        effects.born = dict(zip(effects.born, born, strict=True))
+        settle(effects)
+        return output
+
+    def _stage(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        axes = {state: self.axes_in.of(state) for state in (*self.axes_in.states, *self.held)}
+        mapped = {state: axis for state, axis in axes.items() if axis is not None}
+        size = self._size(args, kwargs, mapped)
+        self.keys = {
+            state: jax.random.split(lookup(state), size + 1)
+            for state, axis in axes.items()
+            if axis is None
+        }
+        self.bound = [*mapped, *self.keys]
+        values = [*map(lookup, mapped), *(keys[1:] for keys in self.keys.values())]
+        along = functools.partial(
+            jax.vmap,
+            in_axes=([*mapped.values(), *(0 for _ in self.keys)], self.options["in_axes"], 0),
+            axis_size=size,
+            axis_name=self.options["axis_name"],
+            spmd_axis_name=self.options["spmd_axis_name"],
+        )
+        lanes = along(self._lane, out_axes=(self.options["out_axes"], self.places, 0))
+        try:
+            return lanes(values, args, kwargs)
+        except ValueError as error:
+            for index, state in enumerate(self.groups[0] if self.groups else ()):
+                one = along(functools.partial(self._shared_write, index), out_axes=None)
+                self._expect_one_value(state, one, (values, args, kwargs), error)
+            raise
+
+    def _lane(self, values: list[Any], args: Any, kwargs: Any) -> tuple[Any, Any, list[Any]]:
+        """The function in a lane: its result, its writes by their axes, and its new states."""
+        self.groups = []
+        bound = zip(self.bound, values, strict=True)
+        output, self.effects = run(self.fn, bound, args, kwargs)
+        self._expect_bound()
+        writes = self.effects.writes
+        self.groups = [[] for _ in self.places]
+        for state in writes:
+            if state not in self.keys or state not in self.effects.fetched:
+                self.groups[self.places.index(self._place(state))].append(state)
+        grouped = tuple([writes[state] for state in group] for group in self.groups)
+        return output, grouped, list(self.effects.born.values())
+
+    def _shared_write(self, index: int, *given: Any) -> Any:
+        return self._lane(*given)[1][0][index]
+
+    def _is_per_lane(self, state: State) -> bool:
+        return isinstance(state, RandomState) or self.axes_in.of(state) is not None
+
+    def _place(self, state: State) -> int | None:
+        axis = self.axes_out.of(state)
+        return self.axes_in.of(state) if axis is None else axis
+
+    def _expect_bound(self) -> None:
+        """Start over if a state that needs a value for each lane had the same in all of them."""
+        missed = {
+            state: None
+            for state in self.effects.fetched
+            if state not in self.bound and self._is_per_lane(state)
+        }
+        if not missed:
+            return
+        for state in self.effects.born:
+            raise StateError(
+                f"vmap has met {next(iter(missed)).label()}, which needs a value for each lane, "
+                f"and cannot run its function again, as that created {state.label()}. Name the "
+                "former in in_states, or use it in a function that creates no states"
+            )
+        self.learn({state: None for state in self.held if state in self.effects.fetched} | missed)
+
+    def _expect_one_value(
+        self, state: State, lanes: Function, given: Any, error: ValueError
+    ) -> None:
+        try:
+            lanes(*given)
+        except ValueError:
+            raise ValueError(
+                f"the lanes of vmap write different values to {state.label()}, which they share. "
+                "Give it an axis in out_states (and in in_states, if every lane has a value of its "
+                "own to begin with), or write what is the same in all lanes, such as a mean over "
+                "axis_name"
+            ) from error
+
+    def _size(self, args: Sequence[Any], kwargs: dict[str, Any], mapped: dict[State, int]) -> int:
+        """How many lanes there are. Whether arguments agree is for JAX to see."""
+        given = self.options["axis_size"]
+        sizes: list[Any] = [] if given is None else [given]
+        with contextlib.suppress(ValueError):  # in_axes that do not fit the arguments
+            sizes += _lengths(self.options["in_axes"], tuple(args)) + _lengths(0, kwargs)
+        for state, axis in mapped.items():
+            found = _lengths(axis, lookup(state))
+            if len({*sizes[:1], *found}) > 1 or None in found:
+                raise ValueError(
+                    f"{state.label()} has no axis {axis} with an entry for each lane of vmap: its "
+                    f"value is {show(self.types_of(state, lookup(state)))}"
+                    + (f", and there are {sizes[0]} lanes" if sizes else "")
+                )
+            sizes += found
+        if not sizes:
+            raise ValueError("vmap needs an argument or a state with an axis, or axis_size")
+        return int(sizes[0])
+
+
+def _lengths(axes: Any, tree: Any) -> list[Any]:
+    """The length of each array along the axis that it is mapped over, None where it has none."""
+    found: list[Any] = []
+
+    def visit(axis: int | None, part: Any) -> None:
+        if axis is None:
+            return
+        for shape in map(jnp.shape, jax.tree.leaves(part)):
+            found.append(shape[axis] if -len(shape) <= axis < len(shape) else None)
+
+    jax.tree.map(visit, axes, tree, is_leaf=lambda axis: axis is None)
+    return found

@@ -1,0 +1,171 @@
+"""Bodies that JAX stages: loops, branches, lanes (CTL).
+
+JAX's control flow wants to know beforehand which values go into a body and come out of it. Which
+states a body writes shows only when it runs. So the body is traced with the states that it is
+*believed* to write. If it writes others, or values of another type, that trace is given up, and the
+next one knows better. States that are only read need no belief: the body closes over their values.
+
+The first belief is what the same code wrote in its last call, so in steady state there is one
+trace. No result hangs on a belief: every trace is checked, and effects are those of the last one.
+"""
+
+import functools
+import gc
+from collections.abc import Callable, Iterable, Sequence
+from types import CodeType
+from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary, ref
+
+import jax
+import jax.numpy as jnp
+
+from ..frames import EAGER, UNSET, Effects, Frame, StateError, current, trace_now
+from ..state import State
+from .compile import TRACE
+
+__all__ = ["Again", "Beliefs", "fits", "run", "show"]
+
+Function = Callable[..., Any]
+Belief = TypeVar("Belief")
+Result = TypeVar("Result")
+
+
+class Again(Exception):
+    """Ends a trace that did to states what it was not believed to do."""
+
+
+def run(
+    fun: Function,
+    bound: Iterable[tuple[State, Any]],
+    args: Sequence[Any],
+    kwargs: dict[str, Any] | None = None,
+) -> tuple[Any, Effects]:
+    """Run a body in a frame of its own: its result, and its effects, which are not settled.
+
+    As in `jit`, what JAX remembers of functions called inside is good for this trace only.
+    """
+    with TRACE(None if trace_now() == EAGER else object()), Frame(bound) as frame:
+        output = fun(*args, **(kwargs or {}))
+    if frame.born:
+        gc.collect()  # it may be alive only as part of a reference cycle
+    return output, frame.close()
+
+
+class Beliefs(Generic[Belief]):
+    """What the bodies of one call are believed to do to states, and what they did.
+
+    Parameters
+    ----------
+    what : str
+        The name of the transform, for messages.
+    body : callable
+        The function that is staged; its code is what the belief is remembered by.
+    """
+
+    def __init__(self, what: str, body: Function) -> None:
+        if not callable(body):
+            raise TypeError(f"{what} needs a function, got {body!r}")
+        self.what = what
+        self.held: dict[State, Belief] = {}
+        self._code = _code_of(body)
+        self._new = self._code is None or self._code not in _remembered
+        for made, belief in _remembered.get(self._code, ()) if self._code else ():
+            state = made()
+            if state is not None and _is_numbers(current(state)):
+                self.held[state] = belief
+        self.effects = Effects({}, {}, {}, {})
+
+    def trace(self, stage: Callable[[], Result]) -> Result:
+        """Stage the bodies, again and again until they do what they are believed to do."""
+        while True:
+            self.effects = Effects({}, {}, {}, {})
+            try:
+                result = stage()
+            except Again:
+                continue
+            if self._code is not None:
+                known = [(ref(state), self.held[state]) for state in self.held]
+                _remembered[self._code] = known
+            return result
+
+    def run(
+        self, fun: Function, bound: Iterable[tuple[State, Any]], args: Sequence[Any]
+    ) -> tuple[Any, Effects]:
+        """Run a body, refuse states that outlive it, and add its effects to those of the trace."""
+        output, effects = run(fun, bound, args)
+        for state in effects.born:
+            raise StateError(
+                f"{state.label()} is created in a body of {self.what} and outlives it. The body "
+                "is traced once for all of its runs, so create the state before"
+            )
+        for state, written in effects.touched.items():
+            self.effects.touched[state] = written or self.effects.touched.get(state, False)
+        self.effects.fetched.update(effects.fetched)
+        self.effects.writes.update(effects.writes)
+        return output, effects
+
+    def learn(self, found: dict[State, Belief]) -> None:
+        """Believe what a trace has shown, and start over."""
+        # The first belief may be of other states that the same code was called with.
+        self.held = {**self.held, **found} if self._new else found
+        self._new = True
+        raise Again
+
+    def types_of(self, state: State, value: Any) -> Any:
+        """Abstract values of a written value, or TypeError by name if it has none."""
+        try:
+            return jax.tree.map(jax.typeof, value)
+        except TypeError as error:
+            raise TypeError(
+                f"a body of {self.what} writes {state.label()}, whose value must then be made of "
+                f"arrays and numbers: {error}"
+            ) from error
+
+
+_remembered: WeakKeyDictionary[CodeType, list[tuple[ref[State], Any]]] = WeakKeyDictionary()
+
+
+def _code_of(fun: Any) -> CodeType | None:
+    while isinstance(fun, functools.partial):
+        fun = fun.func
+    called = getattr(fun, "__func__", fun)
+    for found in (called, getattr(fun, "__wrapped__", None), type(fun).__call__):
+        code = getattr(found, "__code__", None)
+        if isinstance(code, CodeType):
+            return code
+    return None
+
+
+_SCALARS = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
+
+
+def _is_numbers(value: Any) -> bool:
+    if value is UNSET:
+        return False
+    try:
+        jax.tree.map(jax.typeof, value)
+    except TypeError:
+        return False
+    return True
+
+
+def fits(old: Any, new: Any) -> bool:
+    """Whether a value of the old types can take the place of one of the new types.
+
+    Weak types, those of Python's numbers, give way as JAX's promotion has it.
+    """
+    structure: Any = jax.tree.structure(new)
+    if jax.tree.structure(old) != structure:
+        return False
+    return all(map(_gives_way, jax.tree.leaves(old), jax.tree.leaves(new)))
+
+
+def _gives_way(old: Any, new: Any) -> bool:
+    if old.shape != new.shape or old.dtype == new.dtype:
+        return bool(old.shape == new.shape)
+    return bool(old.weak_type and jnp.result_type(_SCALARS[old.dtype.kind], new) == new.dtype)
+
+
+def show(types: Any) -> str:
+    """Types in a few words, for messages."""
+    return str(jax.tree.map(str, types)).replace("'", "")

@@ -1,0 +1,681 @@
+"""Control flow over states: the same program with `refimpl.transform` and unrolled in Python.
+
+Results, final states, the random stream and derivatives agree, whatever is around the program.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import refimpl
+from refimpl import ParamState, State, StateError, random, transform
+from refimpl.transform import StateFinder, cond, for_loop, grad, jit, scan, switch, vmap, while_loop
+
+STEPS = jnp.linspace(-1.0, 1.0, 6).reshape(3, 2)
+
+
+def stack(results: list[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *results)
+
+
+def python_scan(f: Any, init: Any, xs: Any) -> Any:
+    ys = []
+    for index in range(len(jax.tree.leaves(xs)[0])):
+        init, y = f(init, jax.tree.map(lambda leaf, at=index: leaf[at], xs))
+        ys.append(y)
+    return init, stack(ys)
+
+
+def python_while(test: Any, body: Any, value: Any) -> Any:
+    while test(value):
+        value = body(value)
+    return value
+
+
+LIFTED = transform
+UNROLLED = SimpleNamespace(
+    for_loop=lambda f, *xs: stack([f(*entries) for entries in zip(*xs, strict=True)]),
+    scan=python_scan,
+    while_loop=python_while,
+    cond=lambda pred, yes, no, *operands: (yes if pred else no)(*operands),
+    switch=lambda index, branches, *operands: branches[index](*operands),
+    checkpoint=lambda f: f,
+)
+
+
+@dataclass
+class World:
+    """States of every kind; each run of a program gets its own."""
+
+    w: State = field(default_factory=lambda: ParamState(jnp.array([0.5, -0.3]), name="w"))
+    h: State = field(default_factory=lambda: State(jnp.array([0.1, 0.2]), name="h"))
+    n: State = field(default_factory=lambda: State(jnp.array(0), name="n"))
+    tree: State = field(default_factory=lambda: State({"a": (jnp.ones(2), 1.5), "b": None}))
+    last: State = field(default_factory=lambda: State(0.0, name="last"))
+
+    def step(self, x: Any) -> Any:
+        """Reads, writes, draws, counts, overwrites, and uses a state of its own."""
+        inner = State(x)
+        inner.value = inner.value + 0.1 * random.normal()
+        self.n.value += 1
+        self.h.value = jnp.tanh(self.w.value * self.h.value + inner.value)
+        self.last.value = jnp.sum(self.h.value)
+        return self.h.value * self.n.value
+
+    def values(self) -> Any:
+        states = self.w, self.h, self.n, self.tree, self.last, random.DEFAULT
+        return [state.value for state in states]
+
+
+Program = Callable[[Any, World, Any], Any]
+
+
+def in_for_loop(ops: Any, world: World, xs: Any) -> Any:
+    return ops.for_loop(world.step, xs)
+
+
+def over_two_arrays(ops: Any, world: World, xs: Any) -> Any:
+    def step(x: Any, y: Any) -> Any:
+        a, b = world.tree.value["a"]
+        world.tree.value = {"a": (a * x, b + jnp.sum(y)), "b": None}
+        return world.step(x) * y, x
+
+    return ops.for_loop(step, xs, xs**2)
+
+
+def in_scan(ops: Any, world: World, xs: Any) -> Any:
+    def step(carry: Any, x: Any) -> Any:
+        return {"c": carry["c"] + jnp.sum(world.step(x["x"]))}, carry["c"] * x["x"]
+
+    return ops.scan(step, {"c": jnp.array(0.5)}, {"x": xs})
+
+
+def in_nested_loops(ops: Any, world: World, xs: Any) -> Any:
+    def outer(x: Any) -> Any:
+        inside = ops.for_loop(lambda y: world.step(x * y), xs)
+        world.w.value = world.w.value * 0.9
+        return inside
+
+    return ops.for_loop(outer, xs)
+
+
+def in_one_branch(ops: Any, world: World, xs: Any) -> Any:
+    def yes(x: Any) -> Any:
+        world.last.value = 3.0
+        return world.step(x)
+
+    first = ops.cond(jnp.array(True), yes, lambda x: x * world.h.value, xs[0])
+    second = ops.cond(jnp.array(False), yes, lambda x: x * world.h.value, xs[1])
+    return first, second
+
+
+def in_different_branches(ops: Any, world: World, xs: Any) -> Any:
+    def change_w(x: Any) -> Any:
+        world.w.value = world.w.value * jnp.sum(x)
+        return world.h.value
+
+    branches = [world.step, change_w, lambda x: x * world.w.value]
+    return [ops.switch(jnp.array(i), branches, x) for i, x in enumerate((*xs, *xs[:0]))]
+
+
+def branch_in_loop(ops: Any, world: World, xs: Any) -> Any:
+    flags = jnp.array([True, False, True])
+    return ops.for_loop(lambda flag, x: ops.cond(flag, world.step, lambda x: x, x), flags, xs)
+
+
+def in_while_loop(ops: Any, world: World, xs: Any) -> Any:
+    def body(value: Any) -> Any:
+        index, total = value
+        return index + 1, total + jnp.sum(world.step(xs[0]))
+
+    start = jnp.array(0), jnp.array(0.0)
+    return ops.while_loop(lambda value: value[0] < 3, body, start)[1]
+
+
+def states_in_the_test(ops: Any, world: World, xs: Any) -> Any:
+    def test(value: Any) -> Any:
+        world.last.value = random.uniform() + world.n.value
+        return world.n.value < 3
+
+    return ops.while_loop(test, lambda value: value + world.step(xs[0]), jnp.zeros(2))
+
+
+def in_checkpoint(ops: Any, world: World, xs: Any) -> Any:
+    block = ops.checkpoint(world.step)
+    return block(xs[0]), block(xs[1])
+
+
+def checkpoint_in_loop(ops: Any, world: World, xs: Any) -> Any:
+    return ops.for_loop(ops.checkpoint(world.step), xs)
+
+
+def learning_in_loop(ops: Any, world: World, xs: Any) -> Any:
+    def loss(x: Any) -> Any:
+        return jnp.sum((world.w.value * x - world.step(x)) ** 2)
+
+    def learn(x: Any) -> Any:
+        found, value = grad(loss, grad_states=world.w, return_value=True)(x)
+        world.w.value = world.w.value - 0.1 * found
+        return value
+
+    return ops.for_loop(learn, xs)
+
+
+FORWARD_ONLY = [in_while_loop, states_in_the_test]
+PROGRAMS = [
+    in_for_loop,
+    over_two_arrays,
+    in_scan,
+    in_nested_loops,
+    in_one_branch,
+    in_different_branches,
+    branch_in_loop,
+    in_checkpoint,
+    checkpoint_in_loop,
+    learning_in_loop,
+    *FORWARD_ONLY,
+]
+
+
+def total(function: Any) -> Any:
+    return lambda xs: sum(jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(function(xs)))
+
+
+def derivative(name: str, **options: Any) -> Callable[[Any, World], Any]:
+    def around(function: Any, world: World) -> Any:
+        member = getattr(transform, name)
+        states = {"h": world.h, "w": [world.w]}
+        return member(total(function), grad_states=states, argnums=0, **options)
+
+    return around
+
+
+def a_jvp(function: Any, world: World) -> Any:
+    return lambda xs: transform.jvp(
+        function, (xs,), (jnp.cos(xs),), grad_states=world.w, state_tangents=jnp.array([1.0, 2.0])
+    )
+
+
+def a_vjp(function: Any, world: World) -> Any:
+    def run(xs: Any) -> Any:
+        output, pull = transform.vjp(total(function), xs, grad_states=world.w)
+        return output, pull(jnp.array(2.0))
+
+    return run
+
+
+FORWARD = {
+    "plain": lambda function, world: function,
+    "jacfwd": derivative("jacfwd", return_value=True),
+    "jvp": a_jvp,
+}
+REVERSE = {
+    "grad": derivative("grad", return_value=True),
+    "jacrev": derivative("jacrev"),
+    "vjp": a_vjp,
+    "hessian": derivative("hessian"),
+}
+
+
+def agree(ours: Any, theirs: Any) -> None:
+    structure: Any = jax.tree.structure(theirs)
+    assert jax.tree.structure(ours) == structure
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+        assert jnp.asarray(a).dtype == jnp.asarray(b).dtype
+
+
+def outcome(ops: Any, program: Program, around: Any, compiled: bool) -> Any:
+    world = World()
+    random.seed(3)
+    work = around(lambda xs: program(ops, world, xs), world)
+    result = (jit(work) if compiled else work)(STEPS)
+    return result, world.values()
+
+
+@pytest.mark.parametrize(
+    "program, around, compiled",
+    [
+        pytest.param(program, around, compiled, id=f"{program.__name__}-{name}-{how}")
+        for program in PROGRAMS
+        for name, around in (FORWARD if program in FORWARD_ONLY else FORWARD | REVERSE).items()
+        for how, compiled in {"eager": False, "jit": True}.items()
+        if how == "eager" or name in ("plain", "jvp", "grad")
+    ],
+)
+def test_it_is_the_unrolled_program(program: Program, around: Any, compiled: bool) -> None:
+    agree(outcome(LIFTED, program, around, compiled), outcome(UNROLLED, program, around, False))
+
+
+class TestLoops:
+    def test_no_steps(self) -> None:
+        world = World()
+        before = world.values()
+        assert for_loop(world.step, jnp.zeros((0, 2))).shape == (0, 2)
+        carry, ys = scan(lambda c, x: (c + 1.0, world.step(x)), 2.0, jnp.zeros((0, 2)))
+        assert carry == 2.0 and ys.shape == (0, 2)
+        assert for_loop(lambda: world.n.value, length=0).shape == (0,)
+        agree(world.values(), before)
+        assert StateFinder(lambda: for_loop(world.step, jnp.zeros((0, 2))))() == {}
+
+    def test_no_arrays(self) -> None:
+        n = State(0)
+
+        def count() -> Any:
+            n.value += 1
+            return n.value
+
+        assert for_loop(count, length=3).tolist() == [1, 2, 3] and n.value == 3
+        with pytest.raises(TypeError, match="arrays to step through, or a length"):
+            for_loop(count)
+
+    def test_backwards_and_unrolled(self) -> None:
+        h = State(jnp.array(0.0))
+
+        def step(x: Any) -> Any:
+            h.value = 0.5 * h.value + x
+            return h.value
+
+        xs = jnp.arange(4.0)
+        forwards = for_loop(step, xs, unroll=2)
+        h.value = jnp.array(0.0)
+        assert for_loop(step, xs[::-1], reverse=True).tolist() == forwards[::-1].tolist()
+
+    def test_effects_are_exact(self) -> None:
+        world, other = World(), State(jnp.array(1.0))
+
+        def loop(both: bool) -> Any:
+            def step(x: Any) -> Any:
+                if both:
+                    other.value = other.value * 2.0
+                return world.step(x)
+
+            return for_loop(step, STEPS)
+
+        finder = StateFinder(loop, usage="both", return_type="list")
+        loop(True)  # what the same code wrote before is no part of what it does now
+        found = finder(False)
+        assert found["read"] == [world.w]
+        assert set(found["write"]) == {world.n, world.h, world.last, random.DEFAULT}
+        assert other in finder(True)["write"]
+
+    def test_the_dtype_before_does_not_depend_on_earlier_calls(self) -> None:
+        h = State(0)
+
+        def step(x: Any) -> Any:
+            h.value = h.value + x
+            return h.value
+
+        def loop(xs: Any) -> Any:
+            h.value = 0
+            return for_loop(step, xs).dtype, h.value.dtype
+
+        assert loop(jnp.ones(3)) == (jnp.float64, jnp.float64)
+        assert loop(jnp.ones(3, jnp.int32)) == (jnp.int32, jnp.int32)
+        assert loop(jnp.ones(3)) == (jnp.float64, jnp.float64)
+
+    @pytest.mark.parametrize(
+        "first, change, words",
+        [
+            (jnp.zeros(2), lambda value: value[:1], r"float64\[2\].*float64\[1\]"),
+            (jnp.zeros((), int), lambda value: value * 0.5, r"int64\[\].*float64\[\]"),
+            ((1.0, 2.0), lambda value: value[:1], r"\(.*\).*\(.*\)"),
+            ("text", lambda value: value + "s", "arrays and numbers"),
+        ],
+        ids=["shape", "dtype", "structure", "text"],
+    )
+    def test_a_state_that_changes_its_kind_is_named(
+        self, first: Any, change: Any, words: str
+    ) -> None:
+        state = State(first, name="odd")
+
+        def step() -> None:
+            state.value = change(state.value)
+
+        with pytest.raises(TypeError, match=f"'odd'.*{words}"):
+            for_loop(step, length=2)
+        assert state.value is first
+
+    def test_what_is_overwritten_first_may_have_been_anything(self) -> None:
+        out = State("nothing yet")
+
+        def step(x: Any) -> None:
+            out.value = {"x": x}
+
+        for_loop(step, STEPS)
+        agree(out.value, {"x": STEPS[-1]})
+
+    def test_a_state_that_outlives_the_body_is_refused(self) -> None:
+        kept: list[State] = []
+
+        def step(x: Any) -> None:
+            kept.append(State(x, name="late"))
+
+        with pytest.raises(StateError, match="'late'.*create the state before"):
+            for_loop(step, STEPS)
+        with pytest.raises(StateError, match="'late'.*create the state before"):
+            cond(True, step, step, 1.0)
+
+    @pytest.mark.parametrize("around", [lambda f: f, jit], ids=["eager", "jit"])
+    def test_a_failure_in_the_middle_changes_nothing(self, around: Any) -> None:
+        world = World()
+        before = world.values()
+
+        def step(x: Any) -> None:
+            world.step(x)
+            for_loop(world.step, STEPS)
+            raise ZeroDivisionError
+
+        for lifted in (
+            lambda: for_loop(step, STEPS),
+            lambda: cond(jnp.array(True), step, world.step, STEPS[0]),
+            lambda: while_loop(lambda _: True, step, STEPS[0]),
+            lambda: vmap(step)(STEPS),
+            lambda: transform.checkpoint(step)(STEPS[0]),
+        ):
+            with pytest.raises(ZeroDivisionError):
+                around(lifted)()
+        agree(world.values(), before)
+        agree(for_loop(world.step, STEPS).shape, (3, 2))
+
+    def test_steady_calls_trace_once_and_any_length_as_often(self) -> None:
+        runs: list[int] = []
+        world = World()
+
+        def step(x: Any) -> Any:
+            runs.append(1)
+            return world.step(x)
+
+        def traces(length: int) -> int:
+            runs.clear()
+            for_loop(step, jnp.zeros((length, 2)))
+            return len(runs)
+
+        assert traces(3) == 2 and traces(3) == 1 and traces(1000) == 1
+
+    def test_nested_loops_do_not_double_the_traces_of_the_first_call(self) -> None:
+        runs: list[int] = []
+        world = World()
+
+        def nest(depth: int) -> Any:
+            def step(x: Any) -> Any:
+                if depth:
+                    return for_loop(nest(depth - 1), STEPS)
+                runs.append(1)
+                return world.step(x)
+
+            return step
+
+        for_loop(nest(3), STEPS)
+        assert len(runs) <= 8
+
+    def test_jax_does_not_remember_the_states_of_an_earlier_trace(self) -> None:
+        h = State(jnp.array(1.0))
+        helper = jax.jit(lambda x: x * 2.0 + h.value)
+
+        def step(x: Any) -> Any:
+            h.value = helper(x)
+            return h.value
+
+        assert for_loop(step, jnp.ones(3)).tolist() == [3.0, 5.0, 7.0]
+        assert for_loop(step, jnp.ones(3)).tolist() == [9.0, 11.0, 13.0]
+
+    def test_without_staging(self) -> None:
+        program = branch_in_loop
+        with jax.disable_jit():
+            ours = outcome(LIFTED, program, FORWARD["plain"], False)
+        agree(ours, outcome(UNROLLED, program, FORWARD["plain"], False))
+
+    def test_a_foreign_trace_is_refused_by_name(self) -> None:
+        world = World()
+        with pytest.raises(StateError, match="'h'|'n'|DEFAULT"):
+            jax.jit(lambda xs: for_loop(world.step, xs))(STEPS)
+
+    def test_a_scan_whose_body_returns_no_pair(self) -> None:
+        with pytest.raises(TypeError, match="pair.*carry"):
+            scan(lambda carry, x: carry, 0.0, STEPS)
+
+
+class TestBranches:
+    def test_weak_types_give_way(self) -> None:
+        s = State(0)
+
+        def write(x: Any) -> None:
+            s.value = x
+
+        cond(jnp.array(False), write, lambda x: None, jnp.array(2.0, jnp.float32))
+        assert s.value == 0 and s.value.dtype == jnp.float32
+        cond(jnp.array(True), write, lambda x: None, jnp.array(2.0, jnp.float32))
+        assert s.value == 2
+
+    def test_branches_that_disagree_are_refused_by_name(self) -> None:
+        s = State(jnp.zeros(2), name="odd")
+
+        def write() -> None:
+            s.value = jnp.zeros(3)
+
+        with pytest.raises(TypeError, match=r"'odd'.*float64\[3\] or float64\[2\].*cond"):
+            cond(jnp.array(True), write, lambda: None)
+
+    def test_a_state_may_hold_nothing(self) -> None:
+        s = State(None)
+
+        def write() -> None:
+            s.value = None
+
+        cond(jnp.array(True), write, lambda: None)
+        assert s.value is None
+        assert StateFinder(lambda: cond(True, write, write), usage="write")() == {0: s}
+
+    def test_the_index_is_clamped(self) -> None:
+        n = State(0)
+
+        def add(k: int) -> Callable[[], None]:
+            def branch() -> None:
+                n.value += k
+
+            return branch
+
+        for index in (-5, 1, 7):
+            switch(jnp.array(index), [add(1), add(10), add(100)])
+        assert n.value == 111
+        with pytest.raises(ValueError, match="at least one branch"):
+            switch(0, [])
+
+    def test_functions_are_checked(self) -> None:
+        with pytest.raises(TypeError, match="cond needs a function, got 3"):
+            transform.cond(True, 3, 4)  # type: ignore[arg-type]
+
+
+class TestLanes:
+    def test_a_shared_state_is_written_once(self) -> None:
+        n, w = State(jnp.array(0)), State(jnp.array(2.0))
+
+        def f(x: Any) -> Any:
+            n.value += 1
+            return w.value * x
+
+        assert vmap(f)(jnp.arange(3.0)).tolist() == [0.0, 2.0, 4.0] and n.value == 1
+        assert jit(vmap(f))(jnp.arange(3.0)).tolist() == [0.0, 2.0, 4.0] and n.value == 2
+
+    def test_what_lanes_cannot_agree_on_is_refused_by_name(self) -> None:
+        n, s = State(jnp.array(0)), State(jnp.array(0.0), name="sum")
+
+        def f(x: Any) -> Any:
+            n.value += 1
+            s.value = s.value + x
+            return x
+
+        with pytest.raises(ValueError, match="'sum'.*out_states"):
+            vmap(f)(jnp.arange(3.0))
+        assert n.value == 0 and s.value == 0.0
+        assert vmap(f, out_states=s)(jnp.arange(3.0)).tolist() == [0.0, 1.0, 2.0]
+        assert n.value == 1 and s.value.tolist() == [0.0, 1.0, 2.0]
+
+    def test_an_error_of_the_function_is_its_own(self) -> None:
+        def f(x: Any) -> Any:
+            raise ValueError("mine")
+
+        with pytest.raises(ValueError, match="mine"):
+            vmap(f)(jnp.arange(3.0))
+        with pytest.raises(ValueError, match="out_axes|mapped|batched"):
+            vmap(lambda x: x, out_axes=None)(jnp.arange(3.0))
+
+    def test_a_mean_over_the_lanes_is_one_value(self) -> None:
+        mean = State(jnp.array(0.0))
+
+        def f(x: Any) -> Any:
+            mean.value = jax.lax.pmean(x, "lanes")
+            return x - mean.value
+
+        assert vmap(f, axis_name="lanes")(jnp.arange(3.0)).tolist() == [-1.0, 0.0, 1.0]
+        assert mean.value == 1.0
+
+    @pytest.mark.parametrize(
+        "declare",
+        [lambda s: s, lambda s: [s], lambda s: {0: s}, lambda s: "lane", lambda s: {"a": {"b": s}}],
+        ids=["state", "list", "axis", "filter", "container"],
+    )
+    def test_a_mapped_state_has_a_value_per_lane(self, declare: Any) -> None:
+        s, n = State(jnp.arange(3.0), tag="lane"), State(jnp.array(1.0))
+
+        def f(x: Any) -> Any:
+            s.value = s.value + x * n.value
+            return s.value
+
+        for around in (lambda g: g, jit):
+            s.value = jnp.arange(3.0)
+            lanes = around(vmap(f, in_states=declare(s)))
+            assert lanes(jnp.ones(3)).tolist() == [1.0, 2.0, 3.0]
+            assert s.value.tolist() == [1.0, 2.0, 3.0]
+
+    def test_axes_of_states(self) -> None:
+        s, out = State({"a": jnp.zeros((2, 3))}), State(jnp.array(0.0))
+
+        def f(x: Any) -> None:
+            s.value = {"a": s.value["a"] + x}
+            out.value = s.value["a"]
+
+        vmap(f, in_states={1: s}, out_states={-1: out})(jnp.arange(3.0))
+        assert s.value["a"].tolist() == [[0.0, 1.0, 2.0]] * 2
+        assert out.value.tolist() == [[0.0, 1.0, 2.0]] * 2
+        with pytest.raises(ValueError, match="axis 0.*float64.*3 lanes"):
+            vmap(f, in_states=s)(jnp.arange(3.0))
+
+    def test_every_lane_draws_its_own(self) -> None:
+        stream = random.default_rng(1)
+
+        def f(x: Any) -> Any:
+            return x + random.uniform(), stream.normal(size=2), random.uniform()
+
+        for around in (lambda g: g, jit):
+            random.seed(0)
+            before = random.get_key(), stream.value
+            a, b, c = around(vmap(f))(jnp.zeros(4))
+            again, *_ = around(vmap(f))(jnp.zeros(4))
+            draws = np.concatenate([a, c, again, [random.uniform()]])
+            assert len(set(draws.tolist())) == 13 and len(set(b[:, 0].tolist())) == 4
+            assert not jnp.array_equal(random.get_key(), before[0])
+            assert not jnp.array_equal(stream.value, before[1])
+
+    def test_draws_in_nested_lanes_and_loops(self) -> None:
+        def f(x: Any) -> Any:
+            return vmap(lambda y: for_loop(lambda: y + random.uniform(), length=2))(x)
+
+        draws = vmap(f)(jnp.zeros((3, 2)))
+        assert draws.shape == (3, 2, 2) and len(set(np.ravel(draws).tolist())) == 12
+        steps = for_loop(lambda: vmap(lambda x: x + random.uniform())(jnp.zeros(3)), length=2)
+        assert len(set(np.ravel(steps).tolist())) == 6
+
+    def test_an_ensemble(self) -> None:
+        xs = jnp.linspace(0.0, 1.0, 5)
+        kept: list[State] = []
+
+        def make() -> None:
+            kept.append(ParamState(random.normal(size=2)))
+
+        random.seed(1)
+        vmap(make, axis_size=3)()
+        (w,) = kept
+        assert w.value.shape == (3, 2) and len(set(np.ravel(w.value).tolist())) == 6
+
+        def loss() -> Any:
+            return jnp.sum((w.value[0] * xs + w.value[1] - 1.0) ** 2)
+
+        def pure(value: Any) -> Any:
+            return jnp.sum((value[0] * xs + value[1] - 1.0) ** 2)
+
+        want = jnp.stack([jax.grad(pure)(value) for value in w.value])
+        each = vmap(grad(loss, grad_states=w), in_states=w)
+        agree(each(), want)
+        agree(jit(each)(), want)
+        agree(grad(lambda: jnp.sum(vmap(loss, in_states=w)()), grad_states=w)(), want)
+
+    def test_gradient_per_example(self) -> None:
+        w = ParamState(jnp.array([1.0, 2.0]))
+        each = vmap(grad(lambda x: jnp.sum(jnp.sin(w.value * x)), grad_states=w))
+        want = jnp.stack([x * jnp.cos(w.value * x) for x in STEPS])
+        agree(each(STEPS), want)
+        whole = grad(lambda xs: jnp.sum(vmap(lambda x: jnp.sin(w.value * x))(xs)), grad_states=w)
+        agree(whole(STEPS), jnp.sum(want, 0))
+
+    def test_arguments(self) -> None:
+        w = State(jnp.array(2.0))
+
+        @vmap(in_axes=[0, {"a": None, "b": 1}], out_axes=1)
+        def f(x: Any, y: Any, *, z: Any) -> Any:
+            return w.value * x + y["a"] + y["b"] * z
+
+        ones = jnp.ones((2, 3))
+        got = f(jnp.arange(3.0), {"a": jnp.zeros(2), "b": ones}, z=jnp.arange(3.0))
+        assert got.tolist() == [[0.0, 3.0, 6.0]] * 2
+        with pytest.raises(ValueError, match="axis_size"):
+            vmap(lambda: w.value)()
+
+
+def test_checkpoint_options() -> None:
+    world = World()
+
+    @transform.checkpoint(static_argnums=1, policy=jax.checkpoint_policies.everything_saveable)
+    def block(x: Any, twice: bool, *, scale: Any) -> Any:
+        return world.step(x) * scale if twice else x
+
+    agree(block(STEPS[0], False, scale=2.0), STEPS[0])
+    assert block(STEPS[0], True, scale=2.0).shape == (2,) and world.n.value == 1
+
+
+def test_checkpoint_keeps_nothing_inside() -> None:
+    w = ParamState(jnp.array(0.5))
+
+    def residuals(block: Any) -> int:
+        def f(x: Any) -> Any:
+            return block(block(block(x)))
+
+        _, pull = jax.vjp(lambda x: f(x), jnp.ones(7))
+        return sum(leaf.size for leaf in jax.tree.leaves(pull))
+
+    def block(x: Any) -> Any:
+        return jnp.sin(jnp.cos(jnp.sin(w.value * x)))
+
+    assert residuals(transform.checkpoint(block)) < residuals(block)
+
+
+def test_a_state_born_in_a_checkpoint_lives() -> None:
+    kept: list[State] = []
+
+    def block(x: Any) -> Any:
+        kept.append(State(2.0 * x))
+        return kept[0].value
+
+    assert transform.checkpoint(block)(1.5) == 3.0 and kept[0].value == 3.0
+
+
+def test_the_names_are_public() -> None:
+    names = {"for_loop", "scan", "while_loop", "cond", "switch", "vmap", "checkpoint"}
+    assert names <= set(refimpl.transform.__all__)
