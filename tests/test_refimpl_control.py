@@ -306,7 +306,7 @@ class TestLoops:
         assert other in finder(True)["write"]
 
     def test_the_dtype_before_does_not_depend_on_earlier_calls(self) -> None:
-        h = State(0)
+        h: State[Any] = State(0)
 
         def step(x: Any) -> Any:
             h.value = h.value + x
@@ -343,7 +343,7 @@ class TestLoops:
         assert state.value is first
 
     def test_what_is_overwritten_first_may_have_been_anything(self) -> None:
-        out = State("nothing yet")
+        out: State[Any] = State("nothing yet")
 
         def step(x: Any) -> None:
             out.value = {"x": x}
@@ -444,7 +444,7 @@ class TestLoops:
 
 class TestBranches:
     def test_weak_types_give_way(self) -> None:
-        s = State(0)
+        s: State[Any] = State(0)
 
         def write(x: Any) -> None:
             s.value = x
@@ -569,19 +569,20 @@ class TestLanes:
             vmap(f, in_states=s)(jnp.arange(3.0))
 
     def test_every_lane_draws_its_own(self) -> None:
-        stream = random.default_rng(1)
+        stream = random.RandomState(1)
 
         def f(x: Any) -> Any:
-            return x + random.uniform(), stream.normal(size=2), random.uniform()
+            pair = random.normal(size=2, key=stream.split_key())
+            return x + random.uniform(), pair, random.uniform()
 
         for around in (lambda g: g, jit):
             random.seed(0)
-            before = random.get_key(), stream.value
+            before = random.DEFAULT.value, stream.value
             a, b, c = around(vmap(f))(jnp.zeros(4))
             again, *_ = around(vmap(f))(jnp.zeros(4))
             draws = np.concatenate([a, c, again, [random.uniform()]])
             assert len(set(draws.tolist())) == 13 and len(set(b[:, 0].tolist())) == 4
-            assert not jnp.array_equal(random.get_key(), before[0])
+            assert not jnp.array_equal(random.DEFAULT.value, before[0])
             assert not jnp.array_equal(stream.value, before[1])
 
     def test_draws_in_nested_lanes_and_loops(self) -> None:
