@@ -125,7 +125,8 @@ def test_scalar_output_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("name", FAMILY)
 def test_any_output_is_noticed(name: str) -> None:
     """A member of scalar outputs is asked to refuse others, and only such a member does."""
-    rows = {row.id: Attempt(row, name, "refusal") for row in misuse.ROWS if row.members == SCALAR}
+    rows = {row.id: Attempt(row, name, "refusal")
+            for row in misuse.MISUSES if row.members == SCALAR}
     failing = noticed(check_of("ERR-09", "is_refused"), rows)
     assert rows and failing == (FAMILY[name].outputs == "any")
 

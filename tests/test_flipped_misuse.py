@@ -35,7 +35,7 @@ FLIPS: tuple[tuple[str, Any, str], ...] = (
 """Entries of a row of misuse: the field, another value, and who asks for it."""
 
 
-@pytest.mark.parametrize("row", misuse.ROWS, ids=lambda row: row.id)
+@pytest.mark.parametrize("row", misuse.MISUSES, ids=lambda row: row.id)
 def test_row_of_misuse_is_noticed(row: Misuse) -> None:
     for field, value, asks in FLIPS:
         if getattr(row, field):
@@ -55,7 +55,7 @@ def belated() -> Subject:
     return Subject("refimpl", lib)
 
 
-@pytest.mark.parametrize("row", misuse.ROWS, ids=lambda row: row.id)
+@pytest.mark.parametrize("row", misuse.MISUSES, ids=lambda row: row.id)
 def test_stage_of_a_row_is_noticed(row: Misuse) -> None:
     """Early refusals are asked for where the rule says so, and late ones are taken elsewhere."""
     early = "constructed" in registry()[row.rule].statement
@@ -89,7 +89,7 @@ def of_jax() -> Subject:
 @cache
 def refused_by_jax(id: str) -> frozenset[str]:
     """The members whose namesakes in JAX refuse what a row asks for."""
-    (row,) = (row for row in misuse.ROWS if row.id == id)
+    (row,) = (row for row in misuse.MISUSES if row.id == id)
     subject = of_jax()
     names = vars(subject.lib.transform)
     return frozenset(name for name in names if refused(row, "refusal", name, subject))
@@ -131,9 +131,9 @@ def other_members(row: Misuse) -> Iterator[tuple[str, ...]]:
     yield from ((*row.members, name) for name in FAMILY if name not in concerned(row))
 
 
-@pytest.mark.parametrize("row", misuse.ROWS, ids=lambda row: row.id)
+@pytest.mark.parametrize("row", misuse.MISUSES, ids=lambda row: row.id)
 def test_members_of_a_row_are_noticed(row: Misuse) -> None:
-    beside = [other for other in misuse.ROWS if other.rule == row.rule and other is not row]
+    beside = [other for other in misuse.MISUSES if other.rule == row.rule and other is not row]
     assert is_walked([row, *beside])
     for members in other_members(row):
         assert not is_walked([replace(row, members=members), *beside]), members

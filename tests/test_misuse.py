@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spec.chapters.err import misuse
-from spec.chapters.err.misuse import ROWS, Attempt, Misuse
+from spec.chapters.err.misuse import MISUSES, Attempt, Misuse
 from spec.chapters.rules import registry
 from spec.expected import model
 from spec.language.script import execute
@@ -21,7 +21,7 @@ def first_members(scripts: Iterable[Attempt]) -> list[Attempt]:
     return [script for script in scripts if script.member == script.row.members[0]]
 
 
-REFUSALS = first_members(script for rule in dict.fromkeys(row.rule for row in ROWS)
+REFUSALS = first_members(script for rule in dict.fromkeys(row.rule for row in MISUSES)
                          for script in misuse.scripts(rule))
 UNCHANGED = first_members(misuse.unchanged())
 EVERY = [*REFUSALS, *UNCHANGED, *misuse.helpful(), *misuse.conventional()]
@@ -63,11 +63,11 @@ def refusal(kind: str, words: tuple[str, ...]) -> Refuse:
 
 def rows(where: Callable[[Misuse], bool]) -> list[Any]:
     """The rows of a kind, by their ids."""
-    return [pytest.param(row, id=row.id) for row in ROWS if where(row)]
+    return [pytest.param(row, id=row.id) for row in MISUSES if where(row)]
 
 
 def test_ids_are_unique() -> None:
-    assert len({row.id for row in ROWS}) == len(ROWS)
+    assert len({row.id for row in MISUSES}) == len(MISUSES)
 
 
 @pytest.mark.parametrize("row", rows(lambda row: True))

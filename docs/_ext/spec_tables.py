@@ -133,7 +133,7 @@ def misuse_table() -> nodes.Node:
 
     when = {"construction": "construction", "either": "construction or call"}
     rows = []
-    for row in misuse.ROWS:
+    for row in misuse.MISUSES:
         made = row.make.replace("{T}", row.members[0] if len(row.members) == 1 else "T")
         lines = [*code(made), nodes.raw("", "<br>", format="html"), *code(row.call)]
         rows.append([[rule_link(row.rule)], words(row.id),

@@ -50,24 +50,24 @@ def none_is_argument_zero(lib, jnp, np, T):
     assert np.shape(grads)[0] == 3, f"expected the gradient of x, got shape {np.shape(grads)}"
 
 
-INDICES: Final = {
+INDEX_LIKE: Final = {
     text: {"argnums": text}
     for text in ("np.int64(1)", "np.uint8(1)", "np.array(1)", "type('I', (), "
                  "{'__index__': lambda self: 1})()")
 }
-SEVERAL: Final = {
+INDICES_LIKE: Final = {
     text: {"argnums": text}
     for text in ("[np.int64(1), 0]", "range(1, -1, -1)", "(1, np.int8(0))")
 }
 
 
-@snippet("ARG-02", cases=INDICES)
+@snippet("ARG-02", cases=INDEX_LIKE)
 def index_is_what_counts_as_one(lib, jnp, np, argnums):
     got = lib.transform.grad(lambda x, y: x * y, argnums=argnums)(2.0, 5.0)
     assert np.shape(got) == () and got == 2.0, f"expected the bare gradient 2.0, got {got}"
 
 
-@snippet("ARG-02", cases=SEVERAL)
+@snippet("ARG-02", cases=INDICES_LIKE)
 def sequence_of_what_counts_as_one(lib, jnp, np, argnums):
     got = lib.transform.grad(lambda x, y: x * y, argnums=argnums)(2.0, 5.0)
     assert type(got) is tuple and got == (2.0, 5.0), f"expected (2.0, 5.0), got {got}"

@@ -53,8 +53,8 @@ def arrays_keep_shape_and_dtype(lib, jnp, np, T):
         assert got == plain, f"expected {plain}, got {got}"
 
 
-PYTHON: Final = ("3", "2.5", "True", "1j", "'text'", "''", "None", "...")
-CONTAINERS: Final = (
+PYTHON_VALUES: Final = ("3", "2.5", "True", "1j", "'text'", "''", "None", "...")
+PYTHON_CONTAINERS: Final = (
     "[]", "{}", "()", "(1, 2)", "(1, 2, 3)", "[None, {'b': [()]}]", "{1: 0, 'a': 0, None: 0}",
     "__import__('statistics').LinearRegression(1, 2)",
 )
@@ -73,7 +73,9 @@ def either_side(lib, jnp, np, T, aux):
         assert got == aux, f"expected {aux!r}, got {got!r}"
 
 
-for _rule, _texts in {"AUX-03": PYTHON, "AUX-04": CONTAINERS, "AUX-05": OPAQUE}.items():
+for _rule, _texts in {
+    "AUX-03": PYTHON_VALUES, "AUX-04": PYTHON_CONTAINERS, "AUX-05": OPAQUE,
+}.items():
     snippet(_rule, cases=EVERY.bound({text: {"aux": text} for text in _texts}))(either_side)
 
 
@@ -117,14 +119,14 @@ def loss_is_the_full_output(subject: Subject, case: Case) -> None:
     judge_part(seen, "loss")
 
 
-OUTPUTS: Final = {
+LOSSES: Final = {
     "float64": "lambda y: y",
     "float32": "lambda y: y.astype('float32')",
     "float": "lambda y: 2.5",
 }
 
 
-@snippet("AUX-08", cases=EVERY.bound({name: {"out": text} for name, text in OUTPUTS.items()}))
+@snippet("AUX-08", cases=EVERY.bound({name: {"out": text} for name, text in LOSSES.items()}))
 def loss_is_an_array_like_the_output(lib, jnp, np, T, out):
     s = lib.State(jnp.array(2.0))
     def f(x): return out(s.value * x)
@@ -151,13 +153,13 @@ def pair_is_a_tuple_or_a_list(lib, jnp, T, pair):
     assert (loss, aux) == (4.0, 3.0), f"expected 4.0 and 3.0, got {loss} and {aux}"
 
 
-FLAGS: Final = {
+TRUTHS: Final = {
     "None": {"flag": "None", "want": "False"}, "0": {"flag": "0", "want": "False"},
     "1": {"flag": "1", "want": "True"}, "np.True_": {"flag": "np.True_", "want": "True"},
 }
 
 
-@snippet("AUX-12", cases=EVERY.bound(FLAGS))
+@snippet("AUX-12", cases=EVERY.bound(TRUTHS))
 def flags_count_by_their_truth(lib, jnp, np, T, flag, want):
     x = jnp.array(3.0)
     got = T(lambda x: x ** 2, return_value=flag)(x)

@@ -29,14 +29,14 @@ def a_state_read_in_what_was_made_outside_is_seen(lib, jnp, jax, made):
         assert jnp.allclose(got, 3.0 * value ** 2), f"s = {value}: got {got}"
 
 
-VALUES = {
+CHANGING_VALUES = {
     "shape": {"values": "[jnp.array(2.0), jnp.array([1.0, 2.0, 3.0]), jnp.ones((2, 3))]"},
     "dtype": {"values": "[jnp.array([2.0], jnp.float32), jnp.array([2.0], jnp.float64)]"},
     "back again": {"values": "[jnp.ones(2), jnp.ones(3), 2.0 * jnp.ones(2)]"},
 }
 
 
-@snippet("CMP-12", VALUES)
+@snippet("CMP-12", CHANGING_VALUES)
 def a_state_may_change_its_type_between_calls(lib, jnp, values):
     s, n = lib.State(values[0]), lib.State(jnp.array(0.0))
     @lib.transform.jit
@@ -52,7 +52,7 @@ def a_state_may_change_its_type_between_calls(lib, jnp, values):
         assert n.value == value.size, f"{count}: expected {value.size}, got {n.value}"
 
 
-@snippet("CMP-12", VALUES)
+@snippet("CMP-12", CHANGING_VALUES)
 def an_argument_may_change_its_type_between_calls(lib, jnp, values):
     f = lib.transform.jit(lambda x: x * x.size)
     for count, value in enumerate(values):

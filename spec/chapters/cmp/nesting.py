@@ -79,7 +79,7 @@ def compiled(kind: type[Case]) -> SearchStrategy[Case]:
 
 
 
-def judge(subject: Subject, case: Case) -> None:
+def judge_agreement_with_eager(subject: Subject, case: Case) -> None:
     """Structure, values and effects, all as without jit."""
     seen = observe(case, subject)
     judge_row(seen)
@@ -90,13 +90,13 @@ def judge(subject: Subject, case: Case) -> None:
 @generated("CMP-01", compiled, {"jit(T(f))": Outside, "twice": OutsideTwice})
 def jit_of_a_transform_agrees(subject: Subject, case: Case) -> None:
     """Structure, values and effects, all as without jit."""
-    judge(subject, case)
+    judge_agreement_with_eager(subject, case)
 
 
 @generated("CMP-02", compiled, {"T(jit(f))": Inside, "twice": InsideTwice})
 def a_transform_of_jit_agrees(subject: Subject, case: Case) -> None:
     """Structure, values and effects, all as without jit."""
-    judge(subject, case)
+    judge_agreement_with_eager(subject, case)
 
 
 @snippet("CMP-02", EXACT.bound(

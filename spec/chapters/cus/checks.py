@@ -24,7 +24,7 @@ def a_member_is_a_gradient_transform(lib, jnp, T):
     assert isinstance(made, lib.transform.GradientTransform), f"got {type(made).__name__}"
 
 
-CALLS = {
+SIDES_AND_AUX = {
     f"{side}, has_aux={aux}": {"words": f"dict({words}has_aux={aux})"}
     for side, words in {
         "arguments": "argnums=0, ", "states": "grad_states=lib.State(jnp.array(2.0)), ",
@@ -33,7 +33,7 @@ CALLS = {
 }
 
 
-@snippet("CUS-02", CALLS)
+@snippet("CUS-02", SIDES_AND_AUX)
 def the_transform_is_called_with_keywords(lib, jnp, jax, words):
     seen = []
     def transform(fun, *args, **params):

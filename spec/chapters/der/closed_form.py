@@ -50,17 +50,17 @@ READS = {
 }
 
 
-FIRST_ORDER = representatives("reverse", "forward", "jacobian")
+FIRST_DERIVATIVES = representatives("reverse", "forward", "jacobian")
 
 
-@snippet("DER-15", FIRST_ORDER.bound(READS, "{member} {point}"))
+@snippet("DER-15", FIRST_DERIVATIVES.bound(READS, "{member} {point}"))
 def every_read_counts(lib, jnp, T, read):
     w = lib.State(jnp.array(3.0))
     got = T(lambda: read(w), grad_states=w)()
     assert jnp.allclose(got, 8.0), f"expected 8.0, got {got}"
 
 
-@snippet("DER-15", FIRST_ORDER.bound())
+@snippet("DER-15", FIRST_DERIVATIVES.bound())
 def a_state_shared_by_two_modules_counts_in_both(lib, jnp, T):
     one, two, w = lib.nn.Module(), lib.nn.Module(), lib.ParamState(jnp.array(3.0))
     one.w, two.w = w, w

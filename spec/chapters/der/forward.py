@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from spec.judge.check import snippet
 
-KEYS = {"integer key": {"key": "7"}, "JAX key": {"key": "jax.random.key(7)"},
+RANDOM_KEYS = {"integer key": {"key": "7"}, "JAX key": {"key": "jax.random.key(7)"},
         "raw key": {"key": "jax.random.PRNGKey(7)"}}
 
 
-@snippet("DER-29", KEYS)
+@snippet("DER-29", RANDOM_KEYS)
 def the_result_is_the_slope_along_v_times_v(lib, jnp, jax, key):
     s, x = lib.State(jnp.array([1.0, 2.0])), jnp.array([0.5, -1.0, 3.0])
     def estimate(f):

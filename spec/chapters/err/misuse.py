@@ -141,7 +141,7 @@ def _argnums(id: str, rule: str, argnums: str, call: str = f"t({X}, {X})",
     return Misuse(id, rule, f"{{T}}(f, {states}argnums={argnums})", call, **more)
 
 
-ARGNUMS: Final = (
+BAD_ARGNUMS: Final = (
     _argnums("the same index twice", "ERR-01", "(0, 0)", raises="ValueError",
              stage="construction", members=EVERY),
     _argnums("the same index twice, in a list, with states", "ERR-01", "[1, 0, 1]",
@@ -171,7 +171,7 @@ def _states(id: str, text: str, **more: Any) -> Misuse:
                   suggests="TypeError", **more)
 
 
-STATES: Final = (
+BAD_STATES: Final = (
     _states("an array for a state", "s.value", members=EVERY),
     _states("an array in a list of states", "[s, s.value]", helps=("grad_states",)),
     _states("a string in a dict of states", "{'a': s, 'b': 'weight'}", helps=("weight",)),
@@ -184,13 +184,13 @@ MIXED: Final = "{'w': jnp.array(2.0), 'count': jnp.array(3)}"
 USES: Final = ("def f(v=None):", "    n.value = n.value + 1.0",
                "    v = s.value if v is None else v",
                "    return sum(1.0 * jnp.sum(leaf) for leaf in v.values())")
-FLAGS: Final = "{'w': jnp.array(2.0), 'mask': jnp.array([True, False])}"
+MASKED: Final = "{'w': jnp.array(2.0), 'mask': jnp.array([True, False])}"
 
-LEAVES: Final = (
+BAD_LEAVES: Final = (
     Misuse("an integer leaf in a state", "ERR-05", "{T}(f, grad_states=s)", "t()", "TypeError",
            names=("count",), members=EVERY, setup=USES, states={"s": MIXED, "n": "0.0"}),
     Misuse("a boolean leaf in a state", "ERR-05", "{T}(f, grad_states=s)", "t()", "TypeError",
-           names=("mask",), setup=USES, states={"s": FLAGS, "n": "0.0"}),
+           names=("mask",), setup=USES, states={"s": MASKED, "n": "0.0"}),
     Misuse("an integer state in a dict", "ERR-05", "{T}(f, grad_states={'good': s, 'bad': i})",
            f"t({X})", "TypeError", names=("bad",), members=REPRESENTATIVES,
            states={"s": "2.0", "i": "3", "n": "0.0"},
@@ -204,7 +204,7 @@ LEAVES: Final = (
 )
 """Leaves that have no derivative."""
 
-AUXES: Final = tuple(
+BAD_AUXES: Final = tuple(
     Misuse(f"has_aux with {words}", "ERR-07", "{T}(f, grad_states=s, has_aux=True)", f"t({X})",
            "TypeError", helps=("aux",), members=members,
            setup=_returning(f"{text}"))
@@ -221,7 +221,7 @@ AUXES: Final = tuple(
 )
 """Functions that do not return a pair."""
 
-OUTPUTS: Final = (
+BAD_OUTPUTS: Final = (
     *(Misuse(f"{words} for a scalar", "ERR-09", "{T}(f, grad_states=s)", f"t({X})",
              suggests="TypeError", helps=helps, members=members,
              setup=_returning(text))
@@ -263,7 +263,7 @@ UNTOUCHED: Final = tuple(
 MODULE: Final = ("m = lib.nn.Module()", "m.s = s")
 FINDER: Final = "lib.transform.StateFinder(lambda: s.value, {})"
 
-SELECTION: Final = (
+BAD_SELECTIONS: Final = (
     *(Misuse(f"{text} before another filter", "ERR-12", f"m.states({text}, lib.ParamState)",
              "None", setup=MODULE, states={"s": "2.0"}, suggests="ValueError")
       for text in ("...", "True")),
@@ -279,7 +279,7 @@ SELECTION: Final = (
 BASE: Final = ("def mine(fun, *, argnums, has_aux):", "    return lambda *args: {}",
                "def f(x):", "    n.value = n.value + 1.0", "    return s.value * jnp.sum(x)")
 
-CALLS: Final = (
+BAD_CALLS: Final = (
     *(Misuse(f"a user's transform that returns {words}", "ERR-15",
              "lib.transform.GradientTransform(f, transform=mine, grad_states=[s])", f"t({X})",
              suggests="TypeError", setup=tuple(line.replace("{}", text) for line in BASE))
@@ -298,7 +298,7 @@ CALLS: Final = (
 )
 """Bad calls, and transforms that break their contract."""
 
-PRODUCTS: Final = (
+BAD_PRODUCTS: Final = (
     Misuse("a cotangent of another shape", "ERR-19", f"lib.transform.vjp(f, {X})",
            "t[1](jnp.array([1.0, 2.0, 3.0]))", states={"s": "2.0"},
            setup=("def f(x):", "    return s.value * jnp.sum(x)")),
@@ -308,30 +308,32 @@ PRODUCTS: Final = (
 )
 """Vectors that do not fit."""
 
-ROWS: Final = (*ARGNUMS, *STATES, *LEAVES, *AUXES, *OUTPUTS, *UNTOUCHED, *SELECTION, *CALLS,
-               *PRODUCTS)
+MISUSES: Final = (
+    *BAD_ARGNUMS, *BAD_STATES, *BAD_LEAVES, *BAD_AUXES, *BAD_OUTPUTS, *UNTOUCHED,
+    *BAD_SELECTIONS, *BAD_CALLS, *BAD_PRODUCTS,
+)
 """All rows."""
 
 
 def scripts(rule: str) -> Iterator[Attempt]:
     """The scripts that ask for the refusals of a rule."""
-    for row in ROWS:
+    for row in MISUSES:
         if row.rule == rule:
             yield from (Attempt(row, member, "refusal") for member in row.members)
 
 
 def unchanged() -> Iterator[Attempt]:
     """The scripts that ask whether states are as they were."""
-    for row in ROWS:
+    for row in MISUSES:
         if row.runs:
             yield from (Attempt(row, member, "unchanged") for member in row.members)
 
 
 def helpful() -> Iterator[Attempt]:
     """The scripts that ask for a helpful message."""
-    return (Attempt(row, row.members[0], "words") for row in ROWS if row.helps)
+    return (Attempt(row, row.members[0], "words") for row in MISUSES if row.helps)
 
 
 def conventional() -> Iterator[Attempt]:
     """The scripts that ask for the class that Python's conventions suggest."""
-    return (Attempt(row, row.members[0], "class") for row in ROWS if row.suggests)
+    return (Attempt(row, row.members[0], "class") for row in MISUSES if row.suggests)

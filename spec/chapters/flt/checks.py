@@ -97,13 +97,13 @@ def predicate_is_a_filter(lib, jnp, filter):
 
 # -- combinations --------------------------------------------------------------------------------
 
-PARTS = [
+WHOLE_OF_PART = [
     Filter(whole, (Filter(part, OPERANDS[FORMS[part].meaning.operand][-1]),))
     for whole in BRANCHES for part in FORMS
 ]
 """Every form as the only part of every combination."""
 
-snippet("FLT-11", points(PARTS, POOL, filters.flat_source(POOL)))(
+snippet("FLT-11", points(WHOLE_OF_PART, POOL, filters.flat_source(POOL)))(
     predicate_matches_what_the_filter_means
 )
 
@@ -142,7 +142,7 @@ def combination_means_what_its_parts_mean(subject: Subject, case: Question) -> N
 # -- selections ----------------------------------------------------------------------------------
 
 POOLED = filters.nested_source(POOL)
-def selections(select: str) -> dict[str, dict[str, str]]:
+def every_form(select: str) -> dict[str, dict[str, str]]:
     """Every form, a pool for the attributes of a module, and a way to select from it.
 
     What a form means is judged above."""
@@ -153,8 +153,8 @@ def selections(select: str) -> dict[str, dict[str, str]]:
     }
 
 
-@snippet("FLT-13", selections("lambda m, filter: lib.graph.treefy_states(m, filter).to_flat()"))
-@snippet("FLT-12", selections("lambda m, filter: m.states(filter)"))
+@snippet("FLT-13", every_form("lambda m, filter: lib.graph.treefy_states(m, filter).to_flat()"))
+@snippet("FLT-12", every_form("lambda m, filter: m.states(filter)"))
 def selecting_takes_every_form(lib, jnp, pool, filter, select):
     """What is selected, against the predicate asked about every state."""
     class M(lib.nn.Module):

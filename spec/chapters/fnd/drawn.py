@@ -79,4 +79,5 @@ def judge(subject: Subject, case: Accesses) -> None:
 
 
 for _rule, _usage in (("FND-01", "all"), ("FND-02", "write"), ("FND-03", "read")):
-    generated(_rule, accesses, {f"{_usage}, {n} accesses": (_usage, n) for n in range(7)})(judge)
+    _points = {f"{_usage}, {n} accesses": (_usage, n) for n in range(7)}
+    generated(_rule, accesses, _points)(judge)

@@ -106,14 +106,14 @@ def flat_form_of_a_tree_is_a_container(lib, jnp, filters):
     assert keys == [('n', 'w')] and got[keys[0]] == 6.0, f"expected ('n', 'w'): 6.0, got {got}"
 
 
-USAGES: Final = {
+FOUND_BY_USAGE: Final = {
     f"{usage}, {kind}": {"options": repr({"return_type": kind, "usage": usage}), "want": want}
     for kind in ("dict", "list", "tuple")
     for usage, want in (("all", "[8.0, 24.0]"), ("read", "[24.0]"), ("write", "[8.0]"))
 }
 
 
-@snippet("GST-11", cases=USAGES)
+@snippet("GST-11", cases=FOUND_BY_USAGE)
 def each_usage_gives_states_to_differentiate(lib, jnp, options, want):
     r, w = lib.State(jnp.array(2.0)), lib.ParamState(jnp.array(3.0))
     def f():
@@ -133,9 +133,9 @@ def result_and_effects_are_as_with_states(subject: Subject, case: Case) -> None:
     judge_effects(seen)
 
 
-EMPTY: Final = calm(containers=tuple(NOTHING), writes=True)
-_points = (EVERY.calls(EMPTY, rows("states"), "states {member}")
-           | EVERY.calls(EMPTY, rows("both"), "both {member}"))
+WITHOUT_STATES: Final = calm(containers=tuple(NOTHING), writes=True)
+_points = (EVERY.calls(WITHOUT_STATES, rows("states"), "states {member}")
+           | EVERY.calls(WITHOUT_STATES, rows("both"), "both {member}"))
 generated("GST-12", Calls.strategy, _points)(result_and_effects_are_as_with_states)
 
 HOLLOW: Final = {

@@ -12,7 +12,7 @@ DRAWS = {
     "random": "lambda: lib.random.random((3,))",
 }
 
-SHAPES = {
+DRAWN_SHAPES = {
     "normal()": ("lib.random.normal()", ()),
     "normal(size=int)": ("lib.random.normal(size=4)", (4,)),
     "normal(size=tuple)": ("lib.random.normal(size=(2, 3))", (2, 3)),
@@ -70,7 +70,7 @@ def draws_advance_the_stream(lib, jnp, np, first, second):
 
 
 @snippet("STA-12", {name: {"draw": f"lambda: {source}", "shape": repr(shape)}
-                    for name, (source, shape) in SHAPES.items()})
+                    for name, (source, shape) in DRAWN_SHAPES.items()})
 def shapes_are_those_of_numpy(lib, jnp, draw, shape):
     """The shape of one draw; its dtype is floating."""
     got = draw()

@@ -1,4 +1,4 @@
-"""Finding the states of a function, one property at a time; drawn accesses are in `fnd_drawn`."""
+"""Finding the states of a function, one property at a time; drawn accesses are in `drawn`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from spec.judge.check import snippet
 from spec.language import filters
 from spec.language.filters import POOL
 
-CONTAINERS = ("dict", "list", "tuple")
+RETURN_TYPES = ("dict", "list", "tuple")
 USAGES = ("all", "read", "write", "both")
 
 
-@snippet("FND-04", {kind: {"kind": repr(kind)} for kind in CONTAINERS})
+@snippet("FND-04", {kind: {"kind": repr(kind)} for kind in RETURN_TYPES})
 def both_is_a_mapping_of_two_containers(lib, jnp, kind):
     """One state that is read and one that is written, in each container."""
     r, w = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
@@ -24,7 +24,7 @@ def both_is_a_mapping_of_two_containers(lib, jnp, kind):
 
 
 @snippet("FND-05", {f"{kind}, {usage}": {"kind": repr(kind), "usage": repr(usage)}
-                    for kind in CONTAINERS for usage in USAGES[:3]})
+                    for kind in RETURN_TYPES for usage in USAGES[:3]})
 def container_has_the_type_asked_for(lib, jnp, kind, usage):
     """The type of the container, for each usage."""
     r, w = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
@@ -202,7 +202,7 @@ def states_follow_the_arguments(lib, jnp):
     assert got == [True, False], f"expected a for a vector and b for a number, got {got}"
 
 
-CALLS = {
+ARGUMENTS = {
     "array": ("x", "x.ndim == 1", "jnp.ones(3)"),
     "array by keyword": ("x", "x.ndim == 1", "x=jnp.ones(3)"),
     "pytree": ("x", "len(x['k']) == 2", "{'k': [jnp.ones(3), (jnp.ones(2), None)]}"),
@@ -215,7 +215,7 @@ CALLS = {
 }
 """Parameters of a function, what holds of them if they arrive unharmed, and a call."""
 
-STATIC_CALLS = {
+STATIC_ARGUMENTS = {
     "number": ("n", "n == 2", "2"),
     "count": ("n", "len(range(n)) == 2", "2"),
     "flag": ("flag", "flag", "True"),
@@ -228,7 +228,7 @@ STATIC_CALLS = {
 """The same for arguments that Python itself works with."""
 
 
-def calls(table: dict[str, tuple[str, str, str]]) -> dict[str, dict[str, str]]:
+def with_arguments(table: dict[str, tuple[str, str, str]]) -> dict[str, dict[str, str]]:
     """A point for every entry: a function that reads a if the test holds and else b; its call."""
     return {
         name: {"make": f"lambda a, b: lambda {parameters}: (a if {test} else b).value",
@@ -237,8 +237,8 @@ def calls(table: dict[str, tuple[str, str, str]]) -> dict[str, dict[str, str]]:
     }
 
 
-@snippet("FND-21", calls(STATIC_CALLS))
-@snippet("FND-15", calls(CALLS))
+@snippet("FND-21", with_arguments(STATIC_ARGUMENTS))
+@snippet("FND-15", with_arguments(ARGUMENTS))
 def arguments_reach_the_function(lib, jnp, make, call):
     """A function that reads a if its argument is as it was given, and else b."""
     a, b = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
@@ -296,7 +296,7 @@ def what_is_not_used_is_not_found(lib, jnp, make):
 @snippet("FND-19", {f"{usage}, {kind}": {
     "usage": repr(usage), "kind": repr(kind),
     "want": f"{{'read': {kind}(), 'write': {kind}()}}" if usage == "both" else f"{kind}()",
-} for usage in USAGES for kind in CONTAINERS})
+} for usage in USAGES for kind in RETURN_TYPES})
 def nothing_found_is_an_empty_container(lib, jnp, usage, kind, want):
     """A function that uses no state."""
     got = lib.transform.StateFinder(lambda x: x * 2.0, usage=usage, return_type=kind)(jnp.ones(3))

@@ -76,7 +76,9 @@ def tabled(chosen: Sequence[Cell], members: Sequence[str] = EVERY) -> dict[str, 
     }
 
 
-def drawn(wish: Wish, members: Members = EVERY, change: Change = that_write) -> dict[str, Calls]:
+def generated_for(
+    wish: Wish, members: Members = EVERY, change: Change = that_write
+) -> dict[str, Calls]:
     """Generated calls of every member."""
     return members.calls(wish, id="{member} | generated", change=change)
 
@@ -92,13 +94,13 @@ FED = cells("argument", success=True)
 KEPT = cells("selected", "unselected", "untouched", "argument", success=True, writes=False)
 
 
-@rule("WRB-01", tabled(UNSELECTED) | drawn(FREEING, change=that_write_unselected))
+@rule("WRB-01", tabled(UNSELECTED) | generated_for(FREEING, change=that_write_unselected))
 def written_states_are_as_after_a_plain_call(subject: Subject, case: Case) -> None:
     """Every unselected state, by the table and in generated programs."""
     judge_effects(observe(case, subject), selected=False)
 
 
-@rule("WRB-02", tabled(SELECTED) | drawn(WRITING))
+@rule("WRB-02", tabled(SELECTED) | generated_for(WRITING))
 def selected_written_states_are_as_after_a_plain_call(subject: Subject, case: Case) -> None:
     """Every selected state, by the table and in generated programs."""
     judge_effects(observe(case, subject), selected=True)
@@ -112,7 +114,7 @@ def state_passed_as_an_argument_is_a_constant(subject: Subject, case: Case) -> N
     judge_effects(seen)
 
 
-KINDS: dict[str, Any] = {
+READABLE: dict[str, Any] = {
     "Python number": 0.5, "integers": np.array([1, 2]), "single": np.array(0.5, np.float32),
     "boolean": np.array(True), "container": {"b": (np.array(0.5), 2), "a": [None]},
 }
@@ -125,10 +127,10 @@ def bystander(member: str, value: Any) -> Calls:
     return Calls(fixed=Call(program, member, plain("arguments")[0], args=(np.array(0.75),)))
 
 
-READ = {f"{m} | reads a {kind}": bystander(m, v) for m in EVERY for kind, v in KINDS.items()}
+READING = {f"{m} | reads a {kind}": bystander(m, v) for m in EVERY for kind, v in READABLE.items()}
 
 
-@rule("WRB-04", tabled(KEPT) | READ)
+@rule("WRB-04", tabled(KEPT) | READING)
 def states_that_are_not_written_are_kept(subject: Subject, case: Case) -> None:
     """Value, structure, dtypes, and Python numbers as Python numbers."""
     seen = observe(case, subject)
@@ -152,7 +154,7 @@ def judge_types(seen: Observation) -> None:
 STREAM = cells("random stream", success=True)
 
 
-@rule("WRB-05", tabled(STREAM) | drawn(DRAWING, change=that_draw))
+@rule("WRB-05", tabled(STREAM) | generated_for(DRAWING, change=that_draw))
 def stream_is_as_after_a_plain_call(subject: Subject, case: Case) -> None:
     """By the table, where f may draw nothing at all, and in generated programs."""
     judge_stream(subject, case)
@@ -164,7 +166,7 @@ AT_ENTRY = [
 ]
 
 
-@rule("WRB-07", tabled(AT_ENTRY, EXACT) | drawn(WRITING, EXACT))
+@rule("WRB-07", tabled(AT_ENTRY, EXACT) | generated_for(WRITING, EXACT))
 def derivative_is_taken_at_the_value_on_entry(subject: Subject, case: Case) -> None:
     """Against the oracles, by the table and in generated programs."""
     judge_values(observe(case, subject))
@@ -182,7 +184,7 @@ def whole(member: str) -> Calls:
 
 
 UNSELECTED_CONTAINERS = {f"{member} | unselected": whole(member) for member in EVERY}
-SELECTED_CONTAINERS = drawn(CONTAINING, FIRST_ORDER)
+SELECTED_CONTAINERS = generated_for(CONTAINING, FIRST_ORDER)
 
 
 @rule("WRB-10", UNSELECTED_CONTAINERS | SELECTED_CONTAINERS)
@@ -242,7 +244,7 @@ def writes_may_change_the_structure(subject: Subject, case: Case) -> None:
     judge_effects(observe(case, subject))
 
 
-@rule("WRB-14", drawn(TELLING))
+@rule("WRB-14", generated_for(TELLING))
 def loss_aux_and_states_agree(subject: Subject, case: Case) -> None:
     """Loss, aux and states against one plain call on NumPy."""
     seen = observe(case, subject)
@@ -251,7 +253,7 @@ def loss_aux_and_states_agree(subject: Subject, case: Case) -> None:
     judge_effects(seen)
 
 
-@rule("WRB-23", drawn(TELLING))
+@rule("WRB-23", generated_for(TELLING))
 def no_tracer_stays_behind(subject: Subject, case: Case) -> None:
     """Every leaf of the result and of the states converts to NumPy."""
     seen = observe(case, subject)

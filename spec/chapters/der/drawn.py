@@ -33,7 +33,7 @@ from spec.language.transforms import Member
 PLAINEST: Final = Wish()
 BLOCKS: Final = DISTINCT.where(layout=("jacobian", "hessian"))
 
-def calls(
+def differentiating(
     side: str, wish: Wish = PLAINEST, members: Members = EXACT, change: Change = as_drawn
 ) -> dict[str, Calls]:
     """Calls of every member that differentiate a side, or both.
@@ -62,25 +62,26 @@ def of_arrays(drawn: SearchStrategy[Case]) -> SearchStrategy[Case]:
     return drawn.map(replaced)
 
 
-@generated("DER-01", Calls.strategy, calls("arguments"))
+@generated("DER-01", Calls.strategy, differentiating("arguments"))
 def derivatives_of_arguments_are_right(subject: Subject, case: Case) -> None:
     """Against the complex step and central differences."""
     judge_values(observe(case, subject))
 
 
-@generated("DER-02", Calls.strategy, calls("states"))
+@generated("DER-02", Calls.strategy, differentiating("states"))
 def derivatives_of_states_are_right(subject: Subject, case: Case) -> None:
     """Against the complex step and central differences."""
     judge_values(observe(case, subject))
 
 
-@generated("DER-03", Calls.strategy, calls("both"))
+@generated("DER-03", Calls.strategy, differentiating("both"))
 def derivatives_of_both_are_right(subject: Subject, case: Case) -> None:
     """Against the complex step and central differences."""
     judge_values(observe(case, subject))
 
 
-@generated("DER-04", Calls.strategy, calls("states", Wish(nested=True), DISTINCT, of_arrays))
+@generated("DER-04", Calls.strategy,
+           differentiating("states", Wish(nested=True), DISTINCT, of_arrays))
 def states_may_hold_any_structure(subject: Subject, case: Case) -> None:
     """Structure and values of the state's side."""
     seen = observe(case, subject)
@@ -89,7 +90,7 @@ def states_may_hold_any_structure(subject: Subject, case: Case) -> None:
 
 
 @generated("DER-05", Calls.strategy,
-           calls("arguments", Wish(nested=True), DISTINCT, of_arrays))
+           differentiating("arguments", Wish(nested=True), DISTINCT, of_arrays))
 def arguments_may_have_any_structure(subject: Subject, case: Case) -> None:
     """Structure and values of the argument's side."""
     seen = observe(case, subject)
@@ -97,7 +98,7 @@ def arguments_may_have_any_structure(subject: Subject, case: Case) -> None:
     judge_values(seen)
 
 
-@generated("DER-06", Calls.strategy, calls("states", Wish(outputs=("tree",)), BLOCKS))
+@generated("DER-06", Calls.strategy, differentiating("states", Wish(outputs=("tree",)), BLOCKS))
 def blocks_of_structured_outputs_stand_in_the_output(subject: Subject, case: Case) -> None:
     """The structure of the output is outermost, and every block holds its derivative."""
     seen = observe(case, subject)
@@ -105,7 +106,7 @@ def blocks_of_structured_outputs_stand_in_the_output(subject: Subject, case: Cas
     judge_values(seen)
 
 
-@generated("DER-33", Calls.strategy, calls("both", Wish(outputs=("tree",)), BLOCKS))
+@generated("DER-33", Calls.strategy, differentiating("both", Wish(outputs=("tree",)), BLOCKS))
 def sides_stand_outside_of_the_output(subject: Subject, case: Case) -> None:
     """The pair is outermost; in each of its members, the structure of the output is."""
     seen = observe(case, subject)
@@ -122,7 +123,7 @@ def vector_grad_sums_every_entry_of_every_leaf(subject: Subject, case: Case) -> 
     judge_values(observe(case, subject))
 
 
-@generated("DER-08", Calls.strategy, calls("states", Wish(dtype="float32"), DISTINCT))
+@generated("DER-08", Calls.strategy, differentiating("states", Wish(dtype="float32"), DISTINCT))
 def single_precision_stays_single_and_right(subject: Subject, case: Case) -> None:
     """The dtype of every leaf, and values as close to float64 as float32 allows."""
     seen = observe(case, subject)
@@ -130,7 +131,7 @@ def single_precision_stays_single_and_right(subject: Subject, case: Case) -> Non
     judge_values(seen)
 
 
-def that_draw(drawn: SearchStrategy[Case]) -> SearchStrategy[Case]:
+def that_draw_wide(drawn: SearchStrategy[Case]) -> SearchStrategy[Case]:
     """The cases that draw, the numbers widened: their dtype is the library's choice."""
     def widened(case: Case) -> Case:
         body: list[Statement] = []
@@ -145,7 +146,7 @@ def that_draw(drawn: SearchStrategy[Case]) -> SearchStrategy[Case]:
 
 
 @generated("DER-09", Calls.strategy,
-           calls("states", Wish(draws=True), REPRESENTATIVES, that_draw))
+           differentiating("states", Wish(draws=True), REPRESENTATIVES, that_draw_wide))
 def random_draws_are_constants(subject: Subject, case: Case) -> None:
     """The derivative at the very numbers that one plain call draws."""
     judge_values(observe(case, subject))

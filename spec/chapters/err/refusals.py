@@ -13,7 +13,7 @@ from spec.judge.difference import Violation, told
 from spec.judge.subject import Subject
 from spec.language.axes import EVERY, EXACT, by_order
 
-REFUSALS = tuple(dict.fromkeys(row.rule for row in misuse.ROWS))
+REFUSALS = tuple(dict.fromkeys(row.rule for row in misuse.MISUSES))
 
 
 def by_id(scripts: Iterator[Attempt]) -> dict[str, Attempt]:

@@ -19,7 +19,7 @@ from spec.language.programs import Node, Ref, Var, module_source, module_states
 from spec.language.script import Script
 from spec.language.trees import Path
 
-NAMES = ("w", "b", "B", "w10", "w9", "_p", "sub")
+ATTRIBUTES = ("w", "b", "B", "w10", "w9", "_p", "sub")
 """Names of attributes and keys; they are assigned in any order."""
 
 CHOICES = (
@@ -39,7 +39,7 @@ Share = Literal["nothing", "states", "modules"]
 
 
 @dataclass(frozen=True)
-class Wish:
+class SelectionWish:
     """Which selections to draw: how many filters, how deep, what is shared, which function.
 
     With ``rest`` a filter that matches everything stands after the others.
@@ -88,10 +88,10 @@ class Selected(Script):
 
 def names(least: int) -> st.SearchStrategy[list[str]]:
     """Different names, in the order of assignment."""
-    return st.lists(st.sampled_from(NAMES), min_size=least, max_size=3, unique=True)
+    return st.lists(st.sampled_from(ATTRIBUTES), min_size=least, max_size=3, unique=True)
 
 
-class Tree:
+class Growing:
     """A tree of modules in the making: its states and modules so far."""
 
     def __init__(self, draw: Any, share: str) -> None:
@@ -138,13 +138,13 @@ class Tree:
 
 
 @st.composite
-def selections(draw: Any, wish: Wish) -> Selected:
+def drawn_selections(draw: Any, wish: SelectionWish) -> Selected:
     """Trees of modules and selections from them."""
-    tree = Tree(draw, wish.share)
+    tree = Growing(draw, wish.share)
     module = tree.module(wish.depth)
     if wish.share == "modules":  # one at least, which a draw alone may never give
         part = Node({name: tree.child(0) for name in draw(names(1))})
-        places = draw(st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True))
+        places = draw(st.lists(st.sampled_from(ATTRIBUTES), min_size=2, max_size=2, unique=True))
         module = Node({**module.attributes, **dict.fromkeys(places, part)})
     chosen = st.lists(st.sampled_from(CHOICES), min_size=wish.filters, max_size=wish.filters)
     last = [draw(st.sampled_from(REST))] if wish.rest else []
@@ -235,19 +235,19 @@ def readable(case: Selected, result: Any) -> list[Any]:
     return found
 
 
-DEPTHS = {word: Wish(depth=depth) for depth, word in enumerate(("flat", "nested", "deep"))}
+DEPTHS = {word: SelectionWish(depth=depth) for depth, word in enumerate(("flat", "nested", "deep"))}
 
-generated("SEL-01", selections, DEPTHS)(judge_states)
-generated("SEL-02", selections, {"1": Wish(1)})(judge_states)
-generated("SEL-03", selections, {
-    "2": Wish(2), "3": Wish(3),
-    "1 and the rest": Wish(1, rest=True), "2 and the rest": Wish(2, rest=True),
+generated("SEL-01", drawn_selections, DEPTHS)(judge_states)
+generated("SEL-02", drawn_selections, {"1": SelectionWish(1)})(judge_states)
+generated("SEL-03", drawn_selections, {
+    "2": SelectionWish(2), "3": SelectionWish(3),
+    "1 and the rest": SelectionWish(1, rest=True), "2 and the rest": SelectionWish(2, rest=True),
 })(judge_states)
-generated("SEL-05", selections, DEPTHS)(judge_paths)
-generated("SEL-06", selections, DEPTHS)(judge_order)
-generated("SEL-07", selections, {"": Wish(share="states")})(judge_paths)
-generated("SEL-08", selections, {"": Wish(share="modules")})(judge_paths)
-generated("SEL-14", selections, {
-    f"{n} filters, {share} shared": Wish(n, share=share, treefy=True)
+generated("SEL-05", drawn_selections, DEPTHS)(judge_paths)
+generated("SEL-06", drawn_selections, DEPTHS)(judge_order)
+generated("SEL-07", drawn_selections, {"": SelectionWish(share="states")})(judge_paths)
+generated("SEL-08", drawn_selections, {"": SelectionWish(share="modules")})(judge_paths)
+generated("SEL-14", drawn_selections, {
+    f"{n} filters, {share} shared": SelectionWish(n, share=share, treefy=True)
     for n in (0, 1, 2) for share in get_args(Share)
 })(judge_agreement)

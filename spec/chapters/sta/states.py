@@ -5,7 +5,7 @@ from __future__ import annotations
 from spec.judge.check import snippet
 from spec.language.axes import EXACT, by_order
 
-VALUES = {
+STATE_VALUES = {
     "array": "jnp.array([1.0, 2.0])",
     "scalar": "jnp.array(1.0)",
     "single": "jnp.array(1.0, dtype=jnp.float32)",
@@ -24,11 +24,11 @@ VALUES = {
 }
 """Values of a state, as source."""
 
-CLASSES = ("lib.State", "lib.ParamState")
+STATE_CLASSES = ("lib.State", "lib.ParamState")
 
 
 @snippet("STA-01", {f"{kind.removeprefix('lib.')} | {name}": {"kind": kind, "value": value}
-                    for kind in CLASSES for name, value in VALUES.items()})
+                    for kind in STATE_CLASSES for name, value in STATE_VALUES.items()})
 def value_is_given_back(lib, jnp, np, kind, value):
     """The value of a new state, and of one that held something else before."""
     new, written = kind(value), kind(jnp.array([3.0]))
@@ -47,7 +47,7 @@ def param_states_are_states(lib, jnp):
     assert not isinstance(s, lib.ParamState), "expected a State to be no ParamState"
 
 
-@snippet("STA-03", {kind.removeprefix("lib."): {"kind": kind} for kind in CLASSES})
+@snippet("STA-03", {kind.removeprefix("lib."): {"kind": kind} for kind in STATE_CLASSES})
 def name_is_kept(lib, jnp, kind):
     """Two states, one name each, before and after a write."""
     a, b = kind(jnp.array(1.0), name="a"), kind(jnp.array(1.0), name="b")
@@ -55,7 +55,7 @@ def name_is_kept(lib, jnp, kind):
     assert (a.name, b.name) == ("a", "b"), f"expected ('a', 'b'), got {(a.name, b.name)}"
 
 
-@snippet("STA-04", {kind.removeprefix("lib."): {"kind": kind} for kind in CLASSES})
+@snippet("STA-04", {kind.removeprefix("lib."): {"kind": kind} for kind in STATE_CLASSES})
 def states_are_keys_by_identity(lib, jnp, kind):
     """A dict and a set of states over one array, before and after writes."""
     v = jnp.array([1.0, 2.0])
@@ -67,7 +67,7 @@ def states_are_keys_by_identity(lib, jnp, kind):
     assert a in both and a == a and not a == b, "expected equality by identity"
 
 
-@snippet("STA-05", {name: {"value": VALUES[name]} for name in ("array", "dict", "nested")})
+@snippet("STA-05", {name: {"value": STATE_VALUES[name]} for name in ("array", "dict", "nested")})
 def states_of_one_value_are_apart(lib, jnp, value):
     """Two states that were created from one object."""
     a, b = lib.State(value), lib.State(value)
@@ -114,7 +114,7 @@ def every_call_sees_the_dtype_of_today(lib, jnp):
     assert jnp.allclose(got, 6.0 * s.value), f"expected {6.0 * s.value}, got {got}"
 
 
-@snippet("STA-07", {kind.removeprefix("lib."): {"kind": kind} for kind in CLASSES})
+@snippet("STA-07", {kind.removeprefix("lib."): {"kind": kind} for kind in STATE_CLASSES})
 def states_in_modules_are_themselves(lib, jnp, kind):
     """The object in an attribute, and a write on each side."""
     class M(lib.nn.Module):
@@ -129,7 +129,7 @@ def states_in_modules_are_themselves(lib, jnp, kind):
     assert float(m.s.value) == 20.0, f"expected 20.0, got {m.s.value}"
 
 
-@snippet("STA-08", {kind.removeprefix("lib."): {"kind": kind} for kind in CLASSES})
+@snippet("STA-08", {kind.removeprefix("lib."): {"kind": kind} for kind in STATE_CLASSES})
 def classes_of_the_user_are_states(lib, jnp, kind):
     """Gradient and write of a state of a derived class with a method of its own."""
     class Mine(kind):

@@ -1,4 +1,4 @@
-"""Selecting states from modules, one property at a time; drawn modules are in `sel_trees`."""
+"""Selecting states from modules, one property at a time; drawn modules are in `drawn`."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def additions_and_removals_are_seen(lib, jnp):
     assert got == [("a", 0), ("a", 1), ("c",)], f"expected a[0], a[1] and c, got {got}"
 
 
-READS = {
+WAYS_TO_READ = {
     "len": ("len(found)", 2),
     "iteration": ("list(found)", [("b",), ("w",)]),
     "in": ("(('w',) in found, ('x',) in found)", (True, False)),
@@ -150,7 +150,7 @@ READS = {
 
 
 @snippet("SEL-12", {name: {"read": f"lambda found: {text}", "want": repr(want)}
-                    for name, (text, want) in READS.items()})
+                    for name, (text, want) in WAYS_TO_READ.items()})
 def selection_reads_as_a_mapping(lib, jnp, read, want):
     """One way to read the selection from a module with two states."""
     class M(lib.nn.Module):
