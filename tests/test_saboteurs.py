@@ -2,7 +2,12 @@
 
 import ast
 import json
+import subprocess
+import sys
+import warnings
 from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +21,9 @@ from tests.saboteurs.roster import Saboteur, all_saboteurs, copy_of, names_of
 SABOTEURS = {saboteur.name: saboteur for saboteur in all_saboteurs()}
 EVERY = 8
 """Of the pairs of a saboteur and a rule that draws cases, every eighth is shrunk."""
+DAYS = 90
+"""In how many days the scripts of all saboteurs run in an interpreter of their own."""
+ROOT = Path(__file__).parent.parent
 COMMITTED = json.loads(matrix.HOME.read_text())
 
 
@@ -27,11 +35,48 @@ def generated_points(rule: str, changed: frozenset[str]) -> int:
     )
 
 
+def shows(script: str, lib: object) -> bool:
+    """Whether a script fails on a library, in names of its own."""
+    first, _, rest = script.partition("\n")
+    assert first.startswith("import saboteur_") and first.endswith(" as lib")
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            exec(compile(rest, "<script>", "exec"), {"lib": lib})  # noqa: S102
+    except Exception:
+        return True
+    return False
+
+
+def shows_alone(script: str, make: str) -> bool:
+    """Whether a script fails on a library that a line makes, in an interpreter of its own."""
+    lines = [make, *script.splitlines()[1:]]
+    command = [sys.executable, "-W", "ignore", "-c", "\n".join(lines)]
+    return subprocess.run(command, capture_output=True, cwd=ROOT).returncode != 0
+
+
 @pytest.mark.parametrize("name", SABOTEURS)
 def test_saboteur_is_caught_by_every_rule_it_breaks(name: str) -> None:
+    """And by a script that is right: it fails on the saboteur, and not on the reference."""
     saboteur = SABOTEURS[name]
-    missed = [rule for rule in saboteur.breaks if matrix.caught(saboteur, rule) is None]
+    catches = {rule: matrix.caught(saboteur, rule) for rule in saboteur.breaks}
+    missed = [rule for rule, catch in catches.items() if catch is None]
     assert not missed, f"{saboteur.story} {', '.join(missed)} did not notice"
+    scripts = {rule: catch.script for rule, catch in catches.items() if catch is not None}
+    for rule, script in scripts.items():
+        assert shows(script, saboteur.subject().lib), f"{rule}: it does not fail\n{script}"
+        assert not shows(script, refimpl), f"{rule}: the reference fails, too\n{script}"
+
+
+@pytest.mark.parametrize("name", list(SABOTEURS)[date.today().toordinal() % DAYS::DAYS])
+def test_a_script_needs_nothing_but_the_library(name: str) -> None:
+    """Of a few saboteurs, others every day: in an interpreter of its own, the same holds."""
+    saboteur = SABOTEURS[name]
+    catch = matrix.caught(saboteur, saboteur.breaks[0])
+    assert catch is not None
+    wrong = ("from tests.saboteurs.roster import all_saboteurs as every; "
+             f"lib = next(s for s in every() if s.name == {name!r}).subject().lib")
+    assert shows_alone(catch.script, wrong)
+    assert not shows_alone(catch.script, "import refimpl as lib")
 
 
 def test_every_binding_rule_has_a_saboteur() -> None:

@@ -129,4 +129,6 @@ def _body(function: Callable[..., Any]) -> list[str]:
     definition = ast.parse(text).body[0]
     assert isinstance(definition, ast.FunctionDef)
     first = definition.body[1 if ast.get_docstring(definition) is not None else 0]
-    return textwrap.dedent("\n".join(text.splitlines()[first.lineno - 1:])).splitlines()
+    decorators = getattr(first, "decorator_list", [])  # which stand above what they decorate
+    start = min(node.lineno for node in (first, *decorators))
+    return textwrap.dedent("\n".join(text.splitlines()[start - 1:])).splitlines()

@@ -7,6 +7,7 @@ holds no figure that an implementation gave.
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -166,7 +167,7 @@ def of_size(place: str, wanted: type | None, size: int, got: Any) -> Difference:
 
 
 def _is_a(place: str, wanted: type) -> str:
-    if wanted.__module__ == "builtins":
+    if getattr(builtins, wanted.__name__, None) is wanted:
         return f"type({place}) is {wanted.__name__}"
     return (f"(type({place}).__module__, type({place}).__qualname__) == "
             f"{(wanted.__module__, wanted.__qualname__)!r}")

@@ -88,12 +88,21 @@ def literal(tree: Tree, xp: str = "jnp") -> str:
         return "(" + "".join(literal(v, xp) + ", " for v in tree).rstrip() + ")"
     if isinstance(tree, (np.ndarray, np.generic)):
         return _array_literal(np.asarray(tree), xp)
+    if isinstance(tree, (float, complex)) and not np.isfinite(tree):
+        return _infinite_literal(tree)
     return repr(tree)
 
 
+def _infinite_literal(number: complex) -> str:
+    """The source of a number that Python prints as a name, such as nan."""
+    if isinstance(number, float):
+        return f"float('{number}')"
+    return f"complex({literal(number.real)}, {literal(number.imag)})"
+
+
 def _array_literal(array: np.ndarray[Any, Any], xp: str) -> str:
-    default = array.dtype in (np.float64, np.int64, np.bool_, np.complex128)
-    dtype = "" if default else f", dtype={xp}.{array.dtype.name}"
+    plain = (np.float64,) if array.size == 0 else (np.float64, np.int64, np.bool_, np.complex128)
+    dtype = "" if array.dtype in plain else f", dtype={xp}.{array.dtype.name}"
     if array.size == 0:
         return f"{xp}.zeros({array.shape}{dtype})"
-    return f"{xp}.array({array.tolist()!r}{dtype})"
+    return f"{xp}.array({literal(array.tolist())}{dtype})"

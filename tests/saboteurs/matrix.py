@@ -47,8 +47,8 @@ class Catch:
 
     Attributes
     ----------
-    check, point, message : str
-        The check, the point of its axis, and what it said.
+    check, point, message, script : str
+        The check, the point of its axis, what it said, and the script that shows it.
     examples : int
         How many examples of generated checks were drawn until then; 0 if none was needed.
     """
@@ -57,6 +57,7 @@ class Catch:
     point: str
     examples: int
     message: str
+    script: str
 
 
 class Recorder:
@@ -109,7 +110,7 @@ def caught(
             outcome = decide(check, subject, point, profile, seed)
             examples += outcome.examples if check.strategy is not None else 0
             if outcome.verdict is Verdict.FAIL:
-                return Catch(check.name, point, examples, outcome.message)
+                return Catch(check.name, point, examples, outcome.message, outcome.script)
     return None
 
 
