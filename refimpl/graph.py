@@ -5,16 +5,17 @@ compared), depth first. What is reachable in several ways is found once, under i
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import jax
 
 from .state import State
-from .util.filter import Predicate, to_predicate
+from .typing import Filter, Path, Predicate
+from .util.filter import to_predicate
 
 __all__ = ["NestedDict", "Node", "states", "treefy_states"]
 
-Path = tuple[Any, ...]
+S = TypeVar("S", bound=State)
 
 
 class Node:
@@ -28,9 +29,13 @@ class NestedDict(dict[Any, Any]):
     def to_flat(self) -> dict[Path, Any]:
         """The same leaves in one mapping with paths as keys."""
         flat: dict[Path, Any] = {}
-        for key, value in self.items():
-            below = value.to_flat() if isinstance(value, NestedDict) else {(): value}
-            flat.update({(key, *path): leaf for path, leaf in below.items()})
+        ahead: list[tuple[Path, Any]] = [((), self)]
+        while ahead:
+            path, node = ahead.pop()
+            if isinstance(node, NestedDict):
+                ahead += [((*path, key), value) for key, value in reversed(node.items())]
+            else:
+                flat[path] = node
         return flat
 
     def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], Path]:
@@ -41,7 +46,17 @@ class NestedDict(dict[Any, Any]):
         return cls(zip(keys, children, strict=True))
 
 
-def states(node: Any, /, *filters: Any) -> Any:
+@overload
+def states(node: object, filter: type[S], /) -> dict[Path, S]: ...
+@overload
+def states(node: object, filter: Filter = ..., /) -> dict[Path, State]: ...
+@overload
+def states(
+    node: object, first: Filter, second: Filter, /, *filters: Filter
+) -> tuple[dict[Path, State], ...]: ...
+
+
+def states(node: object, /, *filters: Any) -> Any:
     """The states below an object, in a dict with paths as keys.
 
     Parameters
@@ -52,24 +67,47 @@ def states(node: Any, /, *filters: Any) -> Any:
         None: all states, in one dict. One: those it selects. Several: a tuple of as many dicts,
         each state in that of the first filter that selects it, or in none. ``...`` or True
         takes the rest, so it can only come last.
+
+    Raises
+    ------
+    TypeError
+        If a filter is none.
+    ValueError
+        If ``...`` or True is not the last filter.
     """
     for filter in filters[:-1]:
         if filter is ... or filter is True:
             raise ValueError("... and True take all that is left, so they must be the last filter")
     predicates = [to_predicate(filter) for filter in filters or (...,)]
     found: list[dict[Path, State]] = [{} for _ in predicates]
-    for path, state in _walk(node, (), set()):
+    for path, state in _walk(node):
         index = _first(predicates, path, state)
         if index is not None:
             found[index][path] = state
     return tuple(found) if len(filters) > 1 else found[0]
 
 
-def treefy_states(node: Any, /, *filters: Any) -> Any:
-    """What `states` returns, as nested mappings instead of flat ones."""
+@overload
+def treefy_states(node: object, filter: Filter = ..., /) -> NestedDict: ...
+@overload
+def treefy_states(
+    node: object, first: Filter, second: Filter, /, *filters: Filter
+) -> tuple[NestedDict, ...]: ...
+
+
+def treefy_states(node: object, /, *filters: Any) -> Any:
+    """What `states` returns, as nested mappings instead of flat ones.
+
+    Raises
+    ------
+    TypeError
+        If the object is itself a state, or a filter is none.
+    ValueError
+        If ``...`` or True is not the last filter.
+    """
     if isinstance(node, State):
-        raise TypeError(f"the path to {node.label()} itself is empty; there is nothing to nest")
-    found = states(node, *filters)
+        raise TypeError(f"the path to {node!r} itself is empty; there is nothing to nest")
+    found: Any = states(node, *filters)
     return tuple(map(_nest, found)) if isinstance(found, tuple) else _nest(found)
 
 
@@ -87,16 +125,20 @@ def _nest(flat: dict[Path, State]) -> NestedDict:
     return nested
 
 
-def _walk(node: Any, path: Path, seen: set[int]) -> Iterator[tuple[Path, State]]:
-    children = _children(node, root=not path)
-    if id(node) in seen or (children is None and not isinstance(node, State)):
-        return
-    seen.add(id(node))
-    if isinstance(node, State):
-        yield path, node
-        return
-    for key, child in children or ():
-        yield from _walk(child, (*path, key), seen)
+def _walk(root: object) -> Iterator[tuple[Path, State]]:
+    """Every state once, depth first; a loop, as what is nested deep must not exhaust Python."""
+    seen: set[int] = set()
+    ahead: list[tuple[Path, Any]] = [((), root)]
+    while ahead:
+        path, node = ahead.pop()
+        children = _children(node, root=not path)
+        if id(node) in seen or (children is None and not isinstance(node, State)):
+            continue
+        seen.add(id(node))
+        if isinstance(node, State):
+            yield path, node
+        for key, child in reversed(children or ()):
+            ahead.append(((*path, key), child))
 
 
 def _children(node: Any, root: bool) -> list[tuple[Any, Any]] | None:

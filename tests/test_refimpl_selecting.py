@@ -104,13 +104,13 @@ class TestFilters:
     def test_combinations(self) -> None:
         state = ParamState(1.0, tag=["a", "b"])
         path = ("layers", 0, "w")
-        selected = [
+        selected: list[Any] = [
             ParamState, "a", ..., True, [BatchState, "b"], filter.All(ParamState, "a"),
             filter.Any(BatchState, "b"), filter.Not("c"), filter.Any(None, ...),
             filter.Everything(), filter.PathContains(0), filter.OfType(LongTermState),
             filter.WithTag("b"), filter.All(),
         ]  # fmt: skip
-        left = [
+        left: list[Any] = [
             BatchState, "c", None, False, [], (BatchState, "c"), filter.All(ParamState, "c"),
             filter.Not(...), filter.Nothing(), filter.PathContains("0"), filter.Any(),
         ]  # fmt: skip

@@ -1,8 +1,10 @@
 """Filters: predicates of a path and a value, and the shorthand forms of them (FLT)."""
 
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from ..typing import Filter, Path, Predicate
 
 __all__ = [
     "All",
@@ -12,19 +14,22 @@ __all__ = [
     "Nothing",
     "OfType",
     "PathContains",
-    "Predicate",
     "WithTag",
     "to_predicate",
 ]
 
-Predicate = Callable[[tuple[typing.Any, ...], typing.Any], bool]
 
-
-def to_predicate(filter: typing.Any) -> Predicate:
+def to_predicate(filter: Filter) -> Predicate:
     """The predicate that a filter stands for.
 
     A string selects by tag, a type by class, ``...`` and True everything, None and False
-    nothing, a list or tuple whatever one of its entries selects; a callable is a predicate.
+    nothing, a list or tuple whatever one of its entries selects; a callable is a predicate
+    (FLT-01 to FLT-12).
+
+    Raises
+    ------
+    TypeError
+        If it is none of these.
     """
     if isinstance(filter, str):
         return WithTag(filter)
@@ -37,7 +42,7 @@ def to_predicate(filter: typing.Any) -> Predicate:
     if isinstance(filter, (list, tuple)):
         return Any(*filter)
     if callable(filter):
-        return typing.cast(Predicate, filter)
+        return filter
     raise TypeError(
         f"a filter is a str, type, bool, ..., None, predicate, list or tuple, got {filter!r}"
     )
@@ -49,7 +54,7 @@ class OfType:
 
     type: type
 
-    def __call__(self, path: tuple[typing.Any, ...], value: typing.Any) -> bool:
+    def __call__(self, path: Path, value: object) -> bool:
         return isinstance(value, self.type)
 
 
@@ -63,7 +68,7 @@ class WithTag:
         if not isinstance(self.tag, str):
             raise TypeError(f"tag must be a str, got {self.tag!r}")
 
-    def __call__(self, path: tuple[typing.Any, ...], value: typing.Any) -> bool:
+    def __call__(self, path: Path, value: object) -> bool:
         tag = getattr(value, "tag", None)
         if isinstance(tag, str):
             return tag == self.tag
@@ -74,9 +79,9 @@ class WithTag:
 class PathContains:
     """Values with this key somewhere in their path."""
 
-    key: typing.Any
+    key: object
 
-    def __call__(self, path: tuple[typing.Any, ...], value: typing.Any) -> bool:
+    def __call__(self, path: Path, value: object) -> bool:
         return self.key in path
 
 
@@ -84,7 +89,7 @@ class PathContains:
 class _Combination:
     predicates: tuple[Predicate, ...]
 
-    def __init__(self, *filters: typing.Any) -> None:
+    def __init__(self, *filters: Filter) -> None:
         object.__setattr__(self, "predicates", tuple(map(to_predicate, filters)))
 
 
@@ -92,7 +97,7 @@ class _Combination:
 class Any(_Combination):
     """What at least one of the filters selects."""
 
-    def __call__(self, path: tuple[typing.Any, ...], value: typing.Any) -> bool:
+    def __call__(self, path: Path, value: object) -> bool:
         return any(predicate(path, value) for predicate in self.predicates)
 
 
@@ -100,7 +105,7 @@ class Any(_Combination):
 class All(_Combination):
     """What all of the filters select."""
 
-    def __call__(self, path: tuple[typing.Any, ...], value: typing.Any) -> bool:
+    def __call__(self, path: Path, value: object) -> bool:
         return all(predicate(path, value) for predicate in self.predicates)
 
 
@@ -108,20 +113,20 @@ class All(_Combination):
 class Not:
     """What the filter does not select."""
 
-    filter: typing.Any
+    filter: Filter
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "filter", to_predicate(self.filter))
 
-    def __call__(self, path: tuple[typing.Any, ...], value: typing.Any) -> bool:
-        return not self.filter(path, value)
+    def __call__(self, path: Path, value: object) -> bool:
+        return not typing.cast(Predicate, self.filter)(path, value)
 
 
 @dataclass(frozen=True)
 class Everything:
     """All values."""
 
-    def __call__(self, path: tuple[typing.Any, ...], value: typing.Any) -> bool:
+    def __call__(self, path: Path, value: object) -> bool:
         return True
 
 
@@ -129,5 +134,5 @@ class Everything:
 class Nothing:
     """No value."""
 
-    def __call__(self, path: tuple[typing.Any, ...], value: typing.Any) -> bool:
+    def __call__(self, path: Path, value: object) -> bool:
         return False
