@@ -5,6 +5,7 @@ functions that read and write states, and behave as the specification demands.
 """
 
 from . import graph, nn, random, transform, util
+from .container import update, values
 from .frames import StateError
 from .state import BatchState, HiddenState, LongTermState, ParamState, ShortTermState, State
 
@@ -22,5 +23,7 @@ __all__ = [
     "nn",
     "random",
     "transform",
+    "update",
     "util",
+    "values",
 ]

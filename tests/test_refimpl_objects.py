@@ -5,7 +5,7 @@ import pickle
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -317,3 +317,177 @@ class Scaled(transform.GradientTransform):
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return self.scale * super().__call__(*args, **kwargs)
+
+
+class Pair(NamedTuple):
+    """A named tuple."""
+
+    first: Any
+    second: Any
+
+
+class TestValuesAndUpdate:
+    def setup_method(self) -> None:
+        self.w = ParamState(jnp.array([1.0, 2.0], jnp.float32), name="w")
+        self.b: ParamState = ParamState({"k": jnp.zeros((), jnp.float32), "n": 0.5}, name="b")
+
+    def containers(self) -> list[Any]:
+        flat = {("w",): self.w, ("b", 0): self.b}
+        return [
+            self.w, [self.w, self.b], (self.b, {"w": self.w}), Pair(self.w, [self.b]), flat,
+            OrderedDict(z=self.w, a=self.b), [self.w, None, self.w], {}, None,
+            refimpl.graph.treefy_states({"x": [self.w, self.b]}), {"s": self.w, 3: self.b},
+        ]  # fmt: skip
+
+    def test_values_have_the_form_of_gradients(self) -> None:
+        self.b.value = {"k": jnp.zeros(()), "n": jnp.ones(())}
+        assert refimpl.values(None) is None
+        for states in self.containers():
+            if states is None:
+                continue  # which means argument 0, and not a container
+            found = transform.grad(
+                lambda: jnp.sum(self.w.value) * self.b.value["n"], states, check_states=False
+            )()
+            assert type(refimpl.values(states)) is type(found)
+            assert str(values := refimpl.values(states)).count("Array") == str(found).count("Array")
+            if isinstance(states, dict):
+                assert list(values) == list(states)
+        assert refimpl.values([self.w, (self.b,)]) == [self.w.value, (self.b.value,)]
+
+    def test_a_step_of_descent(self) -> None:
+        for states in self.containers():
+            if isinstance(states, dict) and 3 in states:
+                continue  # jax.tree.map cannot sort the keys
+            self.setup_method()
+            new = jax.tree.map(lambda leaf: leaf - 0.5, refimpl.values(states))
+            refimpl.update(states, new)
+            assert jax.tree.all(jax.tree.map(jnp.array_equal, refimpl.values(states), new))
+
+    def test_what_does_not_fit_is_named_and_nothing_is_written(self) -> None:
+        states: dict[str, Any] = {"w": self.w, "b": [self.b]}
+        good = {"w": jnp.zeros(2, jnp.float32), "b": [{"k": jnp.ones((), jnp.float32), "n": 1.0}]}
+        half, whole = jnp.zeros(2, jnp.float16), jnp.array(3)
+        cases: list[tuple[Any, type[Exception], list[str]]] = [
+            ({**good, "w": jnp.zeros(3)}, ValueError, ["new['w'] (ParamState 'w' float32[2])",
+                                                       "expected float32[2], got float"]),
+            ({**good, "w": half}, ValueError, ["expected float32[2], got float16[2]"]),
+            ({"w": half, "b": [{"k": whole, "n": 1.0}]}, ValueError, [
+                "new['w']", "new['b'][0]", "at ['k'] expected float32[], got int"]),
+            ({**good, "w": [jnp.zeros(2)]}, ValueError, ["got [float", "new['w']"]),
+            ({**good, "b": [{"k": whole}]}, ValueError, ["{'k': float32[], 'n': 0.5}"]),
+            ({**good, "b": []}, TypeError, ["new['b'] must", "got []"]),
+            ({**good, "b": (0,)}, TypeError, ["new['b'] must", "got (0)"]),
+            ({"w": half}, TypeError, ["new must", "got {'w': float16[2]}"]),
+            ([], TypeError, ["new must be a container like that of the states", "got []"]),
+        ]  # fmt: skip
+        before = self.w.value, self.b.value
+        for new, error, texts in cases:
+            with pytest.raises(error) as caught:
+                refimpl.update(states, new)
+            assert all(text in str(caught.value) for text in texts), caught.value
+            assert (self.w.value, self.b.value) == before
+        for bad in ({"w": 3.0}, [object()], "w"):
+            with pytest.raises(TypeError, match="must be a State"):
+                refimpl.values(bad)  # type: ignore[arg-type]
+        refimpl.update(states, good)
+        assert self.w.value is good["w"]
+
+    def test_a_training_loop_without_a_loop_over_states(self) -> None:
+        """Inside of `jit`, where the values are tracers."""
+        @jit
+        def step(x: Any) -> Any:
+            grads = grad(lambda x: jnp.sum((self.w.value - x) ** 2), {"w": self.w})(x)
+            old = refimpl.values({"w": self.w})
+            refimpl.update({"w": self.w}, jax.tree.map(lambda a, g: a - 0.5 * g, old, grads))
+
+        step(jnp.array([5.0, 6.0], jnp.float32))
+        assert self.w.value.tolist() == [5.0, 6.0] and self.w.value.dtype == jnp.float32
+
+    def test_all_are_written_or_none(self) -> None:
+        """The second state may be written in the trace where it was made, and only there."""
+        def f(x: Any) -> Any:
+            inner = State(x)
+            with pytest.raises(refimpl.StateError, match="'w'"):
+                refimpl.update([inner, self.w], [x + 1, self.w.value])
+            return inner.value
+
+        assert jax.jit(f)(1.0) == 1.0
+        assert self.w.value.tolist() == [1.0, 2.0]
+
+
+class Stack(refimpl.nn.Module):
+    """A module with states at several depths, of several kinds."""
+
+    def __init__(self, size: int = 2) -> None:
+        self.layers = [ParamState(jnp.full(size, i, jnp.float32)) for i in (1.0, 2.0)]
+        self.table: dict[str, State] = {"n": State(3), "a": State({"x": np.zeros(2, np.float32)})}
+
+
+class TestStateDict:
+    def test_saves_and_loads(self, tmp_path: Any) -> None:
+        saved = Stack().state_dict()
+        assert list(saved) == ["layers.0", "layers.1", "table.a", "table.n"]
+        other = Stack()
+        other.layers[0].value, other.table["n"].value = jnp.zeros(2, jnp.float32), 5
+        other.load_state_dict(saved)
+        assert str(other.state_dict()) == str(saved)
+
+    def test_is_a_snapshot(self) -> None:
+        stack = Stack()
+        saved = stack.state_dict()
+        stack.table["a"].value["x"][0] = 1.0
+        assert saved["table.a"]["x"].tolist() == [0.0, 0.0]
+        stack.load_state_dict(saved)
+        saved["table.a"]["x"][0] = 2.0
+        assert stack.table["a"].value["x"].tolist() == [0.0, 0.0]
+
+    def test_through_a_file(self, tmp_path: Any) -> None:
+        stack, path = Stack(), tmp_path / "weights.npz"
+        np.savez(path, **stack.state_dict(ParamState))
+        stack.layers[0].value = jnp.zeros(2, jnp.float32)
+        with np.load(path) as loaded:
+            stack.load_state_dict(dict(loaded), ParamState)
+        assert isinstance(stack.layers[0].value, jax.Array)
+        assert stack.layers[0].value.tolist() == [1.0, 1.0]
+
+    def test_names_all_that_differs_and_changes_nothing(self) -> None:
+        stack = Stack()
+        before = {key: id(value) for key, value in vars(stack.layers[0]).items()}
+        saved = Stack(3).state_dict()
+        del saved["table.n"]
+        saved["layer"] = saved["layers.1"] = np.ones(2)
+        with pytest.raises(ValueError) as caught:
+            stack.load_state_dict(saved)
+        assert str(caught.value).splitlines() == [
+            "the values do not fit Stack:",
+            "  table.n: missing",
+            "  layer: unexpected",
+            "  layers.0: expected float32[2], got float32[3]",
+            "  layers.1: expected float32[2], got float64[2]",
+        ]
+        assert {key: id(value) for key, value in vars(stack.layers[0]).items()} == before
+
+    def test_two_states_with_one_dotted_path(self) -> None:
+        node = refimpl.nn.Module()
+        vars(node).update(a={"b": State(1.0)}, **{"a.b": State(2.0)})
+        with pytest.raises(ValueError, match="two states.*'a.b'"):
+            node.state_dict()
+
+
+class TestModules:
+    def test_are_shown_in_a_few_words(self) -> None:
+        assert repr(Layer()) == "Layer(w=ParamState 'w' float64[])"
+        wide = refimpl.nn.Module()
+        vars(wide)["parts"] = [State(float(i)) for i in range(100)]
+        assert repr(wide).endswith("parts.11=State 11.0, and 88 more)")
+
+    def test_nested_deeper_than_python_calls(self) -> None:
+        first = node = refimpl.nn.Module()
+        for _ in range(3000):
+            vars(node)["next"] = [refimpl.nn.Module()]
+            node = vars(node)["next"][0]
+        vars(node)["w"] = state = State(1.0)
+        (path,) = first.states()
+        assert len(path) == 6001 and path[-1] == "w"
+        tree = refimpl.graph.treefy_states(first)
+        assert tree.to_flat() == {path: state}

@@ -1,0 +1,142 @@
+"""Containers of states: their values at once, read and written (GST).
+
+Such a container is what is handed to a transform as ``grad_states``: states in lists, tuples,
+named tuples and dicts, to any depth. `values` has the form of ``var_grads``, so that an optimizer
+needs no loop::
+
+    updates, memory = optimizer.update(grads, memory, values(weights))
+    update(weights, optax.apply_updates(values(weights), updates))
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from .frames import transaction
+from .state import State
+from .summary import summary
+from .tree import Build, split
+from .typing import Container, Pytree
+
+__all__ = ["misfits", "opened", "pairs", "update", "values", "write"]
+
+
+def values(states: Container) -> Pytree:
+    """The values of states, in a container like theirs.
+
+    Raises
+    ------
+    TypeError
+        If there is something else than states in the container.
+    """
+    return _values(states, "states")
+
+
+def update(states: Container, new: Pytree) -> None:
+    """Write states, all or none.
+
+    Parameters
+    ----------
+    states : State or container of State
+        What to write.
+    new : pytree
+        A value for each state, in a container like that of the states. A state that has two
+        places gets the value of the first.
+
+    Raises
+    ------
+    TypeError
+        If the containers differ.
+    ValueError
+        If values differ in structure, shape or dtype from what they replace; all are named.
+    """
+    found: dict[State, tuple[str, Any]] = {}
+    for path, state, value in pairs(states, new, "new"):
+        found.setdefault(state, (path, value))
+    wrong = [
+        f"{path} ({state!r}): {text}"
+        for state, (path, value) in found.items()
+        for text in misfits(state.value, value)
+    ]
+    if wrong:
+        raise ValueError("\n  ".join(["values do not fit their states:", *wrong]))
+    write({state: value for state, (_, value) in found.items()})
+
+
+def write(found: dict[State, Any]) -> None:
+    """Set states, all or none."""
+    with transaction():
+        for state, value in found.items():
+            state.value = value
+
+
+def opened(node: object, path: str) -> tuple[list[Any], list[Any], Build]:
+    """Keys and children of a container of states, and what puts such a container together."""
+    children, join = split(node) if isinstance(node, (list, tuple, dict)) else ([], None)
+    if join is None:  # so it is for a subclass of list or tuple that JAX does not know
+        raise TypeError(
+            f"{path} must be a State, or a list, tuple, named tuple or dict of these, "
+            f"got {summary(node)} of type {type(node).__name__}"
+        )
+    return list(node if isinstance(node, dict) else range(len(children))), children, join
+
+
+def pairs(states: Container, others: Pytree, path: str) -> Iterator[tuple[str, State, Any]]:
+    """Each state with what stands in its place in a like container, and the path there.
+
+    Raises
+    ------
+    TypeError
+        If the other container is not like that of the states.
+    """
+    if isinstance(states, State):
+        yield path, states, others
+        return
+    if states is None and others is None:
+        return
+    keys, children = ([], []) if states is None else opened(states, "states")[:2]
+    if not _alike(states, others):
+        raise TypeError(
+            f"{path} must be a container like that of the states, {summary(states)}, "
+            f"got {summary(others)}"
+        )
+    for key, child in zip(keys, children, strict=True):
+        yield from pairs(child, others[key], f"{path}[{key!r}]")
+
+
+def _alike(states: Any, others: Any) -> bool:
+    if not isinstance(others, type(states)):
+        return False
+    return set(states) == set(others) if isinstance(states, dict) else len(states) == len(others)
+
+
+def _values(states: Any, path: str) -> Pytree:
+    if isinstance(states, State):
+        return states.value
+    if states is None:
+        return None
+    keys, children, join = opened(states, path)
+    return join([_values(c, f"{path}[{key!r}]") for key, c in zip(keys, children, strict=True)])
+
+
+def misfits(old: Pytree, new: Pytree) -> list[str]:
+    """How a value differs in structure, shape or dtype from the one that it replaces."""
+    before: object = jax.tree.structure(old)
+    if before != jax.tree.structure(new):
+        return [f"expected {summary(old)}, got {summary(new)}"]
+    located, leaves = jax.tree_util.tree_leaves_with_path(old), jax.tree.leaves(new)
+    return [
+        f"{'at ' + jax.tree_util.keystr(path) + ' ' if path else ''}"
+        f"expected {_kind(leaf)}, got {_kind(other)}"
+        for (path, leaf), other in zip(located, leaves, strict=True)
+        if _kind(leaf) != _kind(other)
+    ]
+
+
+def _kind(leaf: Any) -> str:
+    """Dtype and shape of a leaf; a Python number is like the array that JAX makes of it."""
+    if isinstance(leaf, (bool, int, float, complex)):
+        return f"{jnp.result_type(leaf)}[]"
+    return summary(leaf) if hasattr(leaf, "dtype") else type(leaf).__name__
