@@ -28,6 +28,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from tests.benchmark_control import WORK, again
+
 Array = Any
 Work = Callable[[], Any]
 
@@ -180,6 +182,9 @@ LINES: Final = (
       for member in ("jacrev", "jacfwd", "hessian")),
     *(Line(f"tracing a gradient, {n}", partial(pure_trace, n),
            partial(stateful_trace, n)) for n in (10, 100)),
+    *(Line(f"{name}, jit", *forms) for name, forms in WORK.items()),
+    *(Line(f"{name}, first call", again(pure), again(stateful))
+      for name, (pure, stateful) in WORK.items()),
 )
 """All lines."""
 
