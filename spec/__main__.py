@@ -38,7 +38,8 @@ def parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="check an implementation against the rules")
     check.add_argument("module", help="the module to check, e.g. refimpl or brainstate")
     check.add_argument("--profile", choices=PROFILES, default="quick")
-    check.add_argument("--max-examples", type=positive, help="examples for every generated check")
+    check.add_argument("--max-examples", type=positive,
+                       help="cases for every point of a generated check")
     check.add_argument("--seed", type=int, default=0, help="same seed, same cases (default 0)")
     check.add_argument("--database", default="", metavar="DIR",
                        help="keep failing cases in this folder, and try those in it first")
@@ -93,7 +94,7 @@ def check(arguments: argparse.Namespace) -> int:
     errors = Console(stderr=True)
     profile = replace(PROFILES[arguments.profile], database=arguments.database)
     if arguments.max_examples:
-        profile = replace(profile, examples=arguments.max_examples)
+        profile = replace(profile, examples=arguments.max_examples, together=0)
     try:
         subject = load(arguments.module, arguments.device)
     except NoDevice as error:

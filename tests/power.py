@@ -37,7 +37,7 @@ def drawn(check: Check, point: str, seed: int) -> list[set[str]]:
         found.append(features(case))
 
     settings: Any = hypothesis.settings(
-        max_examples=PROFILES["quick"].examples, phases=[Phase.generate], database=None,
+        max_examples=PROFILES["quick"].share(check), phases=[Phase.generate], database=None,
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     given: Any = hypothesis.given(check.strategy(check.cases[point]))

@@ -27,10 +27,10 @@ ROOT = Path(__file__).parent.parent
 COMMITTED = json.loads(matrix.HOME.read_text())
 
 
-def generated_points(rule: str, changed: frozenset[str]) -> int:
-    """In how many points a rule draws examples for what was changed."""
+def cases_of_a_quick_run(rule: str, changed: frozenset[str]) -> int:
+    """How many cases a rule draws for what was changed."""
     return sum(
-        matrix.concerns(check, point, changed)
+        matrix.QUICK.share(check) * matrix.concerns(check, point, changed)
         for check in matrix.checks_of(rule) if check.strategy is not None for point in check.cases
     )
 
@@ -145,9 +145,8 @@ def test_planted_defect_shrinks_to_a_short_program(saboteur: Saboteur, rule: str
 
 
 def test_expected_number_of_examples_is_within_a_quick_run() -> None:
-    budget = matrix.QUICK.examples
     late = {
         (saboteur.name, rule): mean for saboteur, rule, mean in measured()
-        if mean > budget * generated_points(rule, saboteur.changed())
+        if mean > cases_of_a_quick_run(rule, saboteur.changed())
     }
     assert not late

@@ -41,22 +41,30 @@ class Profile:
     name : str
         The name on the command line.
     examples : int
-        Cases for every point of a generated check.
+        Cases for every point of a generated check, at the least.
     shrinks : int
         After a failure, how many cases may be run in search of a smaller one.
     database : str
         A folder where failing cases are kept, and tried first the next time; empty for none,
         so that a run depends on its seed alone.
+    together : int
+        Cases for all points of a check together, at the least. What its points have in common
+        is drawn in each of them, so that a check with many needs fewer for each.
     """
 
     name: str
     examples: int
     shrinks: int = 60
     database: str = ""
+    together: int = 0
+
+    def share(self, check: Check) -> int:
+        """How many cases every point of a generated check is given."""
+        return max(self.examples, -(-self.together // len(check.cases)))
 
 
 PROFILES = {p.name: p for p in (
-    Profile("quick", 5), Profile("standard", 20, 300), Profile("thorough", 1000, 3000)
+    Profile("quick", 2, together=20), Profile("standard", 20, 300), Profile("thorough", 1000, 3000)
 )}
 
 
@@ -172,7 +180,7 @@ def _decide_generated(
         return tally.outcome(check, point, Verdict.INCONCLUSIVE, _harness_error(error))
     if tally.absent and not tally.examples:
         raise Absent(tally.absent)
-    if 2 * tally.undecided >= tally.examples:
+    if 2 * tally.undecided > tally.examples:
         reasons = "; ".join(reason for reason, _ in tally.reasons.most_common(2))
         return tally.outcome(check, point, Verdict.INCONCLUSIVE, reasons)
     return tally.outcome(check, point, Verdict.PASS)
@@ -189,7 +197,7 @@ def _search(
     """Judge drawn cases; raises the violation of the smallest failing case."""
     assert check.strategy is not None
     settings: Any = hypothesis.settings(
-        max_examples=profile.examples,
+        max_examples=profile.share(check),
         deadline=None,
         database=_database(profile, check, point),
         derandomize=False,

@@ -15,7 +15,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -34,7 +34,7 @@ from spec.run.implementation import load
 from tests.saboteurs.roster import Saboteur, all_saboteurs, copy_of
 
 HOME = Path(__file__).parents[2] / "docs" / "results" / "kill-matrix.json"
-QUICK = Profile("quick without shrinking", PROFILES["quick"].examples, 0)
+QUICK = replace(PROFILES["quick"], shrinks=0)
 GLANCE = Profile("glance", 2, 0)
 ONE = Profile("one", 1, 0)
 POINTS = 2
