@@ -18,7 +18,8 @@ from hypothesis import Phase
 
 from spec.chapters import all_checks
 from spec.judge.check import Check
-from spec.language.coverage import AXES, features
+from spec.language.labels import covered
+from spec.report.coverage import AXES
 from spec.run.decide import PROFILES, seed_of
 
 HOME = Path(__file__).parents[1] / "docs" / "results" / "coverage.json"
@@ -34,7 +35,7 @@ def drawn(check: Check, point: str, seed: int) -> list[set[str]]:
     found: list[set[str]] = []
 
     def collect(case: Any) -> None:
-        found.append(features(case))
+        found.append(covered(case))
 
     settings: Any = hypothesis.settings(
         max_examples=PROFILES["quick"].share(check), phases=[Phase.generate], database=None,

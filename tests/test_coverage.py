@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from spec.language.coverage import AXES, empty_cells, table
+from spec.report.coverage import AXES, empty_cells, table
 from tests import power
 
 UNREACHABLE: dict[str, str] = {}

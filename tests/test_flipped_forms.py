@@ -1,7 +1,7 @@
 """Every form of a call is noticed when it is dropped or means something else."""
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -13,11 +13,11 @@ import refimpl
 from spec.chapters import all_checks
 from spec.language import call_forms as forms
 from spec.language import trees
-from spec.language.coverage import argnums_form, aux_form, container_form
 from spec.language.programs import Node, Program, Ref, Var
 from spec.language.returns import ROWS
-from spec.language.strategies import Wish, calm, cases
+from spec.language.strategies import cases
 from spec.language.transforms import FAMILY
+from spec.language.wishes import Wish, calm
 
 
 def asked(field: str) -> set[str]:
@@ -40,10 +40,29 @@ HELD = Program(tuple(Var(f"s{i}", np.ones(1), "ParamState") for i in range(3)), 
 """Three states in a module."""
 
 
+CONTAINERS = {
+    "one": "s0",
+    "list": "[s0, s1, s2]",
+    "tuple": "(s0, s1, s2,)",
+    "namedtuple": "LinearRegression(s2, s0)",
+    "dict": "{'k9': s0, 'k8': s1, 'k7': s2}",
+    "keys": "{'z': s0, 3: s1, None: s2, ('a', 0): ()}",
+    "nested": "{'a': [s0, ()], 'z': {1: (s1, s2,)}}",
+    "none": "[None, s0, s1, s2, None]",
+    "twice": "(s0, [s0, s1, s2], s0,)",
+    "module": "m.states(lib.ParamState)",
+    "treefy": "lib.graph.treefy_states(m, lib.ParamState)",
+    "empty list": "[]",
+    "empty dict": "{}",
+    "empty tuple": "()",
+}
+"""What each container of three states is written as."""
+
+
 def containers_are_told() -> bool:
-    """Whether every container is seen as what it is called."""
+    """Whether every container is what it is called."""
     made = {form: forms.selections(form, ["s0", "s1", "s2"], HELD) for form in forms.CONTAINERS}
-    return all(container_form(selection) == form for form, selection in made.items())
+    return {form: selection.source() for form, selection in made.items()} == CONTAINERS
 
 
 @pytest.mark.parametrize("form", forms.CONTAINERS)
@@ -111,10 +130,23 @@ def drawn(wish: Wish) -> list[Any]:
     return found
 
 
+ARGNUMS: dict[str, Callable[[Any], bool]] = {
+    "int": lambda given: isinstance(given, int) and given >= 0,
+    "negative": lambda given: isinstance(given, int) and given < 0,
+    "list": lambda given: type(given) is list and bool(given) and min(given) >= 0,
+    "tuple": lambda given: type(given) is tuple and bool(given) and min(given) >= 0,
+    "negatives": lambda given: (type(given) is list and bool(given) and given[0] < 0
+                                and all(index >= 0 for index in given[1:])),
+    "empty": lambda given: given in ([], ()),
+}
+"""What each form of argnums is."""
+
+
 def argnums_are_told(form: str) -> bool:
-    """Whether all that is drawn of a form of argnums is seen as what it is called."""
+    """Whether all that is drawn of a form of argnums is what it is called, and labelled so."""
     wish = calm(argnums=(form,), rows=(ROWS[0],), members=("grad",), steps=(0, 0))
-    return {argnums_form(case) for case in drawn(wish) if case.argnums is not None} == {form}
+    given = [case for case in drawn(wish) if case.argnums is not None]
+    return all(ARGNUMS[form](case.argnums) and f"argnums: {form}" in case.labels for case in given)
 
 
 @pytest.mark.parametrize("form", forms.ARGNUMS)
@@ -136,9 +168,16 @@ def test_missing_empty_argnums_are_noticed() -> None:
     assert empty == some == {list, tuple}
 
 
+AUXES = {
+    "array": "x", "dict": {"m": "x"}, "number": [2.5, 3], "text": ("text", ["x"]),
+    "none": (None, "x"), "mixed": {"n": 3, "m": ("x", True)},
+}
+"""What each form of aux is."""
+
+
 def auxes_are_told() -> bool:
-    """Whether every aux is seen as what it is called."""
-    return all(aux_form(text.format("x")) == form for form, text in forms.AUXES.items())
+    """Whether every aux is what it is called."""
+    return {form: eval(text.format("'x'")) for form, text in forms.AUXES.items()} == AUXES
 
 
 def held(tree: Any) -> list[Any]:

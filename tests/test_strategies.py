@@ -16,11 +16,12 @@ from spec.expected.expectation import Expectation
 from spec.language import trees
 from spec.language.call_forms import ARGNUMS, AUXES, CONTAINERS, MODULAR, NOTHING
 from spec.language.cases import Case
-from spec.language.coverage import features
 from spec.language.programs import Ref
 from spec.language.returns import ROWS
-from spec.language.strategies import CALM, EVERYTHING, SHAPES, Wish, calm, cases, discrete, values
+from spec.language.strategies import cases
 from spec.language.transforms import FAMILY
+from spec.language.values import KINDS, SHAPES, discrete, values
+from spec.language.wishes import CALM, EVERYTHING, Wish, calm
 
 LONGEST = 45
 """No case prints more lines: six states, a module with as many parts, and a body of three."""
@@ -124,7 +125,7 @@ def forms() -> Iterator[Any]:
 @pytest.mark.parametrize(("wish", "cell"), list(forms()))
 def test_a_form_that_is_asked_for_is_all_that_is_drawn(wish: Wish, cell: str) -> None:
     for case in drawn(cases(wish), 5):
-        assert cell in features(case), f"{cell} is not among {features(case)} of\n{case!r}"
+        assert cell in case.labels, f"{cell} is not among {case.labels} of\n{case!r}"
 
 
 def test_numbers_of_states_are_all_reached() -> None:
@@ -146,10 +147,9 @@ def test_several_states_are_written() -> None:
     assert max(len(case.program.writes) for case in drawn(cases(wish), 200)) >= 2
 
 
-@pytest.mark.parametrize("kind", ["array", "dict", "tuple", "list", "number", "deep", "empty",
-                                  "zero"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_kinds_of_value(kind: str) -> None:
-    for value in drawn(values(kinds=(kind,)), 10):
+    for value in drawn(values(kind), 10):
         leaves = [leaf for _, leaf in trees.leaves(value)]
         assert leaves and all(trees.is_inexact(leaf) for leaf in leaves)
         expected = {"dict": dict, "deep": dict, "empty": dict, "tuple": tuple, "list": list,

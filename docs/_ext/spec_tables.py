@@ -155,7 +155,7 @@ def names() -> nodes.Node:
 
 def literals() -> nodes.Node:
     """The axes of generated cases and the cells that each has."""
-    from spec.language import coverage
+    from spec.report import coverage
 
     rows = [[words(axis), words(str(len(cells))), listed([code(cell) for cell in cells[:16]])
              + (words(f" and {len(cells) - 16} more") if len(cells) > 16 else [])]

@@ -49,8 +49,8 @@ class Outcome:
         How many of them the oracles could not decide.
     seen : str
         For a rule of level OPEN, which of the permitted outcomes the implementation shows.
-    features : frozenset of str
-        What the cases that ran covered; see :mod:`spec.language.coverage`.
+    labels : frozenset of str
+        What the cases that ran covered; see :mod:`spec.language.labels`.
     """
 
     rule: str
@@ -65,7 +65,7 @@ class Outcome:
     examples: int = 1
     undecided: int = 0
     seen: str = ""
-    features: frozenset[str] = frozenset()
+    labels: frozenset[str] = frozenset()
 
 
 def verdict_of(outcomes: Iterable[Outcome]) -> Verdict:

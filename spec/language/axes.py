@@ -11,8 +11,9 @@ from hypothesis.strategies import SearchStrategy
 
 from spec.language.cases import Case
 from spec.language.returns import SIDES, Row
-from spec.language.strategies import Wish, cases
+from spec.language.strategies import cases
 from spec.language.transforms import FAMILY, Member
+from spec.language.wishes import Wish
 
 Change = Callable[[SearchStrategy[Case]], SearchStrategy[Any]]
 

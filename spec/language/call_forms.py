@@ -43,6 +43,9 @@ NOTHING: Final[dict[str, Any]] = {"empty list": [], "empty dict": {}, "empty tup
 CONTAINERS: Final = (*PLAIN, *MODULAR, *NOTHING)
 """The forms of ``grad_states``."""
 
+MAPPINGS: Final = ("dict", "keys", "nested", *MODULAR, "empty dict")
+"""The containers whose outermost is a mapping."""
+
 
 def selections(form: str, chosen: list[str], program: Program) -> Selection:
     """The container of a form over the chosen states; from a module, all its ParamStates."""

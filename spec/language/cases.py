@@ -76,6 +76,8 @@ class Case(Script):
         The arguments of the call.
     options : mapping
         Further keyword arguments of the transform, as source.
+    labels : frozenset of str
+        The choices that made the case; see :mod:`spec.language.labels`.
     """
 
     program: Program
@@ -86,6 +88,7 @@ class Case(Script):
     args: tuple[Tree, ...] = ()
     kwargs: Mapping[str, Tree] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    labels: frozenset[str] = frozenset()
 
     @property
     def transform(self) -> Member:

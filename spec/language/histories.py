@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from spec.language.labels import choice
 from spec.language.script import Script
 
 STATES: Final = ("s0", "s1", "m.w", "d0")
@@ -109,6 +110,7 @@ class History(Script):
     """A script in steps."""
 
     steps: tuple[Step, ...]
+    labels: frozenset[str] = frozenset()
 
     def lines(self) -> list[str]:
         """The whole script, without its header."""
@@ -143,7 +145,9 @@ class Author:
             self._step("lib.random.seed(7)")
         for kind, *numbers in moves:
             getattr(self, f"_{kind}")(*numbers)
-        return History(tuple(self.steps))
+        made = History(tuple(self.steps))
+        shown = (HISTORY.label(name) for name, shows in SIGNS.items() if shows(made))
+        return replace(made, labels=frozenset(shown))
 
     # -- moves -----------------------------------------------------------------------------
 
@@ -384,6 +388,8 @@ SIGNS: Final[Mapping[str, Callable[[History], bool]]] = {
                                         for step in h.steps),
 }
 """What a history may hold, and how its lines show it."""
+
+HISTORY: Final = choice("history", SIGNS)
 
 
 def _heads(history: History, middle: str, then: str, *, last: bool = False) -> Counter[str]:

@@ -12,7 +12,14 @@ class Script(ABC):
 
     The script is not a rendering of the test: it *is* the test, since the text that a failure
     shows is the text that runs, on an implementation and on the model.
+
+    Attributes
+    ----------
+    labels : frozenset of str
+        The choices that made it, where they are counted; see :mod:`spec.language.labels`.
     """
+
+    labels: frozenset[str] = frozenset()
 
     def __init_subclass__(cls) -> None:
         # A dataclass makes a representation of its own unless its class holds one already.

@@ -1,15 +1,13 @@
-"""Hypothesis strategies: values, programs, selections, calls.
+"""The strategy that draws cases: a program and one call of a transform of it.
 
-Shapes come from a pool of four, so that compiled code is reused; variety goes into values,
-containers, and the order of reads and writes.  The vocabulary of expressions is smooth,
-holomorphic and of bounded slope, so that the oracles are exact to rounding and no case sits on
-a kink.
+Variety goes into values, containers, and the order of reads and writes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
@@ -20,106 +18,74 @@ from spec.language.call_forms import (
     ARGNUMS,
     AUXES,
     CONTAINERS,
+    MAPPINGS,
     MODULAR,
     NOTHING,
     argnums_forms,
     selections,
 )
 from spec.language.cases import Case
+from spec.language.labels import Chooser, DrawFn, choice
 from spec.language.programs import Assign, Draw, Node, Param, Program, Ref, Statement, Var, Write
 from spec.language.returns import ROWS, Row
 from spec.language.transforms import FAMILY
 from spec.language.trees import Tree
+from spec.language.values import CONTAINERS_OF_ARRAYS, KINDS, Shape, arrays, discrete, values
+from spec.language.wishes import Wish
 
-Shape = tuple[int, ...]
-DrawFn = Any
 
-SHAPES: Final[tuple[Shape, ...]] = ((), (3,), (2, 3))
-EMPTY: Final[Shape] = (0,)
-UNARY: Final = (
-    "{0}",
-    "jnp.sin({0})",
-    "jnp.tanh({0})",
-    "jnp.exp(-({0}) ** 2)",
-    "jnp.cos({0})",
-    "jnp.arctan({0})",
-    "jnp.log1p(({0}) ** 2)",
-    "jnp.sqrt(1.0 + ({0}) ** 2)",
-    "1.0 / (1.0 + ({0}) ** 2)",
-)
-NUMBERS: Final = tuple(k / 4 for k in (4, 2, 6, 3, 1, 5, 7, -4, -2, -6, -3, -1, -5, -7, 0))
-CALM: Final = UNARY[:2]
-"""The functions for rules that judge structures or effects: few, so that little is compiled."""
+def _calls(**flags: bool | None) -> list[str]:
+    """The calls of rows that have these flags, of any transform."""
+    rows = (row for row in ROWS if all(getattr(row, k) == flag for k, flag in flags.items()))
+    return [f"{row.id} {member}" for row, member in product(rows, FAMILY)]
+
+
+# -- the choices that are counted ----------------------------------------------------------------
+
+CALL: Final = choice("row x transform", _calls(), {
+    "both sides": _calls(states=True, args=True), "aux": _calls(has_aux=True),
+    "value": _calls(return_value=True),
+})
+CONTAINER: Final = choice("container", CONTAINERS, {"mapping of states": MAPPINGS})
+INDICES: Final = choice("argnums", ("None", *ARGNUMS), {
+    "sequence of arguments": ("list", "tuple", "negatives", "empty")})
+AUX: Final = choice("aux", AUXES)
+VALUE: Final = choice("value", (*KINDS, "discrete"), {"discrete state": ("discrete",)})
+SELECTED: Final = choice("selected value", ("leaf", "pytree"), {"pytree state": ("pytree",)})
+DTYPE: Final = choice("dtype", ("float64", "float32"))
+OUTPUT: Final = choice("output", ("scalar", "array", "tree"), {"pytree output": ("tree",)})
+ACCESS: Final = choice("access", ("read", "write only", "read then write", "write then read",
+                                  "no access", "written twice"))
+STATES: Final = choice("states", map(str, range(7)))
+WRITTEN: Final = choice("written", ("0", "1", "2", "3"), {"write": ("1", "2", "3")})
+RANDOM: Final = choice("random", ("draws", "no draws"), {"draw": ("draws",)})
+MODULE: Final = choice("module", ("attribute", "list", "dict", "module", "nothing shared",
+                                  "shared state", "shared module"))
+KEYWORD: Final = choice("keyword", ("none", "left out", "given"), {"keyword": ("given",)})
+FAILURE: Final = choice(
+    "failure", ("none", "before the first step", "between steps", "after the last step"),
+    {"failure": ("before the first step", "between steps", "after the last step")})
+
 COEFFICIENTS: Final = (1.0, 2.0, 0.5, -1.0, -0.5, 1.5)
 
 
 @dataclass(frozen=True)
 class Name:
-    """Source text that stands for an array of a known shape."""
+    """Source text that stands for an array of a known shape, and the state that it reads."""
 
     text: str
     shape: Shape
+    state: str = ""
 
 
-def arrays(shape: Shape, dtype: str = "float64") -> st.SearchStrategy[Any]:
-    """Arrays of a shape with short decimals."""
-    size = int(np.prod(shape))
-    numbers = st.lists(st.sampled_from(NUMBERS), min_size=size, max_size=size)
-    return numbers.map(lambda values: np.array(values, dtype).reshape(shape))
-
-
-KINDS: Final = ("array", "array", "dict", "tuple", "list", "number", "deep", "empty")
-"""The kinds of value in the proportions in which they are drawn; ``zero`` is a kind on request."""
-
-
-@st.composite
-def values(
-    draw: DrawFn, *, nested: bool = True, dtype: str = "float64", kinds: Sequence[str] = (),
-    shapes: Sequence[Shape] = SHAPES,
-) -> Tree:
-    """Floating values: arrays, Python numbers, and containers of arrays."""
-    leaf = st.sampled_from(shapes).flatmap(lambda shape: arrays(shape, dtype))
-    if not kinds and not nested:
-        return draw(leaf)
-    match draw(st.sampled_from(tuple(kinds) or KINDS)):
-        case "dict":
-            return {"b": draw(leaf), "a": draw(leaf)}
-        case "tuple":
-            return (draw(leaf), draw(leaf))
-        case "list":
-            return [draw(leaf)]
-        case "number" if dtype == "float64":
-            return draw(st.sampled_from(NUMBERS))
-        case "deep":
-            return {"u": [draw(leaf), None], "t": (draw(leaf),)}
-        case "empty":
-            return {"e": draw(arrays(EMPTY, dtype)), "a": draw(leaf)}
-        case "zero":
-            return draw(arrays(EMPTY, dtype))
-    return draw(leaf)
-
-
-@st.composite
-def discrete(
-    draw: DrawFn, dtype: str = "float64", shapes: Sequence[Shape] = SHAPES
-) -> Tree:
-    """A value that holds integers and booleans beside a floating array."""
-    leaf = draw(st.sampled_from(shapes).flatmap(lambda shape: arrays(shape, dtype)))
-    counts = np.array(draw(st.lists(st.integers(-3, 3), min_size=3, max_size=3)))
-    flag = draw(st.booleans())
-    return draw(st.sampled_from((
-        {"w": leaf, "n": counts}, [leaf, flag, np.array([flag, not flag])], (counts, leaf, 2),
-    )))
-
-
-def names_in(text: str, value: Tree) -> list[Name]:
+def names_in(text: str, value: Tree, state: str = "") -> list[Name]:
     """The floating leaves of a value that stands in a variable, as source."""
     found = []
     for path, leaf in trees.leaves(value):
         if not trees.is_inexact(leaf):
             continue
         index = "".join(f"[{key!r}]" for key in path)
-        found.append(Name(text + index, np.asarray(leaf).shape))
+        found.append(Name(text + index, np.asarray(leaf).shape, state))
     return found
 
 
@@ -137,273 +103,255 @@ def fit(name: Name, shape: Shape, dtype: str = "float64") -> str:
     return f"jnp.sum({name.text}) * {ones}"
 
 
-@st.composite
-def expressions(
-    draw: DrawFn, scope: Sequence[Name], shape: Shape, dtype: str = "float64",
-    functions: Sequence[str] = UNARY,
-) -> str:
-    """Source of an array of the shape over the names in scope."""
-    terms = []
-    for _ in range(draw(st.integers(1, 2))):
-        inner = fit(draw(st.sampled_from(list(scope))), shape, dtype)
-        if draw(st.booleans()):
-            other = fit(draw(st.sampled_from(list(scope))), shape, dtype)
-            inner = f"{inner} * {other}"
-        term = draw(st.sampled_from(functions)).format(inner)
-        coefficient = draw(st.sampled_from(COEFFICIENTS))
-        terms.append(term if coefficient == 1.0 else f"{coefficient} * {term}")
-    return " + ".join(terms)
-
-
-@st.composite
-def rebuilt(
-    draw: DrawFn, text: str, value: Tree, scope: Sequence[Name], dtype: str = "float64",
-    functions: Sequence[str] = UNARY,
-) -> str:
-    """Source of a value with the structure of ``value``, which stands in ``text``.
-
-    Floating leaves are new, all others are kept.
-    """
-    def source(tree: Tree, old: str) -> str:
-        if trees.items(tree) is None:
-            if not trees.is_inexact(tree):
-                return old
-            return str(draw(expressions(scope, np.asarray(tree).shape, dtype, functions)))
-        if tree is None:
-            return "None"
-        children = {key: source(child, f"{old}[{key!r}]") for key, child in trees.items(tree) or ()}
-        if isinstance(tree, dict):
-            return "{" + ", ".join(f"{key!r}: {child}" for key, child in children.items()) + "}"
-        inner = ", ".join(children.values())
-        return f"[{inner}]" if isinstance(tree, list) else f"({inner},)"
-
-    return source(value, text)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What cases to draw.
-
-    Attributes
-    ----------
-    members : tuple of str
-        The transforms to choose from.
-    rows : tuple of Row
-        The rows to choose from.
-    nested : bool
-        Whether values may be containers.
-    draws, writes : bool
-        Whether the program may draw random numbers, write states.
-    outputs : tuple of str
-        Which outputs to choose from: ``scalar``, ``array``, ``tree``; a transform that takes
-        scalars only gets a scalar.
-    dtype : str
-        The dtype of states and arguments.
-    containers : tuple of str
-        The containers of ``grad_states`` to choose from; see
-        :data:`spec.language.call_forms.CONTAINERS`.
-    argnums : tuple of str
-        The forms of ``argnums`` to choose from; see :data:`spec.language.call_forms.ARGNUMS`.
-    auxes : tuple of str
-        The forms of aux to choose from; see :data:`spec.language.call_forms.AUXES`.
-    functions, shapes : tuple
-        The functions of the vocabulary and the shapes to choose from.
-    kinds : tuple of str
-        The kinds of value to choose from; see :data:`KINDS`.  Empty: as ``nested`` says.
-    fewest, most : int
-        At least so many selected states, at most so many states.
-    steps : tuple of int
-        The least and the greatest number of statements before the output.
-    bystanders : bool
-        Whether there is one more state, never selected, with integers and booleans in it.
-    keywords : bool
-        Whether there are parameters with defaults, left out or given by keyword.
-
-    The defaults keep to what every rule takes for granted; a rule asks for what it is about, so
-    that a failure points at its cause.
-    """
-
-    members: tuple[str, ...] = tuple(FAMILY)
-    rows: tuple[Row, ...] = ROWS
-    nested: bool = False
-    draws: bool = False
-    writes: bool = False
-    outputs: tuple[str, ...] = ("scalar", "array")
-    dtype: str = "float64"
-    containers: tuple[str, ...] = ("list",)
-    argnums: tuple[str, ...] = ("int",)
-    auxes: tuple[str, ...] = ("array", "dict")
-    functions: tuple[str, ...] = UNARY
-    shapes: tuple[Shape, ...] = SHAPES
-    kinds: tuple[str, ...] = ()
-    fewest: int = 1
-    most: int = 3
-    steps: tuple[int, int] = (0, 3)
-    bystanders: bool = False
-    keywords: bool = False
-
-
-def calm(**wishes: Any) -> Wish:
-    """A wish of a rule that judges structures: few functions and shapes, so little to compile."""
-    return Wish(functions=CALM, shapes=SHAPES[:2], **wishes)
-
-
-EVERYTHING: Final = Wish(
-    nested=True, draws=True, writes=True, outputs=("scalar", "array", "tree"),
-    containers=CONTAINERS, argnums=ARGNUMS, auxes=tuple(AUXES), most=6, bystanders=True,
-    keywords=True,
-)
-"""All that a wish can ask for, at once."""
-
-ORDINARY: Final = replace(
-    EVERYTHING, kinds=("array", "array", "dict", "tuple", "list", "deep", "empty", "zero"),
-    most=4,
-    containers=("one", "list", "tuple", "dict", "nested", "module"),
-    argnums=("int", "list", "tuple"), auxes=("array", "dict"),
-)
-"""Everything but the rarer forms, each of which has a rule of its own that would fail first."""
-
-
-@st.composite
-def statements(draw: DrawFn, wish: Wish, states: list[Var], scope: list[Name]) -> list[Statement]:
-    """A body: assignments, writes and draws in any order; extends the scope by the locals."""
-    body: list[Statement] = []
-    how = wish.dtype, wish.functions
-    kinds = ["assign"] + ["write"] * (wish.writes and bool(states)) + ["draw"] * wish.draws
-    for index in range(draw(st.integers(*wish.steps))):
-        kind = draw(st.sampled_from(kinds))
-        if kind == "write":
-            var = draw(st.sampled_from(states))
-            new = draw(rebuilt(f"{var.id}.value", var.value, scope, *how))
-            body.append(Write(var.id, new))
-            continue
-        shape = draw(st.sampled_from(wish.shapes))
-        target = f"t{index}"
-        if kind == "draw":
-            body.append(Draw(target, shape))
-        else:
-            body.append(Assign(target, draw(expressions(scope, shape, *how))))
-        scope.append(Name(target, shape))
-    return body
-
-
-@st.composite
-def outputs(draw: DrawFn, wish: Wish, scope: list[Name], must: list[Name], kind: str) -> str:
-    """The source of an output of a kind that depends on every name in ``must``."""
-    how = wish.dtype, wish.functions
-
-    def plus(shape: Shape) -> str:
-        terms = [draw(expressions(scope, shape, *how))]
-        terms += [f"jnp.sin({fit(name, shape, wish.dtype)})" for name in must]
-        return " + ".join(terms)
-
-    if kind == "scalar":
-        return plus(())
-    if kind == "array":
-        return plus((3,))
-    return f"{{'p': {plus((3,))}, 'q': [{draw(expressions(scope, (), *how))}]}}"
-
-
-@st.composite
-def modules(draw: DrawFn, states: Sequence[str]) -> Node:
-    """A module that holds the states in attributes, lists and sub-modules, some of them twice."""
-    attributes: dict[str, Any] = {}
-    for index, state in enumerate(states):
-        place = draw(st.sampled_from(("attribute", "list", "sub", "dict")))
-        name = "wvub"[index % 4] + str(index)
-        match place:
-            case "attribute":
-                attributes[name] = Ref(state)
-            case "list":
-                attributes.setdefault("items", []).append(Ref(state))
-            case "sub":
-                attributes.setdefault("sub", Node({})).attributes[name] = Ref(state)
-            case "dict":
-                attributes.setdefault("table", {})[name] = Ref(state)
-    match draw(st.sampled_from(("once", "state", "module"))):
-        case "state":  # under a name of its own, before or after its other place
-            attributes[draw(st.sampled_from("az"))] = Ref(draw(st.sampled_from(states)))
-        case "module" if "sub" in attributes:
-            attributes[draw(st.sampled_from("az"))] = attributes["sub"]
-    return Node(attributes)
+def access(events: str) -> str:
+    """The option of :data:`ACCESS` for reads ``r`` and writes ``w`` in their order."""
+    if "w" not in events:
+        return "read" if events else "no access"
+    if events.count("w") > 1:
+        return "written twice"
+    if "r" not in events:
+        return "write only"
+    return "read then write" if events[0] == "r" else "write then read"
 
 
 @st.composite
 def cases(draw: DrawFn, wish: Wish) -> Case:
     """A program and one call of a transform of it."""
-    member = draw(st.sampled_from(wish.members))
-    row = draw(st.sampled_from(wish.rows))
-    with_args = row.args if row.args is not None else draw(st.booleans())
-    form = draw(st.sampled_from(wish.containers)) if row.states else ""
-    value = values(nested=wish.nested, dtype=wish.dtype, kinds=wish.kinds,
-                   shapes=wish.shapes)
-    fewest = wish.fewest if row.states and form not in NOTHING else 0
-    states = [
-        Var(f"s{i}", draw(value), draw(st.sampled_from(("State", "ParamState"))))
-        for i in range(draw(st.integers(fewest, wish.most)))
-    ]
-    need_args = with_args or not row.states or not states
-    args = [draw(value) for _ in range(draw(st.integers(1 if need_args else 0, 2)))]
-    if form in MODULAR:
-        states[:fewest] = [Var(var.id, var.value, "ParamState") for var in states[:fewest]]
-    case: Case = draw(_case(wish, member, row, bool(with_args), states, args, form))
-    return case
+    return Draft(draw, wish).case()
 
 
-@st.composite
-def _case(
-    draw: DrawFn, wish: Wish, member: str, row: Row, with_args: bool, states: list[Var],
-    args: list[Tree], form: str,
-) -> Case:
-    params, kwargs = [Param(f"x{i}") for i in range(len(args))], {}
-    scope = [n for var in states for n in names_in(f"{var.id}.value", var.value)]
-    scope += [n for p, arg in zip(params, args, strict=True) for n in names_in(p.id, arg)]
-    if wish.keywords:
-        optional, kwargs = draw(keywords(wish))
-        params += optional
-        scope += [n for p in optional for n in names_in(p.id, p.default)]
-    ids = [var.id for var in states]
-    module = draw(modules(ids)) if form in MODULAR else None
-    if form in MODULAR:
-        chosen = [var.id for var in states if var.kind == "ParamState"]
-    elif row.states and form not in NOTHING:
-        chosen = draw(st.lists(st.sampled_from(ids), min_size=wish.fewest, unique=True))
-    else:
-        chosen = []
-    must = [
-        names_in(f"{var.id}.value", var.value)[0] for var in states if var.id in chosen
-    ]
-    if with_args or not row.states:  # else half of the derivatives would be zero
-        must += [n for p, arg in zip(params, args, strict=False) for n in names_in(p.id, arg)[:1]]
-    if wish.bystanders:
-        states = [*states, Var(f"s{len(states)}", draw(discrete(wish.dtype, wish.shapes)))]
-        scope += names_in(f"{states[-1].id}.value", states[-1].value)
-    body = draw(statements(wish, states, scope))
-    scalar = FAMILY[member].outputs == "scalar"
-    kind = "scalar" if scalar else draw(st.sampled_from(wish.outputs))
-    out = draw(outputs(wish, scope, must, kind))
-    aux = draw(auxes(wish, scope)) if row.has_aux else None
-    seed = draw(st.integers(0, 9)) if any(isinstance(s, Draw) for s in body) else None
-    program = Program(tuple(states), tuple(params), tuple(body), out, aux, module, seed, kind)
-    selection = selections(form, chosen, program) if row.states else None
-    argnums = None
-    if with_args:
-        argnums = draw(argnums_forms(draw(st.sampled_from(wish.argnums)), len(args)))
-    return Case(program, member, row, selection, argnums, tuple(args), kwargs)
+class Draft(Chooser):
+    """A case in the making.
 
+    Parameters
+    ----------
+    draw : callable
+        Hypothesis's.
+    wish : Wish
+        What is asked for.
 
-@st.composite
-def keywords(draw: DrawFn, wish: Wish) -> tuple[list[Param], dict[str, Tree]]:
-    """Parameters with defaults, and the keyword arguments that replace some of the defaults."""
-    names = ("scale", "shift")[:draw(st.integers(1, 2))]
-    leaf = st.sampled_from(wish.shapes).flatmap(lambda shape: arrays(shape, wish.dtype))
-    params = [Param(name, draw(leaf), has_default=True) for name in names]
-    given = draw(st.lists(st.sampled_from(params), unique_by=lambda param: param.id))
-    return params, {p.id: draw(arrays(np.asarray(p.default).shape, wish.dtype)) for p in given}
+    Attributes
+    ----------
+    scope : list of Name
+        What an expression may use.
+    events : dict
+        How each state was accessed so far: ``r`` for a read and ``w`` for a write.
+    kinds : dict
+        The kind of value of each state that may be selected.
+    """
 
+    def __init__(self, draw: DrawFn, wish: Wish) -> None:
+        super().__init__(draw)
+        self.wish = wish
+        self.scope: list[Name] = []
+        self.events: dict[str, str] = {}
+        self.kinds: dict[str, str] = {}
 
-@st.composite
-def auxes(draw: DrawFn, wish: Wish, scope: Sequence[Name]) -> str:
-    """The source of an aux."""
-    array = draw(expressions(scope, draw(st.sampled_from(wish.shapes)), wish.dtype, wish.functions))
-    return AUXES[draw(st.sampled_from(wish.auxes))].format(array)
+    def case(self) -> Case:
+        """The program and its call."""
+        draw, wish = self.draw, self.wish
+        member, row = draw(st.sampled_from(wish.members)), draw(st.sampled_from(wish.rows))
+        self.note(CALL, f"{row.id} {member}")
+        self.note(DTYPE, wish.dtype)
+        self.note(FAILURE, "none")
+        with_args = row.args if row.args is not None else draw(st.booleans())
+        form = self.choose(CONTAINER, wish.containers) if row.states else ""
+        states = self.states(form, row)
+        need_args = with_args or not row.states or not states
+        args = [self.argument(i) for i in range(draw(st.integers(1 if need_args else 0, 2)))]
+        optional, kwargs = self.keywords()
+        module = self.module([var.id for var in states]) if form in MODULAR else None
+        chosen = self.chosen(form, states)
+        must = [names_in(f"{id}.value", value, id)[0] for id, value in chosen.items()]
+        if with_args or not row.states:  # else half of the derivatives would be zero
+            must += [n for i, arg in enumerate(args) for n in names_in(f"x{i}", arg)[:1]]
+        if wish.bystanders:
+            states.append(self.bystander(f"s{len(states)}"))
+        params = (*(Param(f"x{i}") for i in range(len(args))), *optional)
+        program = self.program(tuple(states), params, must, module, member, row)
+        argnums = None
+        if with_args:
+            indices = argnums_forms(self.choose(INDICES, wish.argnums), len(args))
+            argnums = draw(indices)
+        else:
+            self.note(INDICES, "None")
+        selection = selections(form, list(chosen), program) if row.states else None
+        return Case(program, member, row, selection, argnums, tuple(args), kwargs,
+                    labels=frozenset(self.labels))
+
+    # -- states and arguments ----------------------------------------------------------------
+
+    def states(self, form: str, row: Row) -> list[Var]:
+        """The states, so many as a container of the form needs; ParamStates for a module."""
+        fewest = self.wish.fewest if row.states and form not in NOTHING else 0
+        count = self.draw(st.integers(fewest, self.wish.most))
+        self.note(STATES, str(count))
+        return [self.state(f"s{i}", i < fewest and form in MODULAR) for i in range(count)]
+
+    def state(self, id: str, param: bool) -> Var:
+        """A state that may be selected."""
+        self.kinds[id] = self.choose(VALUE, self.wish.value_kinds)
+        value = self.draw(values(self.kinds[id], self.wish.dtype, self.wish.shapes))
+        kind = self.draw(st.sampled_from(("State", "ParamState")))
+        return self.known(Var(id, value, "ParamState" if param else kind))
+
+    def bystander(self, id: str) -> Var:
+        """One more state, with integers and booleans in it."""
+        self.note(VALUE, "discrete")
+        return self.known(Var(id, self.draw(discrete(self.wish.dtype, self.wish.shapes))))
+
+    def known(self, var: Var) -> Var:
+        """A state that the program may access from now on."""
+        self.events[var.id] = ""
+        self.scope += names_in(f"{var.id}.value", var.value, var.id)
+        return var
+
+    def argument(self, index: int) -> Tree:
+        """A positional argument."""
+        kind = self.draw(st.sampled_from(self.wish.value_kinds))
+        value = self.draw(values(kind, self.wish.dtype, self.wish.shapes))
+        self.scope += names_in(f"x{index}", value)
+        return value
+
+    def keywords(self) -> tuple[list[Param], dict[str, Tree]]:
+        """Parameters with defaults, and the keyword arguments that replace some defaults."""
+        if not self.wish.keywords:
+            self.note(KEYWORD, "none")
+            return [], {}
+        params, given = [], {}
+        for name in ("scale", "shift")[:self.draw(st.integers(1, 2))]:
+            shape = self.draw(st.sampled_from(self.wish.shapes))
+            params.append(Param(name, self.draw(arrays(shape, self.wish.dtype)), has_default=True))
+            self.scope.append(Name(name, shape))
+            if self.choose(KEYWORD, ("left out", "given")) == "given":
+                given[name] = self.draw(arrays(shape, self.wish.dtype))
+        return params, given
+
+    def chosen(self, form: str, states: Sequence[Var]) -> dict[str, Tree]:
+        """The states that are differentiated, and their values."""
+        if not form or form in NOTHING:
+            return {}
+        if form in MODULAR:
+            chosen = [var for var in states if var.kind == "ParamState"]
+        else:
+            several = st.lists(st.sampled_from(states), min_size=self.wish.fewest,
+                               unique_by=lambda var: var.id)
+            chosen = self.draw(several)
+        for var in chosen:
+            kind = self.kinds[var.id]
+            self.note(SELECTED, "pytree" if kind in CONTAINERS_OF_ARRAYS else "leaf")
+        return {var.id: var.value for var in chosen}
+
+    def module(self, states: Sequence[str]) -> Node:
+        """A module that holds the states in attributes, lists and modules, some of them twice."""
+        attributes: dict[str, Any] = {}
+        for index, state in enumerate(states):
+            name = "wvub"[index % 4] + str(index)
+            match self.choose(MODULE, ("attribute", "list", "module", "dict")):
+                case "attribute":
+                    attributes[name] = Ref(state)
+                case "list":
+                    attributes.setdefault("items", []).append(Ref(state))
+                case "module":
+                    attributes.setdefault("sub", Node({})).attributes[name] = Ref(state)
+                case "dict":
+                    attributes.setdefault("table", {})[name] = Ref(state)
+        shared = ("shared module",) if "sub" in attributes else ()
+        # Under a name of its own, before or after its other place.
+        match self.choose(MODULE, ("nothing shared", "shared state", *shared)):
+            case "shared state":
+                state = self.draw(st.sampled_from(states))
+                attributes[self.draw(st.sampled_from("az"))] = Ref(state)
+            case "shared module":
+                attributes[self.draw(st.sampled_from("az"))] = attributes["sub"]
+        return Node(attributes)
+
+    # -- the function ------------------------------------------------------------------------
+
+    def program(
+        self, states: tuple[Var, ...], params: tuple[Param, ...], must: Sequence[Name],
+        module: Node | None, member: str, row: Row,
+    ) -> Program:
+        """The function, whose output depends on every name in ``must``."""
+        body = tuple(self.statement(i, states) for i in range(self.draw(
+            st.integers(*self.wish.steps))))
+        scalar = FAMILY[member].outputs == "scalar"
+        kind = self.choose(OUTPUT, ("scalar",) if scalar else self.wish.outputs)
+        out = self.output(kind, must)
+        aux = self.aux() if row.has_aux else None
+        made = Program(states, params, body, out, aux, module, form=kind)
+        for events in self.events.values():
+            self.note(ACCESS, access(events))
+        self.note(WRITTEN, str(min(len(made.writes), 3)))
+        self.note(RANDOM, "draws" if made.draws else "no draws")
+        seed = self.draw(st.integers(0, 9)) if made.draws else None
+        return replace(made, seed=seed)
+
+    def statement(self, index: int, states: Sequence[Var]) -> Statement:
+        """An assignment, a write or a draw."""
+        wish = self.wish
+        kinds = ["assign"] + ["write"] * (wish.writes and bool(states)) + ["draw"] * wish.draws
+        kind = self.draw(st.sampled_from(kinds))
+        if kind == "write":
+            var = self.draw(st.sampled_from(states))
+            new = self.like(var)
+            self.events[var.id] += "w"
+            return Write(var.id, new)
+        shape, target = self.draw(st.sampled_from(wish.shapes)), f"t{index}"
+        made = Draw(target, shape) if kind == "draw" else Assign(target, self.array(shape))
+        self.scope.append(Name(target, shape))
+        return made
+
+    def use(self, name: Name, shape: Shape) -> str:
+        """Source of an array of the shape that depends on a name."""
+        if name.state:
+            self.events[name.state] += "r"
+        return fit(name, shape, self.wish.dtype)
+
+    def array(self, shape: Shape) -> str:
+        """Source of an array of the shape over the names in scope."""
+        names, terms = st.sampled_from(list(self.scope)), []
+        for _ in range(self.draw(st.integers(1, 2))):
+            inner = self.use(self.draw(names), shape)
+            if self.draw(st.booleans()):
+                inner = f"{inner} * {self.use(self.draw(names), shape)}"
+            term = self.draw(st.sampled_from(self.wish.functions)).format(inner)
+            coefficient = self.draw(st.sampled_from(COEFFICIENTS))
+            terms.append(term if coefficient == 1.0 else f"{coefficient} * {term}")
+        return " + ".join(terms)
+
+    def like(self, var: Var) -> str:
+        """Source of a value with the structure of a state's: floating leaves are new, all others
+        are kept."""
+        def source(tree: Tree, old: str) -> str:
+            if tree is None:
+                return "None"
+            if trees.items(tree) is None:
+                if trees.is_inexact(tree):
+                    return self.array(np.asarray(tree).shape)
+                self.events[var.id] += "r"
+                return old
+            children = {k: source(child, f"{old}[{k!r}]") for k, child in trees.items(tree) or ()}
+            if isinstance(tree, dict):
+                return "{" + ", ".join(f"{key!r}: {child}" for key, child in children.items()) + "}"
+            inner = ", ".join(children.values())
+            return f"[{inner}]" if isinstance(tree, list) else f"({inner},)"
+
+        return source(var.value, f"{var.id}.value")
+
+    def output(self, kind: str, must: Sequence[Name]) -> str:
+        """The source of an output of a kind that depends on every name in ``must``."""
+        def plus(shape: Shape) -> str:
+            return " + ".join([self.array(shape), *(
+                f"jnp.sin({self.use(name, shape)})" for name in must)])
+
+        if kind == "scalar":
+            return plus(())
+        if kind == "array":
+            return plus((3,))
+        return f"{{'p': {plus((3,))}, 'q': [{self.array(())}]}}"
+
+    def aux(self) -> str:
+        """The source of an aux."""
+        array = self.array(self.draw(st.sampled_from(self.wish.shapes)))
+        return AUXES[self.choose(AUX, self.wish.auxes)].format(array)

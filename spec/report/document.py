@@ -9,7 +9,7 @@ from typing import Any
 
 from spec.chapters.rules import registry
 from spec.judge.verdict import Outcome
-from spec.language import coverage
+from spec.report import coverage
 from spec.report.report import Report
 
 
@@ -20,7 +20,7 @@ def document(report: Report) -> dict[str, Any]:
         "rules": {rule: str(verdict) for rule, verdict in report.verdicts().items()},
         "observed": report.observed(),
         "failures": [failure(alike) for alike in report.failures()],
-        "coverage": coverage.table(f for o in report.outcomes for f in o.features),
+        "coverage": coverage.of(report),
         "examples": sum(outcome.examples for outcome in report.outcomes),
         "undecided": sum(outcome.undecided for outcome in report.outcomes),
     }

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from spec.chapters.rules import registry
 from spec.judge.verdict import Outcome, Verdict, verdict_of
-from spec.language import coverage
+from spec.report import coverage
 from spec.report.report import Report, telling
 
 STYLE = {
@@ -83,7 +83,7 @@ def show_coverage(report: Report, console: Console) -> None:
     table.add_column("axis", no_wrap=True)
     table.add_column("covered", no_wrap=True)
     table.add_column("not covered", ratio=1)
-    for axis, cells in coverage.table(f for o in report.outcomes for f in o.features).items():
+    for axis, cells in coverage.of(report).items():
         empty = [cell for cell, hit in cells.items() if not hit]
         table.add_row(axis, f"{len(cells) - len(empty)} of {len(cells)}", escape(", ".join(empty)))
     console.print(table)

@@ -29,7 +29,7 @@ from spec.judge.difference import (
 )
 from spec.judge.subject import Absent, Subject
 from spec.judge.verdict import Outcome, Verdict
-from spec.language.coverage import features
+from spec.language.labels import covered
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,12 @@ class _Tally:
     last: tuple[Any, Violation] | None = None
     failed: dict[str, Violation] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
-    features: set[str] = field(default_factory=set)
+    labels: set[str] = field(default_factory=set)
 
     def outcome(self, check: Check, point: str, verdict: Verdict, message: str = "") -> Outcome:
         """What was decided, with what was counted on the way."""
         return Outcome(check.rule, check.name, point, verdict, message, examples=self.examples,
-                       undecided=self.undecided, features=frozenset(self.features))
+                       undecided=self.undecided, labels=frozenset(self.labels))
 
 
 def decide(check: Check, subject: Subject, point: str, profile: Profile, seed: int) -> Outcome:
@@ -153,7 +153,7 @@ def _decide_generated(
             if tally.shrinks > profile.shrinks:
                 return
         tally.examples += 1
-        tally.features |= features(case)
+        tally.labels |= covered(case)
         try:
             with _quiet():
                 check.function(subject, case)

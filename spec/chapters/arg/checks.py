@@ -12,7 +12,7 @@ from spec.judge.subject import Subject
 from spec.language.axes import EVERY, EXACT, Calls, by_order, plain
 from spec.language.call_forms import KEYWORDS
 from spec.language.cases import Case
-from spec.language.strategies import calm
+from spec.language.wishes import calm
 
 BESIDE: Final = EXACT.where(order=1)
 """The members whose two sides are judged together; a Hessian's have rules of their own."""

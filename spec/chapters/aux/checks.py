@@ -12,7 +12,7 @@ from spec.judge.observation import observe
 from spec.judge.subject import Subject
 from spec.language.axes import EVERY, EXACT, Calls, rows
 from spec.language.cases import Case
-from spec.language.strategies import calm
+from spec.language.wishes import calm
 
 WITH_AUX: Final = rows("arguments", "states", has_aux=True)
 WITH_VALUE: Final = rows("arguments", "states", return_value=True)

@@ -23,8 +23,9 @@ from spec.language.axes import (
 )
 from spec.language.cases import Case
 from spec.language.returns import ROWS
-from spec.language.strategies import Wish, cases
+from spec.language.strategies import cases
 from spec.language.transforms import FAMILY, Member
+from spec.language.wishes import Wish
 
 
 @dataclass(frozen=True)

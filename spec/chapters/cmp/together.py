@@ -14,8 +14,9 @@ from spec.judge.subject import Subject
 from spec.language.axes import EVERY, Calls
 from spec.language.cases import Case
 from spec.language.returns import SIDES
-from spec.language.strategies import ORDINARY, SHAPES, Wish
 from spec.language.transforms import Member
+from spec.language.values import SHAPES
+from spec.language.wishes import ORDINARY, Wish
 
 SMALL = replace(ORDINARY, shapes=SHAPES[:1], most=2)
 """For second derivatives, whose oracles take the square of the number of inputs in calls."""

@@ -15,7 +15,7 @@ from spec.judge.subject import Subject
 from spec.language.axes import EVERY, Calls, plain
 from spec.language.cases import Case
 from spec.language.returns import ROWS, Row
-from spec.language.strategies import Wish
+from spec.language.wishes import Wish
 
 
 @snippet("CUS-01", EVERY.bound())

@@ -8,7 +8,7 @@ from spec.judge.observation import observe
 from spec.judge.subject import Subject
 from spec.language.axes import FIRST_ORDER, Calls, plain
 from spec.language.cases import Case
-from spec.language.strategies import Wish
+from spec.language.wishes import Wish
 
 
 @generated("DER-32", Calls.strategy,

@@ -27,8 +27,8 @@ from spec.language.axes import (
 from spec.language.cases import Case
 from spec.language.programs import Assign, Draw, Statement
 from spec.language.returns import SIDES
-from spec.language.strategies import Wish
 from spec.language.transforms import Member
+from spec.language.wishes import Wish
 
 PLAINEST: Final = Wish()
 BLOCKS: Final = DISTINCT.where(layout=("jacobian", "hessian"))

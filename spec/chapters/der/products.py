@@ -23,7 +23,9 @@ from spec.language.axes import plain
 from spec.language.cases import Case
 from spec.language.returns import SIDES
 from spec.language.script import Script
-from spec.language.strategies import Wish, arrays, cases
+from spec.language.strategies import cases
+from spec.language.values import arrays
+from spec.language.wishes import Wish
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from spec.judge.subject import Subject
 from spec.language.axes import EVERY, EXACT, Calls, Members, by_order, plain, rows
 from spec.language.call_forms import NOTHING
 from spec.language.cases import Case
-from spec.language.strategies import Wish, calm
+from spec.language.wishes import Wish, calm
 
 
 def var_grads_mirror_the_container(subject: Subject, case: Case) -> None:

@@ -9,7 +9,7 @@ from spec.judge.subject import Subject
 from spec.language.axes import EVERY, Calls
 from spec.language.cases import Case
 from spec.language.returns import ROWS
-from spec.language.strategies import calm
+from spec.language.wishes import calm
 
 SIMPLE = calm(containers=("dict",), argnums=("int", "tuple"), most=2)
 

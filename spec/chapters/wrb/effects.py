@@ -33,7 +33,8 @@ from spec.language.axes import (
 )
 from spec.language.cases import Case, Selection
 from spec.language.programs import Assign, Param, Program, Ref, Var, Write
-from spec.language.strategies import CALM, SHAPES, Wish
+from spec.language.values import SHAPES
+from spec.language.wishes import CALM, Wish
 
 # Rules that share a wish judge the same programs, so that each is compiled once; and few states
 # mean few sizes of Jacobians, for each of which forward mode is compiled anew.

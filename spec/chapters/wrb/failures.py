@@ -18,7 +18,8 @@ from spec.judge.difference import Difference, Inconclusive, Violation, raised
 from spec.judge.subject import Subject
 from spec.language.axes import EVERY, REPRESENTATIVES, Calls, representatives
 from spec.language.cases import Case
-from spec.language.strategies import CALM, ORDINARY, SHAPES
+from spec.language.values import SHAPES
+from spec.language.wishes import CALM, ORDINARY
 
 ANY = replace(ORDINARY, functions=CALM, shapes=SHAPES[:1])
 

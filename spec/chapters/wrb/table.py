@@ -29,6 +29,7 @@ from spec.language.programs import (
     Write,
 )
 from spec.language.returns import ROWS
+from spec.language.strategies import FAILURE
 
 RoleId = Literal["selected", "unselected", "untouched", "argument", "random stream"]
 After = Literal["entry", "plain"]
@@ -235,9 +236,11 @@ def failing(case: Case, step: int) -> Call:
     """The call of a case whose function raises before the given statement of its body."""
     body = case.program.body
     step = min(step, len(body))
+    place = "after the last step" if step == len(body) else "between steps"
+    place = place if step else "before the first step"
     program = replace(case.program, body=(*body[:step], Fail(), *body[step:]))
     return Call(program, case.member, case.row, case.selection, case.argnums, case.args,
-                case.kwargs, case.options, fails=True)
+                case.kwargs, case.options, FAILURE.instead(case.labels, place), fails=True)
 
 
 def program(cell: Cell) -> Program:

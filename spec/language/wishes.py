@@ -1,0 +1,122 @@
+"""Wishes: what the cases of a rule are to be made of.
+
+The vocabulary of expressions is smooth, holomorphic and of bounded slope, so that the oracles are
+exact to rounding and no case sits on a kink.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from spec.language.call_forms import ARGNUMS, AUXES, CONTAINERS
+from spec.language.returns import ROWS, Row
+from spec.language.transforms import FAMILY
+from spec.language.values import SHAPES, Shape
+
+UNARY: Final = (
+    "{0}",
+    "jnp.sin({0})",
+    "jnp.tanh({0})",
+    "jnp.exp(-({0}) ** 2)",
+    "jnp.cos({0})",
+    "jnp.arctan({0})",
+    "jnp.log1p(({0}) ** 2)",
+    "jnp.sqrt(1.0 + ({0}) ** 2)",
+    "1.0 / (1.0 + ({0}) ** 2)",
+)
+CALM: Final = UNARY[:2]
+"""The functions for rules that judge structures or effects: few, so that little is compiled."""
+COMMON: Final = ("array", "array", "dict", "tuple", "list", "number", "deep", "empty")
+"""The kinds of value in the proportions in which they are drawn, unless a wish says others."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What cases to draw.
+
+    Attributes
+    ----------
+    members : tuple of str
+        The transforms to choose from.
+    rows : tuple of Row
+        The rows to choose from.
+    nested : bool
+        Whether values may be containers.
+    draws, writes : bool
+        Whether the program may draw random numbers, write states.
+    outputs : tuple of str
+        Which outputs to choose from: ``scalar``, ``array``, ``tree``; a transform that takes
+        scalars only gets a scalar.
+    dtype : str
+        The dtype of states and arguments.
+    containers : tuple of str
+        The containers of ``grad_states`` to choose from; see
+        :data:`spec.language.call_forms.CONTAINERS`.
+    argnums : tuple of str
+        The forms of ``argnums`` to choose from; see :data:`spec.language.call_forms.ARGNUMS`.
+    auxes : tuple of str
+        The forms of aux to choose from; see :data:`spec.language.call_forms.AUXES`.
+    functions, shapes : tuple
+        The functions of the vocabulary and the shapes to choose from.
+    kinds : tuple of str
+        The kinds of value to choose from; see :data:`spec.language.values.KINDS`.
+        Empty: as ``nested`` says.
+    fewest, most : int
+        At least so many selected states, at most so many states.
+    steps : tuple of int
+        The least and the greatest number of statements before the output.
+    bystanders : bool
+        Whether there is one more state, never selected, with integers and booleans in it.
+    keywords : bool
+        Whether there are parameters with defaults, left out or given by keyword.
+
+    The defaults keep to what every rule takes for granted; a rule asks for what it is about, so
+    that a failure points at its cause.
+    """
+
+    members: tuple[str, ...] = tuple(FAMILY)
+    rows: tuple[Row, ...] = ROWS
+    nested: bool = False
+    draws: bool = False
+    writes: bool = False
+    outputs: tuple[str, ...] = ("scalar", "array")
+    dtype: str = "float64"
+    containers: tuple[str, ...] = ("list",)
+    argnums: tuple[str, ...] = ("int",)
+    auxes: tuple[str, ...] = ("array", "dict")
+    functions: tuple[str, ...] = UNARY
+    shapes: tuple[Shape, ...] = SHAPES
+    kinds: tuple[str, ...] = ()
+    fewest: int = 1
+    most: int = 3
+    steps: tuple[int, int] = (0, 3)
+    bystanders: bool = False
+    keywords: bool = False
+
+    @property
+    def value_kinds(self) -> tuple[str, ...]:
+        """The kinds of value to choose from; a Python number has no dtype but float64."""
+        chosen = self.kinds or (COMMON if self.nested else ("array",))
+        return tuple(kind for kind in chosen if kind != "number" or self.dtype == "float64")
+
+
+def calm(**wishes: Any) -> Wish:
+    """A wish of a rule that judges structures: few functions and shapes, so little to compile."""
+    return Wish(functions=CALM, shapes=SHAPES[:2], **wishes)
+
+
+EVERYTHING: Final = Wish(
+    nested=True, draws=True, writes=True, outputs=("scalar", "array", "tree"),
+    containers=CONTAINERS, argnums=ARGNUMS, auxes=tuple(AUXES), most=6, bystanders=True,
+    keywords=True,
+)
+"""All that a wish can ask for, at once."""
+
+ORDINARY: Final = replace(
+    EVERYTHING, kinds=("array", "array", "dict", "tuple", "list", "deep", "empty", "zero"),
+    most=4,
+    containers=("one", "list", "tuple", "dict", "nested", "module"),
+    argnums=("int", "list", "tuple"), auxes=("array", "dict"),
+)
+"""Everything but the rarer forms, each of which has a rule of its own that would fail first."""
