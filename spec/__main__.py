@@ -54,7 +54,9 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--coverage", action="store_true", help="show what the run covered")
     check.add_argument("--confirm", action="store_true",
                        help="run the script of every check that failed in a fresh interpreter")
-    check.add_argument("--report", type=Path, help="write the results as JSON to this file")
+    check.add_argument("--report", type=Path,
+                       help="write the results as JSON to this file, or into this folder under "
+                            "the name of what was run")
     check.add_argument("--failures", action="store_true", help="leave passing rules out")
     commands.add_parser("export", help="print all rules as JSON")
     return top
@@ -120,7 +122,8 @@ def check(arguments: argparse.Namespace) -> int:
         show_coverage(report, Console())
     unconfirmed = confirm(report, errors) if arguments.confirm else []
     if arguments.report:
-        document.write(report, arguments.report)
+        named = arguments.report / committed.file_name(report.meta)
+        document.write(report, named if arguments.report.is_dir() else arguments.report)
     if arguments.expect:
         return compare(report, arguments.expect) or (BROKEN if unconfirmed else 0)
     return 0 if report.kept() and not unconfirmed else BROKEN

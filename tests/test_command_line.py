@@ -126,7 +126,8 @@ def test_verdicts_are_compared_with_committed_ones(
     assert check("refimpl", "--expect", str(tmp_path)) == UNUSABLE
     assert "write one with --report" in capsys.readouterr().out
     named = tmp_path / committed.file_name(committed.read(file)["meta"])
-    named.write_text(file.read_text())
+    assert check("refimpl", "--report", str(tmp_path)) == 0
+    assert named.read_text() == file.read_text()
     assert check("refimpl", "--expect", str(tmp_path)) == 0
     file.write_text(file.read_text().replace('"RET-06": "pass"', '"RET-06": "fail"'))
     assert check("refimpl", "--expect", str(file)) == BROKEN

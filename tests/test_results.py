@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
 
 from spec.chapters.rules import families, registry
 from spec.report import committed, document
+from tests import results
 
 DOCS = Path(__file__).parent.parent / "docs"
 FILES = sorted((DOCS / "results").glob("*-py3.*.json"))
@@ -59,3 +61,29 @@ def test_what_a_library_tests_itself_is_told_of_rules_that_it_breaks() -> None:
         broken = {rule for rule, verdict in committed.read(file)["rules"].items()
                   if verdict == "fail"}
         assert named <= broken
+
+
+def test_every_committed_result_is_a_product() -> None:
+    """Nothing in the folder is written by hand."""
+    names = {file.name.split("-")[0] if file in FILES else file.stem
+             for file in (DOCS / "results").glob("*.json")}
+    assert names == set(results.PRODUCTS)
+
+
+def test_an_unknown_product_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        results.main(["refimpl", "nothing"])
+    assert "no product is called nothing; there are refimpl, " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("status", "result"), [(0, 0), (1, 0), (3, 1)])
+def test_a_report_of_broken_rules_is_a_result_and_a_crash_is_none(
+    status: int, result: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(command: list[str]) -> SimpleNamespace:
+        assert command[1:4] == ["-m", "spec", "check"]
+        return SimpleNamespace(returncode=status)
+
+    monkeypatch.setattr("subprocess.run", run)
+    assert results.main(["refimpl"]) == result
+    assert ("ended with status 3" in capsys.readouterr().out) == bool(result)
