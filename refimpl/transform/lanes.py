@@ -17,7 +17,8 @@ import jax.numpy as jnp
 from ..frames import StateError, lookup, settle
 from ..random import DEFAULT, RandomState
 from ..state import State
-from ..util.filter import Predicate, to_predicate
+from ..typing import Predicate
+from ..util.filter import to_predicate
 from .staged import Beliefs, run, show
 
 __all__ = ["vmap"]
