@@ -12,7 +12,7 @@ import itertools
 import secrets
 import threading
 from collections.abc import Callable
-from typing import Any, TypedDict, Unpack, cast
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,6 @@ from .typing import Array, ArrayLike, DType, Key, Seed, Size
 
 __all__ = [
     "DEFAULT",
-    "Draw",
     "RandomState",
     "as_key",
     "normal",
@@ -156,20 +155,18 @@ def split_key(n: int | None = None) -> Key:
     return DEFAULT.split_key(n)
 
 
-class Draw(TypedDict, total=False):
-    """Options of every draw."""
-
-    key: Seed | None
-    dtype: DType | None
-
-
-def random(size: Size = None, **draw: Unpack[Draw]) -> Array:
+def random(size: Size = None, *, key: Seed | None = None, dtype: DType | None = None) -> Array:
     """Uniform in [0, 1)."""
-    return _draw(jax.random.uniform, size, draw)
+    return _draw(jax.random.uniform, size, key, dtype)
 
 
 def uniform(
-    low: ArrayLike = 0.0, high: ArrayLike = 1.0, size: Size = None, **draw: Unpack[Draw]
+    low: ArrayLike = 0.0,
+    high: ArrayLike = 1.0,
+    size: Size = None,
+    *,
+    key: Seed | None = None,
+    dtype: DType | None = None,
 ) -> Array:
     """Uniform in [low, high).
 
@@ -179,31 +176,41 @@ def uniform(
         If `size` is not what the parameters broadcast to; so in `normal`.
     """
     start, end = _array(low), _array(high)
-    unit = _draw(jax.random.uniform, size, draw, start, end)
+    unit = _draw(jax.random.uniform, size, key, dtype, start, end)
     return cast(Array, start + (end - start) * unit)
 
 
-def randn(*shape: int, **draw: Unpack[Draw]) -> Array:
+def randn(*shape: int, key: Seed | None = None, dtype: DType | None = None) -> Array:
     """Standard normal, of the given shape."""
-    return _draw(jax.random.normal, shape, draw)
+    return _draw(jax.random.normal, shape, key, dtype)
 
 
 def normal(
-    loc: ArrayLike = 0.0, scale: ArrayLike = 1.0, size: Size = None, **draw: Unpack[Draw]
+    loc: ArrayLike = 0.0,
+    scale: ArrayLike = 1.0,
+    size: Size = None,
+    *,
+    key: Seed | None = None,
+    dtype: DType | None = None,
 ) -> Array:
     """Normal with mean `loc` and standard deviation `scale`."""
     mean, deviation = _array(loc), _array(scale)
-    standard = _draw(jax.random.normal, size, draw, mean, deviation)
+    standard = _draw(jax.random.normal, size, key, dtype, mean, deviation)
     return cast(Array, mean + deviation * standard)
 
 
-def _draw(sampler: Callable[..., Array], size: Size, draw: Draw, *parameters: Any) -> Array:
+def _draw(
+    sampler: Callable[..., Array],
+    size: Size,
+    key: Seed | None,
+    dtype: DType | None,
+    *parameters: Any,
+) -> Array:
     """Numbers from a sampler of `jax.random`, of the shape that NumPy would give them."""
     least = jnp.broadcast_shapes(*map(jnp.shape, parameters))
     shape = least if size is None else _as_shape(size)
     if jnp.broadcast_shapes(least, shape) != shape:
         raise ValueError(f"size {shape} does not hold parameters of shape {least}")
-    key, dtype = draw.get("key"), draw.get("dtype")
     kind = {} if dtype is None else {"dtype": dtype}
     return sampler(split_key() if key is None else as_key(key), shape=shape, **kind)
 

@@ -10,15 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast
 from . import frames
 from .frames import UNSET, stack
 from .summary import summary
-
-if TYPE_CHECKING:
-    from typing_extensions import TypeVar
-
-    T = TypeVar("T", default=Any)
-else:  # Python's own knows no default before 3.13
-    from typing import TypeVar
-
-    T = TypeVar("T")
+from .typing import T
 
 __all__ = [
     "BatchState",

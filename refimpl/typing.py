@@ -8,7 +8,17 @@ import jax
 import numpy as np
 
 if TYPE_CHECKING:
+    from typing_extensions import ParamSpec, TypeVar
+
     from .state import State
+
+    P = ParamSpec("P", default=...)
+    T = TypeVar("T", default=Any)
+else:  # Python's own know no default before 3.13
+    from typing import ParamSpec, TypeVar
+
+    P = ParamSpec("P")
+    T = TypeVar("T")
 
 __all__ = [
     "Argnums",
@@ -19,11 +29,13 @@ __all__ = [
     "Filter",
     "Function",
     "Key",
+    "P",
     "Path",
     "Predicate",
     "Pytree",
     "Seed",
     "Size",
+    "T",
 ]
 
 Pytree: TypeAlias = Any

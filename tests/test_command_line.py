@@ -93,7 +93,7 @@ def test_a_broken_rule_fails_the_run_and_shows_a_script_that_fails(
     capsys: pytest.CaptureFixture[str], module: ModuleType, tmp_path: Path
 ) -> None:
     def grad(*args: object, **options: object) -> object:
-        right = refimpl.transform.grad(*args, **options)  # type: ignore[arg-type]
+        right = refimpl.transform.grad(*args, **options)  # type: ignore[call-overload]
         return (lambda *a, **k: list(right(*a, **k))) if options.get("has_aux") else right
 
     module.__dict__.update(State=refimpl.State, ParamState=refimpl.ParamState,

@@ -275,12 +275,12 @@ class TestOptions:
             pass
 
         state = State(1.0)
-        bads = ({state}, [state, 3], {"a": ["text"]}, jnp.ones(2), iter([state]), state.value)
+        bads: list[Any] = [{state}, [state, 3], {"a": ["text"]}, jnp.ones(2), iter([state]), 1.0]
         for bad in (*bads, Listed([state]), [Listed([state])]):
             with pytest.raises(TypeError, match="grad_states"):
                 grad(lambda: state.value, bad)
         with pytest.raises(TypeError, match="callable"):
-            grad(3)  # type: ignore[arg-type]
+            grad(3)  # type: ignore[call-overload]
 
     def test_a_shared_state_has_its_gradient_in_both_places(self) -> None:
         state = State(3.0)

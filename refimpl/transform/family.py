@@ -6,27 +6,46 @@ without a function every member is a decorator (RET, DER).
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, TypedDict, Unpack
+from typing import Any, Concatenate, ParamSpec, Protocol, TypedDict, Unpack, cast, overload
 
 import jax
 import jax.numpy as jnp
 
+from ..typing import Argnums, Container, Function, P
 from .compile import jit
 from .gradient import GradientTransform
-from .selection import Argnums
 
 __all__ = ["Options", "grad", "hessian", "jacfwd", "jacobian", "jacrev", "vector_grad"]
 
-Function = Callable[..., Any]
+Q = ParamSpec("Q")
+R = ParamSpec("R")
 
 
-class Member(GradientTransform):
+class Either(Protocol[Q]):
+    """Both uses of a member: with a function, and without one, as a decorator."""
+
+    @overload
+    def __call__(
+        self, fun: Callable[R, Any], *args: Q.args, **options: Q.kwargs
+    ) -> GradientTransform[R]: ...
+    @overload
+    def __call__(
+        self, fun: None = None, *args: Q.args, **options: Q.kwargs
+    ) -> Callable[[Callable[R, Any]], GradientTransform[R]]: ...
+
+
+def either(make: Callable[Concatenate[Any, Q], Any]) -> Either[Q]:
+    """Tell type checkers what becomes of the function; the options are those of `make`."""
+    return cast(Either[Q], make)
+
+
+class Member(GradientTransform[P]):
     """A transform that JAX can compile whole: T(jit(f)) runs as jit(T(f)).
 
     The function is frozen by its jit already, so results and effects are the same (CMP).
     """
 
-    def __init__(self, target: Function, *args: Any, **options: Any) -> None:
+    def __init__(self, target: Callable[P, Any], *args: Any, **options: Any) -> None:
         super().__init__(target, *args, **options)
         self._whole: jit | None = None
         if isinstance(target, jit) and target.options.keys() <= {
@@ -57,9 +76,10 @@ class Options(TypedDict, total=False):
     check_states: bool
 
 
+@either
 def grad(
     fun: Function | None = None,
-    grad_states: Any = None,
+    grad_states: Container = None,
     argnums: Argnums = None,
     *,
     holomorphic: bool = False,
@@ -91,9 +111,10 @@ def grad(
     return member(jax.grad, fun, grad_states, argnums, params, options)
 
 
+@either
 def vector_grad(
     fun: Function | None = None,
-    grad_states: Any = None,
+    grad_states: Container = None,
     argnums: Argnums = None,
     *,
     holomorphic: bool = False,
@@ -105,9 +126,10 @@ def vector_grad(
     return member(_vector_grad, fun, grad_states, argnums, params, options)
 
 
+@either
 def jacrev(
     fun: Function | None = None,
-    grad_states: Any = None,
+    grad_states: Container = None,
     argnums: Argnums = None,
     *,
     holomorphic: bool = False,
@@ -125,9 +147,10 @@ def jacrev(
 jacobian = jacrev
 
 
+@either
 def jacfwd(
     fun: Function | None = None,
-    grad_states: Any = None,
+    grad_states: Container = None,
     argnums: Argnums = None,
     *,
     holomorphic: bool = False,
@@ -137,9 +160,10 @@ def jacfwd(
     return member(_jacfwd, fun, grad_states, argnums, {"holomorphic": holomorphic}, options)
 
 
+@either
 def hessian(
     fun: Function | None = None,
-    grad_states: Any = None,
+    grad_states: Container = None,
     argnums: Argnums = None,
     *,
     holomorphic: bool = False,
@@ -156,7 +180,7 @@ def hessian(
 def member(
     transform: Function,
     fun: Function | None,
-    grad_states: Any,
+    grad_states: Container,
     argnums: Argnums,
     params: dict[str, Any],
     options: Options,

@@ -14,17 +14,20 @@ A call goes through five steps:
 import functools
 import types
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Concatenate, Generic, ParamSpec, overload
 
 import jax
 import jax.numpy as jnp
 
 from ..frames import Effects, Frame, settle, transaction
 from ..tree import Build, pack
+from ..typing import Argnums, Container, Function, P, Pytree
 from .deferred import Deferred
-from .selection import Argnums, Selected, Selection
+from .selection import Selected, Selection
 
 __all__ = ["GradientTransform"]
+
+Q = ParamSpec("Q")
 
 
 @jax.tree_util.register_pytree_node_class
@@ -48,7 +51,7 @@ class Carried:
         return cls(leaves, run)
 
 
-class GradientTransform(Deferred):
+class GradientTransform(Deferred, Generic[P]):
     """A state-aware derivative of a function, made from a transform of pure functions.
 
     Parameters
@@ -75,9 +78,9 @@ class GradientTransform(Deferred):
 
     def __init__(
         self,
-        target: Callable[..., Any] | None = None,
-        transform: Callable[..., Any] | None = None,
-        grad_states: Any = None,
+        target: Callable[P, Any] | None = None,
+        transform: Function | None = None,
+        grad_states: Container = None,
         argnums: Argnums = None,
         return_value: bool = False,
         has_aux: bool | None = False,
@@ -97,14 +100,20 @@ class GradientTransform(Deferred):
         self.transform_params = dict(transform_params or {})
         self.check_states = check_states
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Pytree:
         """Differentiate at these arguments and the present values of the states."""
         grads, loss, aux = self.differentiate(args, kwargs)
         result = self.selection.shape(grads)
         extra = ((loss,) if self.return_value else ()) + ((aux,) if self.has_aux else ())
         return (result, *extra) if extra else result
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+    @overload
+    def __get__(self, instance: None, owner: type) -> "GradientTransform[P]": ...
+    @overload
+    def __get__(
+        self: "GradientTransform[Concatenate[Any, Q]]", instance: object, owner: type | None = None
+    ) -> Callable[Q, Pytree]: ...
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
 
     def differentiate(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:

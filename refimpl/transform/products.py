@@ -1,7 +1,7 @@
 """Products with a vector: vjp, jvp and the forward gradient (RET, DER)."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, Unpack
 
 import jax
@@ -10,13 +10,12 @@ import jax.numpy as jnp
 from .. import random
 from ..state import State
 from ..tree import split
-from .family import Options, member
+from ..typing import Argnums, Container, Function, Seed
+from .family import Options, either, member
 from .gradient import GradientTransform
-from .selection import Argnums, Selected, Selection
+from .selection import Selected, Selection
 
 __all__ = ["fwd_grad", "jvp", "vjp"]
-
-Function = Callable[..., Any]
 
 
 def vjp(
@@ -165,13 +164,14 @@ def _later(function: Function, **options: Any) -> Any:
     return decorate
 
 
+@either
 def fwd_grad(
     fun: Function | None = None,
-    grad_states: Any = None,
+    grad_states: Container = None,
     argnums: Argnums = None,
     *,
     tangent_size: int | None = None,
-    key: Any = None,
+    key: Seed | None = None,
     **options: Unpack[Options],
 ) -> Any:
     """Unbiased estimate of the gradient of a scalar function in forward mode: (g . v) v.
@@ -197,7 +197,7 @@ def _is_real(leaf: Any) -> bool:
 
 
 def _fwd_grad(
-    fun: Function, *, argnums: int, has_aux: bool, tangent_size: int | None, key: Any
+    fun: Function, *, argnums: int, has_aux: bool, tangent_size: int | None, key: Seed | None
 ) -> Function:
     def push(selected: Selected, tangent: Selected) -> Any:
         output, slope, carried = jax.jvp(fun, (selected,), (tangent,), has_aux=has_aux)

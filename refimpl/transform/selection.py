@@ -16,10 +16,9 @@ import numpy as np
 
 from ..state import State
 from ..tree import Build, split
+from ..typing import Argnums, Container
 
 __all__ = ["ArgnumsError", "Selected", "Selection", "parse_argnums"]
-
-Argnums = int | Sequence[int] | None
 
 
 class ArgnumsError(TypeError, ValueError):
@@ -84,7 +83,7 @@ class Selection:
         Positional arguments; None means argument 0 if there are no states.
     """
 
-    def __init__(self, grad_states: Any, argnums: Argnums) -> None:
+    def __init__(self, grad_states: Container, argnums: Argnums) -> None:
         self.paths: dict[State, str] = {}
         self._places: dict[State, int] = {}
         self.argnums = parse_argnums(argnums)
