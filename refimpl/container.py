@@ -53,7 +53,7 @@ def update(states: Container, new: Pytree) -> None:
         If values differ in structure, shape or dtype from what they replace; all are named.
     """
     found: dict[State, tuple[str, Any]] = {}
-    for path, state, value in pairs(states, new, "new"):
+    for path, state, value in pairs(states, new, "states", "new"):
         found.setdefault(state, (path, value))
     wrong = [
         f"{path} ({state!r}): {text}"
@@ -83,8 +83,10 @@ def opened(node: object, path: str) -> tuple[list[Any], list[Any], Build]:
     return list(node if isinstance(node, dict) else range(len(children))), children, join
 
 
-def pairs(states: Container, others: Pytree, path: str) -> Iterator[tuple[str, State, Any]]:
-    """Each state with what stands in its place in a like container, and the path there.
+def pairs(
+    states: Container, others: Pytree, name: str, path: str
+) -> Iterator[tuple[str, State, Any]]:
+    """Each state with what stands in its place in a like container, and the path to that.
 
     Raises
     ------
@@ -96,14 +98,14 @@ def pairs(states: Container, others: Pytree, path: str) -> Iterator[tuple[str, S
         return
     if states is None and others is None:
         return
-    keys, children = ([], []) if states is None else opened(states, "states")[:2]
+    keys, children = ([], []) if states is None else opened(states, name)[:2]
     if not _alike(states, others):
         raise TypeError(
             f"{path} must be a container like that of the states, {summary(states)}, "
             f"got {summary(others)}"
         )
     for key, child in zip(keys, children, strict=True):
-        yield from pairs(child, others[key], f"{path}[{key!r}]")
+        yield from pairs(child, others[key], f"{name}[{key!r}]", f"{path}[{key!r}]")
 
 
 def _alike(states: Any, others: Any) -> bool:

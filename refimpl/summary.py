@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from .tree import split
-
 __all__ = ["summary"]
 
 _DEPTH, _WIDTH = 3, 4
@@ -16,12 +14,12 @@ def summary(value: Any, depth: int = _DEPTH) -> str:
     if value is None or isinstance(value, (bool, int, float, complex, str)):
         shown = repr(value)
         return shown if len(shown) <= 24 else f"{shown[:20]}..."
-    children, join = split(value)
     name = type(value).__name__
-    if join is None:
+    if not isinstance(value, (dict, list, tuple)):
         return name
-    if not depth or len(children) > _WIDTH:
-        return f"{name} of {len(children)}"
+    if not depth or len(value) > _WIDTH:
+        return f"{name} of {len(value)}"
+    children = value.values() if isinstance(value, dict) else value
     inside = [summary(child, depth - 1) for child in children]
     if isinstance(value, dict):
         inside = [f"{key!r}: {child}" for key, child in zip(value, inside, strict=True)]

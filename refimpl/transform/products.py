@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from .. import random
+from ..container import pairs
 from ..state import State
-from ..tree import split
 from ..typing import Argnums, Container, Function, Seed
 from .family import Options, either, member
 from .gradient import GradientTransform
@@ -122,12 +122,14 @@ def jvp(
     if (grad_states is None) != (state_tangents is None):
         raise TypeError("grad_states and state_tangents must be given together")
     found: dict[State, Any] = {}
-    _match(grad_states, state_tangents, "state_tangents", found)
+    for path, state, tangent in pairs(grad_states, state_tangents, "grad_states", "state_tangents"):
+        if found.setdefault(state, tangent) is not tangent:
+            raise ValueError(f"{path}: {state!r} has two places, but not one tangent")
     argnums = tuple(range(len(primals)))
     params = {"tangents": Selected(list(found.values()), tangents)}
     call = GradientTransform(fun, _jvp, grad_states, argnums, transform_params=params, **options)
-    tangent, output, aux = call.differentiate(primals, kwargs)
-    return (output, tangent, aux) if has_aux else (output, tangent)
+    slope, output, aux = call.differentiate(primals, kwargs)
+    return (output, slope, aux) if has_aux else (output, slope)
 
 
 def _jvp(fun: Function, *, argnums: int, has_aux: bool, tangents: Selected) -> Function:
@@ -138,30 +140,12 @@ def _jvp(fun: Function, *, argnums: int, has_aux: bool, tangents: Selected) -> F
     return run
 
 
-def _match(states: Any, tangents: Any, path: str, found: dict[State, Any]) -> None:
-    """Collect the tangent of each state from a container like that of the states."""
-    if isinstance(states, State):
-        if found.setdefault(states, tangents) is not tangents:
-            raise ValueError(f"{path}: {states.label()} has two places, but not one tangent")
-        return
-    children, _ = split(states)
-    others, _ = split(tangents)
-    keys = list(states) if isinstance(states, dict) else list(range(len(children)))
-    if (
-        not isinstance(tangents, type(states))
-        or len(others) != len(children)
-        or (isinstance(states, dict) and set(states) != set(tangents))
-    ):
-        raise TypeError(f"{path} must be a container like that of the states, got {tangents!r}")
-    for key, child in zip(keys, children, strict=True):
-        _match(child, tangents[key], f"{path}[{key!r}]", found)
-
-
 def _later(function: Function, **options: Any) -> Any:
-    def decorate(fun: Function) -> Function:
-        return functools.update_wrapper(functools.partial(function, fun, **options), fun)
+    return functools.partial(_decorate, function, options)
 
-    return decorate
+
+def _decorate(function: Function, options: dict[str, Any], fun: Function) -> Function:
+    return functools.update_wrapper(functools.partial(function, fun, **options), fun)
 
 
 @either

@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..container import opened
 from ..state import State
-from ..tree import Build, split
+from ..tree import Build
 from ..typing import Argnums, Container
 
 __all__ = ["ArgnumsError", "Selected", "Selection", "parse_argnums"]
@@ -101,18 +102,11 @@ class Selection:
             return itemgetter(self._places.setdefault(node, len(self._places)))
         if node is None:
             return lambda _: None
-        children, join = split(node) if isinstance(node, (list, tuple, dict)) else ([], None)
-        if join is not None:  # None also for a subclass of list or tuple that JAX does not know
-            keys = list(node) if isinstance(node, dict) else range(len(children))
-            builds = [
-                self._scan(child, f"{path}[{key!r}]")
-                for key, child in zip(keys, children, strict=True)
-            ]
-            return lambda grads: join([build(grads) for build in builds])
-        raise TypeError(
-            f"{path} must be a State, or a list, tuple, named tuple or dict of these, "
-            f"got {node!r} of type {type(node).__name__}"
-        )
+        keys, children, join = opened(node, path)
+        builds = [
+            self._scan(child, f"{path}[{key!r}]") for key, child in zip(keys, children, strict=True)
+        ]
+        return lambda grads: join([build(grads) for build in builds])
 
     def positions(self, count: int) -> tuple[int, ...]:
         """The selected positions among `count` positional arguments."""
