@@ -1,4 +1,4 @@
-"""Modules: objects that hold states and other modules in their attributes (SEL)."""
+"""Modules: objects that hold states and other modules in their attributes (STA-07)."""
 
 from typing import Any
 

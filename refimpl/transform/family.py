@@ -1,7 +1,7 @@
 """The members of the family that return gradients, Jacobians and Hessians.
 
-Each is a transform of pure functions, handed to `GradientTransform`. Signatures are uniform;
-without a function every member is a decorator (RET, DER).
+Each is a transform of pure functions, handed to `GradientTransform` (CUS-01). Signatures are
+uniform; without a function every member is a decorator (CUS-10).
 """
 
 import functools
@@ -42,7 +42,7 @@ def either(make: Callable[Concatenate[Any, Q], Any]) -> Either[Q]:
 class Member(GradientTransform[P]):
     """A transform that JAX can compile whole: T(jit(f)) runs as jit(T(f)).
 
-    The function is frozen by its jit already, so results and effects are the same (CMP).
+    The function is frozen by its jit already, so results and effects are the same (CMP-02).
     """
 
     def __init__(self, target: Callable[P, Any], *args: Any, **options: Any) -> None:
@@ -104,8 +104,35 @@ def grad(
     Returns
     -------
     GradientTransform
-        Its result is ``grads``, ``(grads, aux)``, ``(grads, value)`` or ``(grads, value, aux)``,
-        where ``grads`` is ``var_grads``, ``arg_grads`` or ``(var_grads, arg_grads)``.
+        What it returns when it is called is, by row of the return table:
+
+        ============  =========  =======================
+        return_value  has_aux    result
+        ============  =========  =======================
+        False         False      ``grads``
+        False         True       ``(grads, aux)``
+        True          False      ``(grads, value)``
+        True          True       ``(grads, value, aux)``
+        ============  =========  =======================
+
+        ``grads`` is ``arg_grads`` without `grad_states`, ``var_grads`` with them, and
+        ``(var_grads, arg_grads)`` with both `grad_states` and `argnums`.
+
+    Raises
+    ------
+    TypeError
+        If `fun` cannot be called, `grad_states` holds something else than states, or `argnums`
+        is no index. In a call: if the output is no real scalar, if something selected has no
+        derivative, or if the function does not return a pair although `has_aux` says so.
+    ValueError
+        If an index stands twice in `argnums`. In a call: if the function uses none of the
+        values of a selected state.
+    ArgnumsError
+        In a call, which is both: if it has no argument of an index.
+
+    Notes
+    -----
+    Rules: RET-01 to RET-12, DER-01 to DER-03, GST-01 to GST-20, ARG-01 to ARG-18, ERR-01 to ERR-11.
     """
     params = {"holomorphic": holomorphic, "allow_int": allow_int}
     return member(jax.grad, fun, grad_states, argnums, params, options)
@@ -121,7 +148,10 @@ def vector_grad(
     allow_int: bool = False,
     **options: Unpack[Options],
 ) -> Any:
-    """Gradient of the sum of all entries of all outputs. Parameters as in `grad`."""
+    """Gradient of the sum of all entries of all outputs, whose number and shape are free.
+
+    Parameters, results by row and errors are those of `grad`. Rules: RET-01 to RET-12, DER-07.
+    """
     params = {"holomorphic": holomorphic, "allow_int": allow_int}
     return member(_vector_grad, fun, grad_states, argnums, params, options)
 
@@ -136,9 +166,11 @@ def jacrev(
     allow_int: bool = False,
     **options: Unpack[Options],
 ) -> Any:
-    """Jacobian in reverse mode, in JAX's layout: output structure outermost.
+    """Jacobian in reverse mode, for few outputs and many inputs.
 
-    Parameters as in `grad`.
+    Parameters, results by row and errors are those of `grad`. ``var_grads`` and ``arg_grads``
+    have JAX's layout: the structure of the output, with that of the states or arguments in place
+    of each of its leaves. Rules: RET-01 to RET-12, DER-06, DER-33.
     """
     params = {"holomorphic": holomorphic, "allow_int": allow_int}
     return member(_jacrev, fun, grad_states, argnums, params, options)
@@ -156,7 +188,11 @@ def jacfwd(
     holomorphic: bool = False,
     **options: Unpack[Options],
 ) -> Any:
-    """Jacobian in forward mode, in JAX's layout. Parameters as in `grad`."""
+    """Jacobian in forward mode, for many outputs and few inputs.
+
+    Parameters, but for `allow_int`, results by row and errors are those of `grad`, and the layout
+    is that of `jacrev`. Rules: RET-01 to RET-12, DER-06, DER-33, GST-21.
+    """
     return member(_jacfwd, fun, grad_states, argnums, {"holomorphic": holomorphic}, options)
 
 
@@ -171,8 +207,9 @@ def hessian(
 ) -> Any:
     """Second derivatives, in JAX's layout: output, then row, then column.
 
-    With states and arguments the result is ``(var_rows, arg_rows)``, and each entry of a row is
-    ``(var_columns, arg_columns)``. Parameters as in `grad`.
+    Parameters, but for `allow_int`, results by row and errors are those of `grad`. With states
+    and arguments ``grads`` is ``(var_rows, arg_rows)``, and each entry of a row is
+    ``(var_columns, arg_columns)``. Rules: RET-01 to RET-12, DER-06, DER-13, DER-33.
     """
     return member(_hessian, fun, grad_states, argnums, {"holomorphic": holomorphic}, options)
 

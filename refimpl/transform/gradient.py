@@ -1,4 +1,4 @@
-"""GradientTransform: the one mechanism behind every member of the family (CUS).
+"""GradientTransform: the one mechanism behind every member of the family (CUS-01).
 
 A call goes through five steps:
 
@@ -74,6 +74,18 @@ class GradientTransform(Deferred, Generic[P]):
         Further keyword arguments for `transform`.
     check_states : bool
         Raise ValueError if the function does not touch one of `grad_states`.
+
+    Raises
+    ------
+    TypeError
+        If `target` or `transform` cannot be called, `grad_states` holds something else than
+        states, or `argnums` is no index.
+    ValueError
+        If an index stands twice in `argnums`.
+
+    Notes
+    -----
+    Results by row are those of `grad`. Rules: RET-01 to RET-12, CUS-01 to CUS-10, ERR-15.
     """
 
     def __init__(
@@ -101,7 +113,23 @@ class GradientTransform(Deferred, Generic[P]):
         self.check_states = check_states
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Pytree:
-        """Differentiate at these arguments and the present values of the states."""
+        """Differentiate at these arguments and the present values of the states.
+
+        Returns
+        -------
+        pytree or tuple
+            By row of the table in `grad`; ``grads`` is what the transform made of them.
+
+        Raises
+        ------
+        TypeError
+            If something selected has no derivative, the function does not return a pair although
+            `has_aux` says so, or the transform does not return ``(grads, aux)``.
+        ValueError
+            If the function uses none of the values of a selected state.
+        StateError
+            If it writes a state where that could not take effect outside of a JAX transform.
+        """
         grads, loss, aux = self.differentiate(args, kwargs)
         result = self.selection.shape(grads)
         extra = ((loss,) if self.return_value else ()) + ((aux,) if self.has_aux else ())

@@ -1,8 +1,8 @@
-"""Products with a vector: vjp, jvp and the forward gradient (RET, DER)."""
+"""Products with a vector: vjp, jvp and the forward gradient (DER-25 to DER-31)."""
 
 import functools
-from collections.abc import Sequence
-from typing import Any, Literal, Unpack
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, Unpack, cast, overload
 
 import jax
 import jax.numpy as jnp
@@ -10,19 +10,39 @@ import jax.numpy as jnp
 from .. import random
 from ..container import pairs
 from ..state import State
-from ..typing import Argnums, Container, Function, Seed
+from ..typing import Argnums, Container, Function, Pytree, Seed
 from .family import Options, either, member
 from .gradient import GradientTransform
 from .selection import Selected, Selection
 
 __all__ = ["fwd_grad", "jvp", "vjp"]
 
+Q = ParamSpec("Q")
+Made = Callable[..., tuple[Any, ...]]
 
+
+class EitherProduct(Protocol[Q]):
+    """Both uses of a product: with a function, and without one, as a decorator."""
+
+    @overload
+    def __call__(self, fun: Function, /, *args: Q.args, **kwargs: Q.kwargs) -> tuple[Any, ...]: ...
+    @overload
+    def __call__(
+        self, fun: None = None, /, *args: Q.args, **kwargs: Q.kwargs
+    ) -> Callable[[Function], Made]: ...
+
+
+def either_product(make: Callable[Concatenate[Any, Q], Any]) -> EitherProduct[Q]:
+    """Tell type checkers what becomes of the function."""
+    return cast(EitherProduct[Q], make)
+
+
+@either_product
 def vjp(
     fun: Function | None = None,
     /,
-    *primals: Any,
-    grad_states: Any = None,
+    *primals: Pytree,
+    grad_states: Container = None,
     argnums: Argnums = 0,
     has_aux: bool = False,
     check_states: bool = True,
@@ -44,8 +64,18 @@ def vjp(
     Returns
     -------
     tuple
-        ``(output, vjp_fn)`` or ``(output, vjp_fn, aux)``. ``vjp_fn(cotangent)`` has the structure
-        of ``grads`` and no effects. It is a pytree, and may leave and enter compiled functions.
+        ``(output, vjp_fn)``, and ``(output, vjp_fn, aux)`` with `has_aux`. ``vjp_fn(cotangent)``
+        has the structure of ``grads`` in `grad` and no effects. It is a pytree, and may leave and
+        enter compiled functions.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `grad`, at once; ``vjp_fn`` if the cotangent does not fit the output.
+
+    Notes
+    -----
+    Rules: DER-25 to DER-27, DER-34, ERR-19.
     """
     options: Options = {"has_aux": has_aux, "check_states": check_states}
     if fun is None:
@@ -77,13 +107,15 @@ class _PullBack:
         return self.selection.shape(grads)
 
 
+@either_product
 def jvp(
     fun: Function | None = None,
-    primals: Sequence[Any] | None = None,
-    tangents: Sequence[Any] | None = None,
+    /,
+    primals: Sequence[Pytree] | None = None,
+    tangents: Sequence[Pytree] | None = None,
     *,
-    grad_states: Any = None,
-    state_tangents: Any = None,
+    grad_states: Container = None,
+    state_tangents: Pytree = None,
     has_aux: bool = False,
     check_states: bool = True,
     **kwargs: Any,
@@ -107,7 +139,19 @@ def jvp(
     Returns
     -------
     tuple
-        ``(output, tangent)`` or ``(output, tangent, aux)``.
+        ``(output, tangent)``, and ``(output, tangent, aux)`` with `has_aux`.
+
+    Raises
+    ------
+    TypeError
+        If `primals` and `tangents`, or `grad_states` and `state_tangents`, are not alike; and as
+        in `grad`.
+    ValueError
+        If a state has two places with a tangent each; and as in `grad`.
+
+    Notes
+    -----
+    Rules: DER-27, DER-28, ERR-19.
     """
     options: Options = {"has_aux": has_aux, "check_states": check_states}
     if fun is None:
@@ -168,7 +212,24 @@ def fwd_grad(
         How many standard normal tangents v to average over; 1 by default.
     key : int or key, optional
         Where the tangents come from. Without it they come from a stream of their own, which
-        `random.seed` resets, and never from the one that the function draws from (WRB).
+        `random.seed` resets, and never from the one that the function draws from (WRB-05).
+
+    Returns
+    -------
+    GradientTransform
+        Its results by row are those of `grad`.
+
+    Raises
+    ------
+    TypeError
+        In a call: if the output is no real scalar, or something selected is complex; and as in
+        `grad`.
+    ValueError
+        If `tangent_size` is not positive; and as in `grad`.
+
+    Notes
+    -----
+    Rules: RET-01 to RET-12, DER-29 to DER-31.
     """
     if tangent_size is not None and (isinstance(tangent_size, bool) or tangent_size < 1):
         raise ValueError(f"tangent_size must be a positive int, got {tangent_size!r}")
