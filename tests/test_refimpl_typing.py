@@ -156,6 +156,7 @@ def test_selections() -> None:
     layer = Layer()
     found = layer.states(ParamState)
     assert found == {("w",): layer.w}
+    assert_type(found, dict[tuple[Any, ...], ParamState[Any]])
     every = refimpl.graph.states(layer)
     assert_type(every, dict[tuple[Any, ...], State[Any]])
     assert_type(refimpl.graph.treefy_states(layer, "tag"), NestedDict)

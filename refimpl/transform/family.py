@@ -11,9 +11,10 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypedDict, Unpack, cas
 import jax
 import jax.numpy as jnp
 
-from ..typing import Argnums, Container, Function, P
+from ..typing import Argnums, Array, Container, Function, P, Pytree
 from .compile import jit
-from .gradient import GradientTransform
+from .gradient import Carried, GradientTransform, Triple
+from .selection import Selected
 
 __all__ = ["Options", "grad", "hessian", "jacfwd", "jacobian", "jacrev", "vector_grad"]
 
@@ -60,7 +61,7 @@ class Member(GradientTransform[P]):
 
             self._whole = jit(whole, **target.options)
 
-    def differentiate(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+    def differentiate(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Triple:
         """As in `GradientTransform`."""
         if self._whole is None:
             return super().differentiate(args, kwargs)
@@ -235,7 +236,7 @@ def member(
 
 
 def _vector_grad(fun: Function, *, argnums: int, has_aux: bool, **params: Any) -> Function:
-    def total(selected: Any) -> Any:
+    def total(selected: Selected) -> tuple[Array, Carried]:
         output, carried = fun(selected)
         sums = [jnp.sum(leaf) for leaf in jax.tree.leaves(output)]
         return functools.reduce(jnp.add, sums) if sums else jnp.zeros(()), carried
@@ -244,14 +245,16 @@ def _vector_grad(fun: Function, *, argnums: int, has_aux: bool, **params: Any) -
 
 
 def _jacrev(fun: Function, *, argnums: int, has_aux: bool, **params: Any) -> Function:
-    def padded(selected: Any) -> Any:
+    row = jnp.zeros((), complex if params.get("holomorphic") else float)
+
+    def padded(selected: Selected) -> tuple[Pytree, Carried]:
         output, carried = fun(selected)
         # JAX needs at least one row; this one depends on nothing, and is dropped below.
-        return (output, None if _size(output) else jnp.zeros(())), carried
+        return (output, None if _size(output) else row), carried
 
     base = jax.jacrev(padded, argnums=argnums, has_aux=has_aux, **params)
 
-    def run(selected: Any) -> Any:
+    def run(selected: Selected) -> tuple[Pytree, Carried]:
         if not _size(selected):
             return _no_columns(fun, selected)
         (rows, _), carried = base(selected)
@@ -269,11 +272,11 @@ def _hessian(fun: Function, **options: Any) -> Function:
     return _jacfwd(_jacrev(fun, **options), **options)
 
 
-def _no_columns(fun: Function, selected: Any) -> Any:
+def _no_columns(fun: Function, selected: Selected) -> tuple[Pytree, Carried]:
     """The Jacobian with respect to nothing, which JAX cannot always make: empty blocks."""
     output, carried = fun(selected)
 
-    def blocks(row: Any) -> Any:
+    def blocks(row: Array) -> Pytree:
         return jax.tree.map(
             lambda column: jnp.zeros(jnp.shape(row) + jnp.shape(column), jnp.result_type(row)),
             selected,
@@ -282,5 +285,5 @@ def _no_columns(fun: Function, selected: Any) -> Any:
     return jax.tree.map(blocks, output), carried
 
 
-def _size(tree: Any) -> int:
+def _size(tree: Pytree) -> int:
     return sum(jnp.size(leaf) for leaf in jax.tree.leaves(tree))

@@ -14,20 +14,23 @@ A call goes through five steps:
 import functools
 import types
 from collections.abc import Callable, Sequence
-from typing import Any, Concatenate, Generic, ParamSpec, overload
+from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, overload
 
 import jax
 import jax.numpy as jnp
 
 from ..frames import Effects, Frame, settle, transaction
+from ..summary import summary
 from ..tree import Build, pack
-from ..typing import Argnums, Container, Function, P, Pytree
+from ..typing import Argnums, Array, ArrayLike, Container, Function, P, Pytree
 from .deferred import Deferred
 from .selection import Selected, Selection
 
 __all__ = ["GradientTransform"]
 
 Q = ParamSpec("Q")
+Triple: TypeAlias = tuple[Pytree, Pytree, Any]
+"""Derivatives, full primal output, and aux."""
 
 
 @jax.tree_util.register_pytree_node_class
@@ -144,7 +147,7 @@ class GradientTransform(Deferred, Generic[P]):
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
 
-    def differentiate(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+    def differentiate(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Triple:
         """Derivatives as the transform returned them, full primal output, and aux."""
         positions = self.selection.positions(len(args))
         with transaction() as frame:
@@ -182,20 +185,20 @@ class GradientTransform(Deferred, Generic[P]):
 
         return lifted
 
-    def _split_aux(self, result: Any) -> tuple[Any, Any]:
+    def _split_aux(self, result: Any) -> tuple[Pytree, Any]:
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             raise TypeError(
                 "with has_aux=True the function must return a pair (output, aux), "
-                f"got {type(result).__name__}: {result!r}"
+                f"got {summary(result)}"
             )
         return result[0], result[1]
 
-    def _expect_pair(self, result: Any) -> tuple[Any, Carried]:
+    def _expect_pair(self, result: object) -> tuple[Pytree, Carried]:
         if isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Carried):
             return result[0], result[1]
         raise TypeError(
             f"what the transform {self.transform!r} returns must return (grads, aux), with the "
-            f"aux of the function it was given, got {type(result).__name__}: {result!r}"
+            f"aux of the function it was given, got {summary(result)}"
         )
 
     def _check_touched(self, effects: Effects) -> None:
@@ -213,5 +216,5 @@ class GradientTransform(Deferred, Generic[P]):
             )
 
 
-def _as_array(leaf: Any) -> Any:
+def _as_array(leaf: ArrayLike) -> Array:
     return leaf if isinstance(leaf, jax.Array) else jnp.asarray(leaf)

@@ -10,9 +10,10 @@ import jax.numpy as jnp
 from .. import random
 from ..container import pairs
 from ..state import State
-from ..typing import Argnums, Container, Function, Pytree, Seed
+from ..summary import summary
+from ..typing import Argnums, ArrayLike, Container, Function, Pytree, Seed
 from .family import Options, either, member
-from .gradient import GradientTransform
+from .gradient import Carried, GradientTransform
 from .selection import Selected, Selection
 
 __all__ = ["fwd_grad", "jvp", "vjp"]
@@ -89,7 +90,7 @@ def vjp(
 
 
 def _vjp(fun: Function, *, argnums: int, has_aux: Literal[True]) -> Function:
-    def run(selected: Selected) -> Any:
+    def run(selected: Selected) -> tuple[Pytree, Carried]:
         _, pull, carried = jax.vjp(fun, selected, has_aux=True)
         return pull, carried
 
@@ -102,7 +103,7 @@ class _PullBack:
     def __init__(self, selection: Selection) -> None:
         self.selection = selection
 
-    def __call__(self, pull: Function, cotangent: Any) -> Any:
+    def __call__(self, pull: Function, cotangent: Pytree) -> Pytree:
         (grads,) = pull(cotangent)
         return self.selection.shape(grads)
 
@@ -177,14 +178,14 @@ def jvp(
 
 
 def _jvp(fun: Function, *, argnums: int, has_aux: bool, tangents: Selected) -> Function:
-    def run(selected: Selected) -> Any:
+    def run(selected: Selected) -> tuple[Pytree, Carried]:
         _, tangent, carried = jax.jvp(fun, (selected,), (tangents,), has_aux=has_aux)
         return tangent, carried
 
     return run
 
 
-def _later(function: Function, **options: Any) -> Any:
+def _later(function: Function, **options: Any) -> Function:
     return functools.partial(_decorate, function, options)
 
 
@@ -237,25 +238,25 @@ def fwd_grad(
     return member(_fwd_grad, fun, grad_states, argnums, params, options)
 
 
-def _is_real(leaf: Any) -> bool:
+def _is_real(leaf: ArrayLike) -> bool:
     return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.floating))
 
 
 def _fwd_grad(
     fun: Function, *, argnums: int, has_aux: bool, tangent_size: int | None, key: Seed | None
 ) -> Function:
-    def push(selected: Selected, tangent: Selected) -> Any:
+    def push(selected: Selected, tangent: Selected) -> tuple[Pytree, Carried]:
         output, slope, carried = jax.jvp(fun, (selected,), (tangent,), has_aux=has_aux)
         real = all(map(_is_real, jax.tree.leaves((output, tangent))))
         if [jnp.shape(leaf) for leaf in jax.tree.leaves(output)] != [()] or not real:
             raise TypeError(
                 "fwd_grad needs a real scalar output and real numbers to differentiate with "
-                f"respect to, got the output {output!r}"
+                f"respect to, got the output {summary(output)}"
             )
         (along,) = jax.tree.leaves(slope)
         return jax.tree.map(lambda leaf: along.astype(leaf.dtype) * leaf, tangent), carried
 
-    def run(selected: Selected) -> Any:
+    def run(selected: Selected) -> tuple[Pytree, Carried]:
         draw = random.TANGENTS.split_key() if key is None else random.as_key(key)
         leaves, treedef = jax.tree.flatten(selected)
         count = 1 if tangent_size is None else tangent_size
