@@ -84,11 +84,6 @@ def test_a_row_without_the_transform_is_walked_once(row: Misuse) -> None:
     assert len(row.members) == 1
 
 
-@pytest.mark.parametrize("row", rows(lambda row: row.stage == "construction"))
-def test_a_stage_comes_with_a_class(row: Misuse) -> None:
-    assert row.raises
-
-
 @pytest.mark.parametrize("row", rows(lambda row: bool(row.names or row.helps)))
 def test_the_words_are_not_in_every_message(row: Misuse) -> None:
     usual = "must be expected got argument state transform float64 int32 with 0 1 2 3"

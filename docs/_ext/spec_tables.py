@@ -128,18 +128,17 @@ def writeback_terms() -> nodes.Node:
 
 
 def misuse_table() -> nodes.Node:
-    """Every call that must be refused: how it is written, as what and when it is refused."""
+    """Every call that must be refused: how it is written, and as what it is refused."""
     from spec.chapters.err import misuse
 
-    when = {"construction": "construction", "either": "construction or call"}
     rows = []
     for row in misuse.MISUSES:
         made = row.make.replace("{T}", row.members[0] if len(row.members) == 1 else "T")
         lines = [*code(made), nodes.raw("", "<br>", format="html"), *code(row.call)]
         rows.append([[rule_link(row.rule)], words(row.id),
-                     code(row.raises) or words("any exception"), words(when[row.stage]),
+                     code(row.raises) or words("any exception"),
                      listed([code(name) for name in row.names]), lines])
-    head = ["rule", "what is wrong", "raises", "when", "names", "built, then called as t"]
+    head = ["rule", "what is wrong", "raises", "names", "built, then called as t"]
     return table(head, rows)
 
 

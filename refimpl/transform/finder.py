@@ -1,22 +1,21 @@
-"""StateFinder: which states does a function read and write? (FND-01 to FND-21)"""
+"""StateFinder: which states does a function read and write? (FND)"""
 
 import contextlib
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Generic
+from typing import Any
 
 import jax
 
 from ..frames import Effects, Frame
 from ..state import State
 from ..tree import copy_containers
-from ..typing import Filter, P
 from ..util.filter import to_predicate
 from .deferred import Deferred
 
 __all__ = ["StateFinder"]
 
 
-class StateFinder(Deferred, Generic[P]):
+class StateFinder(Deferred):
     """Observe a function and return the states it uses, leaving all of them as they are.
 
     Parameters
@@ -31,23 +30,12 @@ class StateFinder(Deferred, Generic[P]):
         The container. Keys of a dict are 0, 1, 2, ... in the order of first access.
     key_fn : callable, optional
         ``key_fn(index, state)`` gives another key. Keys that collide get a number appended.
-
-    Raises
-    ------
-    TypeError
-        If `fn` cannot be called, or `filter` is no filter.
-    ValueError
-        If `usage` or `return_type` is none of those above.
-
-    Notes
-    -----
-    Rules: FND-01 to FND-21, ERR-14, GST-11.
     """
 
     def __init__(
         self,
-        fn: Callable[P, Any] | None = None,
-        filter: Filter = None,
+        fn: Callable[..., Any] | None = None,
+        filter: Any = None,
         *,
         usage: str = "all",
         return_type: str = "dict",
@@ -65,20 +53,8 @@ class StateFinder(Deferred, Generic[P]):
         self.key_fn = key_fn
         self.predicate = to_predicate(... if filter is None else filter)
 
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """The states that a call with these arguments uses.
-
-        Returns
-        -------
-        dict, list or tuple
-            The states in the order of first access; for ``usage='both'`` a dict with such a
-            container under 'read' and another under 'write'.
-
-        Raises
-        ------
-        Exception
-            What the function raises (FND-13).
-        """
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """The states that a call with these arguments uses."""
         effects = self._observe(args, kwargs) or self._run(args, kwargs)
         used = {
             state: written

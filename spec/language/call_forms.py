@@ -67,7 +67,6 @@ INDICES: Final[dict[str, Callable[[int], st.SearchStrategy[Any]]]] = {
     "tuple": lambda count: _several(count).map(tuple),
     "negatives": lambda count: _several(count).map(
         lambda indices: [indices[0] - count, *indices[1:]]),
-    "empty": lambda count: st.sampled_from(([], ())),
 }
 """Values of ``argnums`` by their form, for a call with so many positional arguments."""
 

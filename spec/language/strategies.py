@@ -48,7 +48,7 @@ CALL: Final = choice("row x transform", _calls(), {
 })
 CONTAINER: Final = choice("container", CONTAINERS, {"mapping of states": MAPPINGS})
 INDICES: Final = choice("argnums", ("None", *ARGNUMS), {
-    "sequence of arguments": ("list", "tuple", "negatives", "empty")})
+    "sequence of arguments": ("list", "tuple", "negatives")})
 AUX: Final = choice("aux", AUXES)
 VALUE: Final = choice("value", (*KINDS, "discrete"), {"discrete state": ("discrete",)})
 SELECTED: Final = choice("selected value", ("leaf", "pytree"), {"pytree state": ("pytree",)})

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 import refimpl
+from tests.saboteurs.der import FIRST, rotated
 from tests.saboteurs.hooks import (
     Call,
     on_build,
@@ -113,6 +114,12 @@ def none_in_arguments_is_zero(lib: Lib) -> None:
                             is_leaf=lambda x: x is None)
 
     on_call(lib, lambda call: call.arg_grads(filled))
+
+
+@saboteur("ARG-07", also="DER")
+def leaves_of_an_argument_change_places(lib: Lib) -> None:
+    """An argument's dict is flattened in sorted order and filled again in that of insertion."""
+    on_call(lib, lambda c: c.proceed() if c.states else c.grads(rotated), FIRST)
 
 
 @saboteur("ARG-08", also=WIDE)

@@ -95,7 +95,7 @@ def pairs_in_aux_are_spread(lib: Lib) -> None:
     on_call(lib, hook)
 
 
-@saboteur("AUX-05", also=WIDE)
+@saboteur("AUX-05", "AUX-13", also=WIDE)
 def objects_in_aux_are_copied(lib: Lib) -> None:
     """aux is a deep copy."""
     change_aux(lib, copy.deepcopy)
@@ -118,7 +118,7 @@ def loss_is_the_sum(lib: Lib) -> None:
     change_loss(lib, arrays(jnp.sum))
 
 
-@saboteur("AUX-08", also=WIDE)
+@saboteur("AUX-07", also=WIDE)
 def loss_is_a_python_number(lib: Lib) -> None:
     """A scalar loss comes back as a Python float."""
     def number(x: Any) -> Any:
@@ -128,7 +128,7 @@ def loss_is_a_python_number(lib: Lib) -> None:
     change_loss(lib, lambda loss: jax.tree.map(number, loss))
 
 
-@saboteur("AUX-08", also=WIDE)
+@saboteur("AUX-07", also=WIDE)
 def loss_is_single(lib: Lib) -> None:
     """The loss is reported in single precision."""
     change_loss(lib, arrays(lambda x: x.astype(jnp.float32) if x.dtype == np.float64 else x))

@@ -119,7 +119,7 @@ def custom_transform_per_state(lib: Lib) -> None:
     custom(lib, hook)
 
 
-@saboteur("CUS-08", also=ANYTHING)
+@saboteur("CUS-04", also=ANYTHING)
 def every_run_takes_effect(lib: Lib) -> None:
     """Every run of the function within a user's transform takes effect."""
     def hook(call: Call) -> Any:

@@ -33,7 +33,7 @@ def off(name: str, slope: Any) -> Any:
     return wrong
 
 
-@saboteur("DER-01", "DER-02", "DER-03", "DER-32", also="GST ARG WRB CUS CMP AUX")
+@saboteur("DER-01", "DER-02", also="GST ARG WRB CUS CMP AUX")
 def sine_is_off_by_one_in_a_thousand(lib: Lib) -> None:
     """The derivative rule of the sine is wrong by one part in a thousand."""
     replace_primitives(lib, {"sin": off("sin", jnp.cos)})
@@ -74,12 +74,6 @@ def leaves_of_a_state_change_places(lib: Lib) -> None:
     on_call(lib, lambda c: c.var_grads(lambda g: rotated(g) if isinstance(g, list) else g), FIRST)
 
 
-@saboteur("DER-05", also="ARG")
-def leaves_of_an_argument_change_places(lib: Lib) -> None:
-    """An argument's dict is flattened in sorted order and filled again in that of insertion."""
-    on_call(lib, lambda c: c.proceed() if c.states else c.grads(rotated), FIRST)
-
-
 @saboteur("DER-06", also="RET GST CMP")
 def output_structure_is_lost(lib: Lib) -> None:
     """A Jacobian of a structured output is a flat list of the blocks of its leaves."""
@@ -93,7 +87,7 @@ def output_structure_is_lost(lib: Lib) -> None:
     on_call(lib, unless_writing(hook), BLOCKS)
 
 
-@saboteur("DER-33", also="DER")
+@saboteur("DER-06", also="DER")
 def sides_stand_within_the_output(lib: Lib) -> None:
     """A Jacobian of both sides has the structure of the output outermost, and pairs within."""
     def hook(call: Call) -> Any:
@@ -203,7 +197,7 @@ def mixed_blocks_are_zero(lib: Lib) -> None:
     on_call(lib, lambda c: c.grads(unmixed) if c.both else c.proceed(), ("hessian",))
 
 
-@saboteur("DER-15", also="DER GST WRB CMP CUS RET ARG AUX")
+@saboteur("DER-02", also="DER GST WRB CMP CUS RET ARG AUX")
 def only_the_first_read_counts(lib: Lib) -> None:
     """What was read once is cached, and read again it is a constant."""
     class OnceRead(Cell):
@@ -236,18 +230,6 @@ def other_states_are_followed(lib: Lib) -> None:
         return call.grads(add)
 
     on_call(lib, unless_writing(hook), FIRST)
-
-
-@saboteur("DER-17", also="DER WRB CMP GST CUS STA")
-def writes_detach(lib: Lib) -> None:
-    """What is written to a state is detached from the graph, as by a write to .data."""
-    class Detached(Cell):
-        def write(self, value: Any) -> None:
-            cut = jax.tree.map(lambda x: jax.lax.stop_gradient(x) if isinstance(
-                x, jax.core.Tracer) else x, value)
-            super().write(cut)
-
-    on_state(lib, Detached)
 
 
 @saboteur("DER-18", also="DER CMP FND GST RET SEL WRB")

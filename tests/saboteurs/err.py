@@ -18,20 +18,13 @@ from tests.saboteurs.hooks import (
     on_selection,
 )
 from tests.saboteurs.roster import Lib, saboteur
-from tests.saboteurs.wrb_failures import dirty, on_failure, written_before_failing
+from tests.saboteurs.wrb_failures import dirty, on_failure
 
 
 @saboteur("ERR-20", also="WRB ERR CMP CUS STA")
 def refusals_come_too_late(lib: Lib) -> None:
     """What the function returned is checked after its writes were applied."""
     on_failure(lib, (TypeError, ValueError), lambda call, error: dirty(call, STREAM))
-
-
-@saboteur("ERR-24", also="WRB ERR CMP CUS STA")
-def refusals_keep_the_draws(lib: Lib) -> None:
-    """What the function returned is checked after the random stream has moved on."""
-    on_failure(lib, (TypeError, ValueError), lambda call, error: dirty(
-        call, *[s for s in written_before_failing(call) if s is not STREAM]))
 
 
 Finder = refimpl.transform.StateFinder
@@ -61,11 +54,11 @@ def repeated_indices_pass(lib: Lib) -> None:
 
 
 @saboteur("ERR-02", also=ALSO)
-def flags_are_indices(lib: Lib) -> None:
-    """A bool is an int, and so True is index 1."""
+def floats_are_indices(lib: Lib) -> None:
+    """A float is cut off to an index."""
     def build(original: Any, fun: Any, options: Any) -> Any:
         argnums = options.get("argnums")
-        if isinstance(argnums, bool):
+        if isinstance(argnums, float):
             options = {**options, "argnums": int(argnums)}
         return original(fun, **options)
 
@@ -112,7 +105,7 @@ def integers_have_zero_gradients(lib: Lib) -> None:
     forgive(lib, "cannot differentiate")
 
 
-@saboteur("ERR-05", also=ALSO)
+@saboteur("ERR-21", also=ALSO)
 def integer_leaf_is_not_named(lib: Lib) -> None:
     """The refusal of an integer leaf does not say which leaf it is."""
     def hook(call: Call) -> Any:

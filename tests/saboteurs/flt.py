@@ -136,16 +136,6 @@ def combinations_take_predicates_only(lib: Lib) -> None:
     lib.util.filter.All = lambda *fs: lambda path, state: all(called(fs, path, state))
 
 
-@saboteur("FLT-12", "FLT-13", also="SEL FLT")
-def selections_take_no_lists(lib: Lib) -> None:
-    """Selections read only the first filter of a list; to_predicate reads them all."""
-    def select(node: Any, *filters: Any) -> Any:
-        return refimpl.graph.states(node, *(
-            f[0] if isinstance(f, (list, tuple)) and f else f for f in filters))
-
-    on_selection(lib, select)
-
-
 @saboteur("FLT-14", also="SEL FLT")
 def filters_get_a_text_for_the_path(lib: Lib) -> None:
     """A callable filter is called with the path joined with dots."""

@@ -262,7 +262,7 @@ def closures_are_searched(lib: Lib) -> None:
     change(lib, reach)
 
 
-@saboteur("FND-19", also="FND")
+@saboteur("FND-01", also="FND")
 def nothing_found_is_none(lib: Lib) -> None:
     """Where no state is found a finder returns None."""
     find(lib, lambda call: call.proceed() or None)

@@ -59,15 +59,6 @@ def named_tuples_lose_their_names(lib: Lib) -> None:
                  lambda g, call: tuple(g) if hasattr(g, "_make") else g)
 
 
-@saboteur("GST-04", also=PLACES)
-def keys_are_sorted(lib: Lib) -> None:
-    """Keys of var_grads come back sorted, as they do from jax.tree."""
-    def resorted(g: Any, call: Call) -> Any:
-        return {k: g[k] for k in sorted(g, key=str)} if type(g) is dict else g
-
-    on_container(lib, is_a(dict), resorted)
-
-
 @saboteur("GST-09", "GST-04", also=PLACES)
 def keys_are_reversed(lib: Lib) -> None:
     """Keys of var_grads come back from a stack, last in first out."""

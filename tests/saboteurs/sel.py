@@ -89,7 +89,17 @@ def indices_are_text(lib: Lib) -> None:
         tuple(str(k) if isinstance(k, int) else k for k in p): s for p, s in flat.items()})
 
 
-@saboteur("SEL-05", "SEL-18", also=MAPPINGS + " ARG")
+@saboteur("SEL-02", "SEL-14", also="SEL FLT")
+def selections_take_no_lists(lib: Lib) -> None:
+    """Selections read only the first filter of a list; to_predicate reads them all."""
+    def select(node: Any, *filters: Any) -> Any:
+        return refimpl.graph.states(node, *(
+            f[0] if isinstance(f, (list, tuple)) and f else f for f in filters))
+
+    on_selection(lib, select)
+
+
+@saboteur("SEL-05", also=MAPPINGS + " ARG")
 def paths_start_above(lib: Lib) -> None:
     """A path begins with the name of the module's class."""
     def select(node: Any, *filters: Any) -> Any:
@@ -231,7 +241,7 @@ def mapping_without_its_methods(lib: Lib) -> None:
     change_selections(lib, Pairs, treefy=False)
 
 
-@saboteur("SEL-13", also="SEL GST FLT")
+@saboteur("SEL-02", also="SEL GST FLT")
 def nothing_selected_is_none(lib: Lib) -> None:
     """Where no state matches there is None, not an empty mapping."""
     change_selections(lib, lambda flat: flat or None, treefy=False)

@@ -104,7 +104,7 @@ def stream_advances_twice(lib: Lib) -> None:
 
 @saboteur("WRB-05", also="DER CMP")
 def directions_come_from_the_stream(lib: Lib) -> None:
-    """fwd_grad draws its directions from the stream that the user seeded."""
+    """fwd_grad draws from the stream that the user seeded, also where it is given a key."""
     def hook(call: Call) -> Any:
         result = call.proceed()
         refimpl.random.split_key()
@@ -125,6 +125,18 @@ def gradient_at_the_written_value(lib: Lib) -> None:
             return call.proceed()
 
     on_call(lib, hook)
+
+
+@saboteur("WRB-07", also=ANYTHING)
+def writes_detach(lib: Lib) -> None:
+    """What is written to a state is detached from the graph, as by a write to .data."""
+    class Detached(Cell):
+        def write(self, value: Any) -> None:
+            cut = jax.tree.map(lambda x: jax.lax.stop_gradient(x) if isinstance(
+                x, jax.core.Tracer) else x, value)
+            super().write(cut)
+
+    on_state(lib, Detached)
 
 
 @saboteur("WRB-08", also=ANYTHING)
@@ -186,13 +198,13 @@ def change_written(lib: Lib, change: Any) -> None:
     on_call(lib, hook)
 
 
-@saboteur("WRB-10", also=ANYTHING)
+@saboteur("WRB-01", "WRB-02", also=ANYTHING)
 def written_tuples_become_lists(lib: Lib) -> None:
     """A written container comes back through a serialiser that knows no tuples."""
     change_written(lib, lambda old, new: as_lists(new))
 
 
-@saboteur("WRB-10", also=ANYTHING)
+@saboteur("WRB-01", "WRB-02", also=ANYTHING)
 def first_leaf_alone_is_written(lib: Lib) -> None:
     """Of a written container only the first leaf arrives, the others keep their old values."""
     def first(old: Any, new: Any) -> Any:

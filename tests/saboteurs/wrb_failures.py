@@ -57,6 +57,13 @@ def failure_keeps_the_draws(lib: Lib) -> None:
         call, *[s for s in written_before_failing(call) if s is not STREAM]))
 
 
+@saboteur("WRB-16", also=WIDE)
+def refusals_keep_the_draws(lib: Lib) -> None:
+    """What the function returned is checked after the random stream has moved on."""
+    on_failure(lib, (TypeError, ValueError), lambda call, error: dirty(
+        call, *[s for s in written_before_failing(call) if s is not STREAM]))
+
+
 def written_before_failing(call: Call) -> list[Any]:
     """The states that a failing function may write: those in its closure and globals."""
     cells = [c.cell_contents for c in getattr(call.fun, "__closure__", None) or ()]

@@ -10,7 +10,7 @@ from spec.judge.check import generated, snippet
 from spec.judge.derivative import judge_values
 from spec.judge.observation import observe
 from spec.judge.subject import Subject
-from spec.language.axes import EVERY, EXACT, Calls, rows
+from spec.language.axes import EVERY, EXACT, Calls, Members, rows
 from spec.language.cases import Case
 from spec.language.wishes import calm
 
@@ -37,7 +37,7 @@ def aux_before_and_after_a_write(lib, jnp, T):
         return s.value ** 2, (before, s.value, t.value)
     _, aux = T(f, grad_states=[s, t], has_aux=True)(jnp.array(3.0))
     got = [float(value) for value in aux]
-    assert got == [2.0, 11.0, 5.0], {"expected": "2, 11 and 5", "got": got}
+    assert got == [2.0, 11.0, 5.0], f"expected 2, 11 and 5, got {got}"
 
 
 @snippet("AUX-02", cases=EVERY.bound())
@@ -50,17 +50,18 @@ def arrays_keep_shape_and_dtype(lib, jnp, np, T):
     for states in (None, s):
         _, aux = T(f, grad_states=states, has_aux=True)(jnp.array(2.0))
         got = [(np.shape(a), str(a.dtype)) for a in aux]
-        assert got == plain, {"expected": plain, "got": got}
+        assert got == plain, f"expected {plain}, got {got}"
 
 
-PYTHON_VALUES: Final = ("3", "2.5", "True", "1j", "'text'", "''", "None", "...")
+PYTHON_VALUES: Final = ("3", "2.5", "True", "1j", "None")
 PYTHON_CONTAINERS: Final = (
-    "[]", "{}", "()", "(1, 2)", "(1, 2, 3)", "[None, {'b': [()]}]", "{1: 0, 'a': 0, None: 0}",
+    "[]", "{}", "()", "(1, 2)", "(1, 2, 3)", "[None, {'b': [()]}]",
     "__import__('statistics').LinearRegression(1, 2)",
 )
+UNSORTED: Final = "{1: 0, 'a': 0, None: 0}"
 OPAQUE: Final = (
-    "object()", "dict", "lambda: 0", "{1, 2}", "np.random.default_rng(0)", "lib.State(1.0)",
-    "[object(), 'text', 3]",
+    "'text'", "''", "...", "object()", "dict", "lambda: 0", "{1, 2}", "np.random.default_rng(0)",
+    "lib.State(1.0)", "[object(), 'text', 3]",
 )
 
 
@@ -69,18 +70,24 @@ def either_side(lib, jnp, np, T, aux):
     for states in (None, s):
         call = T(lambda x: (s.value * x ** 2, aux), grad_states=states, has_aux=True)
         got = call(jnp.array(3.0))[1]
-        assert type(got) is type(aux), {"expected": repr(aux), "got": repr(got)}
-        assert got == aux, {"expected": repr(aux), "got": repr(got)}
+        assert type(got) is type(aux), f"expected {aux!r}, got {got!r}"
+        assert got == aux, f"expected {aux!r}, got {got!r}"
 
 
-for _rule, _texts in {
-    "AUX-03": PYTHON_VALUES, "AUX-04": PYTHON_CONTAINERS, "AUX-05": OPAQUE,
-}.items():
-    snippet(_rule, cases=EVERY.bound({text: {"aux": text} for text in _texts}))(either_side)
+LETTING: Final = Members(("grad", "jacrev", "jacobian"))
+"""The members whose namesake in JAX lets anything through aux; the others run it on a batch."""
+
+for _rule, _texts, _members in (
+    ("AUX-03", PYTHON_VALUES, EVERY), ("AUX-04", PYTHON_CONTAINERS, EVERY),
+    ("AUX-05", OPAQUE, LETTING), ("AUX-13", (UNSORTED, *OPAQUE), EVERY),
+):
+    snippet(_rule, cases=_members.bound({text: {"aux": text} for text in _texts}))(either_side)
 
 
 @generated("AUX-03", Calls.strategy,
-           EVERY.calls(calm(auxes=("number", "text", "mixed"), writes=True), WITH_AUX))
+           EVERY.calls(calm(auxes=("number", "mixed"), writes=True), WITH_AUX))
+@generated("AUX-05", Calls.strategy,
+           LETTING.calls(calm(auxes=("text",), writes=True), WITH_AUX))
 def python_values_stand_beside_arrays(subject: Subject, case: Case) -> None:
     """The forms of aux that hold Python values."""
     seen = observe(case, subject)
@@ -93,8 +100,8 @@ def numbers_inside_keep_their_types(lib, jnp, T):
     def f(): return s.value ** 2, {'n': [3, 2.5], 'flag': True, 'y': s.value}
     _, aux = T(f, grad_states=s, has_aux=True)()
     got = [type(aux['n'][0]), type(aux['n'][1]), type(aux['flag'])]
-    assert got == [int, float, bool], {"expected": "int, float, bool", "got": got}
-    assert aux['y'] == 2.0, {"expected": 2.0, "got": aux['y']}
+    assert got == [int, float, bool], f"expected int, float, bool, got {got}"
+    assert aux['y'] == 2.0, f"expected 2.0, got {aux['y']}"
 
 
 @snippet("AUX-06", cases=EVERY.bound())
@@ -122,12 +129,11 @@ def loss_is_the_full_output(subject: Subject, case: Case) -> None:
 LOSSES: Final = {
     "float64": "lambda y: y",
     "float32": "lambda y: y.astype('float32')",
-    "float": "lambda y: 2.5",
 }
 
 
-@snippet("AUX-08", cases=EVERY.bound({name: {"out": text} for name, text in LOSSES.items()}))
-def loss_is_an_array_like_the_output(lib, jnp, np, T, out):
+@snippet("AUX-07", cases=EVERY.bound({name: {"out": text} for name, text in LOSSES.items()}))
+def loss_has_the_dtype_of_the_output(lib, jnp, np, T, out):
     s = lib.State(jnp.array(2.0))
     def f(x): return out(s.value * x)
     want = jnp.asarray(f(jnp.array(3.0)))
@@ -135,7 +141,16 @@ def loss_is_an_array_like_the_output(lib, jnp, np, T, out):
         _, loss = T(f, grad_states=states, return_value=True)(jnp.array(3.0))
         got = getattr(loss, 'shape', None), getattr(loss, 'dtype', type(loss)), float(loss)
         expected = (), want.dtype, float(want)
-        assert got == expected, {"expected": expected, "got": got}
+        assert got == expected, f"expected {expected}, got {got}"
+
+
+@snippet("AUX-08", cases=EVERY.bound())
+def float_comes_back_as_a_float_or_an_array(lib, jnp, T):
+    _, loss = T(lambda x: 2.5, return_value=True)(jnp.array(3.0))
+    seen = 'a Python float' if isinstance(loss, float) else 'an array'
+    kind = getattr(loss, 'shape', ()), str(getattr(loss, 'dtype', 'float64')), float(loss)
+    assert kind == ((), 'float64', 2.5), f"expected 2.5 of float64 and shape (), got {kind}"
+    return seen
 
 
 @generated("AUX-10", Calls.strategy,
@@ -150,7 +165,7 @@ def pair_is_a_tuple_or_a_list(lib, jnp, T, pair):
     s = lib.State(jnp.array(2.0))
     def f(): return pair((s.value ** 2, s.value + 1.0))
     _, loss, aux = T(f, grad_states=s, has_aux=True, return_value=True)()
-    assert (loss, aux) == (4.0, 3.0), {"expected": "4.0 and 3.0", "got": (loss, aux)}
+    assert (loss, aux) == (4.0, 3.0), f"expected 4.0 and 3.0, got {loss} and {aux}"
 
 
 TRUTHS: Final = {

@@ -11,7 +11,7 @@ from spec.language.cases import Case
 from spec.language.wishes import Wish
 
 
-@generated("DER-32", Calls.strategy,
+@generated("DER-02", Calls.strategy,
            FIRST_ORDER.calls(Wish(writes=True, draws=True), plain("both")))
 def derivatives_are_slopes_of_own_values(subject: Subject, case: Case) -> None:
     """Nothing but the function's own eager values is believed."""

@@ -74,7 +74,8 @@ def derivatives_of_states_are_right(subject: Subject, case: Case) -> None:
     judge_values(observe(case, subject))
 
 
-@generated("DER-03", Calls.strategy, differentiating("both"))
+@generated("DER-13", Calls.strategy, differentiating("both", members=EXACT.where(order=2)))
+@generated("DER-02", Calls.strategy, differentiating("both", members=EXACT.where(order=1)))
 def derivatives_of_both_are_right(subject: Subject, case: Case) -> None:
     """Against the complex step and central differences."""
     judge_values(observe(case, subject))
@@ -89,7 +90,7 @@ def states_may_hold_any_structure(subject: Subject, case: Case) -> None:
     judge_values(seen)
 
 
-@generated("DER-05", Calls.strategy,
+@generated("ARG-07", Calls.strategy,
            differentiating("arguments", Wish(nested=True), DISTINCT, of_arrays))
 def arguments_may_have_any_structure(subject: Subject, case: Case) -> None:
     """Structure and values of the argument's side."""
@@ -106,7 +107,7 @@ def blocks_of_structured_outputs_stand_in_the_output(subject: Subject, case: Cas
     judge_values(seen)
 
 
-@generated("DER-33", Calls.strategy, differentiating("both", Wish(outputs=("tree",)), BLOCKS))
+@generated("DER-06", Calls.strategy, differentiating("both", Wish(outputs=("tree",)), BLOCKS))
 def sides_stand_outside_of_the_output(subject: Subject, case: Case) -> None:
     """The pair is outermost; in each of its members, the structure of the output is."""
     seen = observe(case, subject)

@@ -24,7 +24,7 @@ def the_result_is_the_slope_along_v_times_v(lib, jnp, jax, key):
     ds, dx = jnp.cos(s.value) * jnp.prod(x), jnp.sum(jnp.sin(s.value)) * jnp.prod(x) / x
     g = jnp.concatenate([ds, dx])
     got, want = estimate(lambda x: jnp.sum(jnp.sin(s.value)) * jnp.prod(x)), jnp.dot(g, v) * v
-    assert jnp.allclose(got, want), {"expected": f"(g.v)v = {want}", "got": got}
+    assert jnp.allclose(got, want), f"expected (g.v)v = {want}, got {got}"
 
 
 @snippet("DER-30")
@@ -57,5 +57,19 @@ def tangents_are_standard_and_independent(lib, jnp, np):
 def without_a_key_the_sign_is_right(lib, jnp):
     for slope in (-3.0, 0.0, 3.0):
         got = lib.transform.fwd_grad(lambda x, c: c * x)(jnp.array(2.0), slope)
-        assert jnp.sign(got) == jnp.sign(slope), {
-            "at": f"slope {slope}", "expected": "its sign", "got": got}
+        assert jnp.sign(got) == jnp.sign(slope), f"slope {slope}: got {got}"
+
+
+@snippet("DER-35")
+def without_a_key_the_stream_is_untouched_or_one_key_further(lib, jnp):
+    """The next draw after a call of a function that draws nothing."""
+    lib.random.seed(7)
+    first = lib.random.normal(size=())
+    lib.random.seed(7)
+    lib.random.split_key()
+    second = lib.random.normal(size=())
+    lib.random.seed(7)
+    lib.transform.fwd_grad(lambda x: x ** 2)(jnp.array(2.0))
+    seen = {float(first): "untouched", float(second): "one key further"}
+    now = float(lib.random.normal(size=()))
+    return seen.get(now, f"the draw {now}")

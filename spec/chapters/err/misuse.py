@@ -14,8 +14,6 @@ from typing import Any, Final, Literal
 from spec.language.axes import EVERY, REPRESENTATIVES, SCALAR, representatives
 from spec.language.script import Script
 
-Stage = Literal["construction", "either"]
-
 
 @dataclass(frozen=True)
 class Misuse:
@@ -35,8 +33,6 @@ class Misuse:
         The class of exception that a source demands; empty if any will do.
     suggests : str
         The class that Python's conventions suggest, where no source demands one.
-    stage : {'construction', 'either'}
-        When the refusal comes, where a source says so.
     names : tuple of str
         What the message must contain, where a source demands it.
     helps : tuple of str
@@ -56,7 +52,6 @@ class Misuse:
     call: str
     raises: str = ""
     suggests: str = ""
-    stage: Stage = "either"
     names: tuple[str, ...] = ()
     helps: tuple[str, ...] = ()
     members: tuple[str, ...] = ("grad",)
@@ -66,8 +61,8 @@ class Misuse:
 
     @property
     def runs(self) -> bool:
-        """Whether the refusal may come late, so that states could have changed."""
-        return self.stage != "construction" and bool(self.states)
+        """Whether there are states that could have changed."""
+        return bool(self.states)
 
 
 @dataclass(frozen=True)
@@ -84,10 +79,7 @@ class Attempt(Script):
         values = [f"lib.State({_value(text)})" for text in row.states.values()]
         states = [f"{', '.join(row.states)} = {', '.join(values)}"] if values else []
         make = row.make.replace("{T}", f"lib.transform.{self.member}")
-        if row.stage == "construction" and self.asks == "refusal":
-            attempt = ["try:", f"    t, error = {make}, None"]
-        else:
-            attempt = ["try:", f"    t, error = {make}, None", f"    {row.call}"]
+        attempt = ["try:", f"    t, error = {make}, None", f"    {row.call}"]
         catch = ["except Exception as e:", "    error = e"]
         return [*states, *row.setup, *attempt, *catch, *self._claims()]
 
@@ -142,16 +134,15 @@ def _argnums(id: str, rule: str, argnums: str, call: str = f"t({X}, {X})",
 
 
 BAD_ARGNUMS: Final = (
-    _argnums("the same index twice", "ERR-01", "(0, 0)", raises="ValueError",
-             stage="construction", members=EVERY),
+    _argnums("the same index twice", "ERR-01", "(0, 0)", suggests="ValueError", members=EVERY),
     _argnums("the same index twice, in a list, with states", "ERR-01", "[1, 0, 1]",
-             states="grad_states=[s], ", raises="ValueError", stage="construction"),
+             states="grad_states=[s], ", suggests="ValueError"),
     *(_argnums(f"argnums is {text}", "ERR-02", text, helps=(text.strip("'"),),
                suggests="TypeError", members=members)
-      for text, members in (("True", EVERY), ("1.0", ("grad",)), ("'x'", ("grad",)))),
+      for text, members in (("1.0", EVERY), ("'x'", ("grad",)))),
     *(_argnums(f"argnums holds {text}", "ERR-02", f"(0, {text})", helps=(text,),
                suggests="TypeError")
-      for text in ("True", "0.5", "None")),
+      for text in ("0.5", "None")),
     _argnums("index beyond the arguments", "ERR-03", "7", names=("7",), members=EVERY),
     _argnums("index beyond the arguments, with states", "ERR-03", "7",
              states="grad_states=[s], ", names=("7",),
@@ -188,16 +179,16 @@ MASKED: Final = "{'w': jnp.array(2.0), 'mask': jnp.array([True, False])}"
 
 BAD_LEAVES: Final = (
     Misuse("an integer leaf in a state", "ERR-05", "{T}(f, grad_states=s)", "t()", "TypeError",
-           names=("count",), members=EVERY, setup=USES, states={"s": MIXED, "n": "0.0"}),
+           helps=("count",), members=EVERY, setup=USES, states={"s": MIXED, "n": "0.0"}),
     Misuse("a boolean leaf in a state", "ERR-05", "{T}(f, grad_states=s)", "t()", "TypeError",
-           names=("mask",), setup=USES, states={"s": MASKED, "n": "0.0"}),
+           helps=("mask",), setup=USES, states={"s": MASKED, "n": "0.0"}),
     Misuse("an integer state in a dict", "ERR-05", "{T}(f, grad_states={'good': s, 'bad': i})",
-           f"t({X})", "TypeError", names=("bad",), members=REPRESENTATIVES,
+           f"t({X})", "TypeError", helps=("bad",), members=REPRESENTATIVES,
            states={"s": "2.0", "i": "3", "n": "0.0"},
            setup=("def f(x):", "    n.value = n.value + 1.0",
                   "    return jnp.sum(x) * s.value * i.value")),
     Misuse("an integer leaf in an argument", "ERR-06", "{T}(f)", f"t({MIXED})", "TypeError",
-           names=("count",), members=EVERY, setup=USES, states={"n": "0.0"}),
+           helps=("count",), members=EVERY, setup=USES, states={"n": "0.0"}),
     Misuse("an integer argument", "ERR-06", "{T}(f, argnums=(0, 1))", f"t({X}, 2)", "TypeError"),
     Misuse("a boolean argument", "ERR-06", "{T}(f, argnums=1)", f"t({X}, jnp.array(True))",
            "TypeError"),
@@ -206,7 +197,7 @@ BAD_LEAVES: Final = (
 
 BAD_AUXES: Final = tuple(
     Misuse(f"has_aux with {words}", "ERR-07", "{T}(f, grad_states=s, has_aux=True)", f"t({X})",
-           "TypeError", helps=("aux",), members=members,
+           suggests="TypeError", helps=("aux",), members=members,
            setup=_returning(f"{text}"))
     for words, text, members in (
         ("the output alone", "s.value * jnp.sum(x)", EVERY),
@@ -260,14 +251,14 @@ UNTOUCHED: Final = tuple(
 )
 """States that the function does not touch."""
 
-IN_A_MODULE: Final = ("m = lib.nn.Module()", "m.s = s")
+MODULE: Final = ("m = lib.nn.Module()", "m.s = s")
 FINDER: Final = "lib.transform.StateFinder(lambda: s.value, {})"
 
 BAD_SELECTIONS: Final = (
     *(Misuse(f"{text} before another filter", "ERR-12", f"m.states({text}, lib.ParamState)",
-             "None", setup=IN_A_MODULE, states={"s": "2.0"}, suggests="ValueError")
+             "None", setup=MODULE, states={"s": "2.0"}, suggests="ValueError")
       for text in ("...", "True")),
-    *(Misuse(f"{text} as a filter", "ERR-13", f"m.states({text})", "None", setup=IN_A_MODULE,
+    *(Misuse(f"{text} as a filter", "ERR-13", f"m.states({text})", "None", setup=MODULE,
              states={"s": "2.0"}, suggests="TypeError", helps=(text,))
       for text in ("3.5", "42")),
     *(Misuse(f"StateFinder with {words}", "ERR-14", FINDER.format(words), "t()", setup=(),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from spec.chapters.wrb.table import ROLES, Call, Cell, call, cells
+from spec.chapters.wrb.table import ROLES, Call, Cell, call, cells, with_key
 from spec.judge import difference
 from spec.judge.aspects import judge_effects, judge_part
 from spec.judge.check import generated
@@ -89,19 +89,19 @@ def rule(identifier: str, points: dict[str, Calls]) -> Callable[..., Any]:
     return generated(identifier, Calls.strategy, points)
 
 
-UNSELECTED_WRITES = cells("unselected", success=True, writes=True, container=False)
-SELECTED_WRITES = cells("selected", success=True, writes=True, container=False)
+UNSELECTED = cells("unselected", success=True, writes=True, container=False)
+SELECTED = cells("selected", success=True, writes=True, container=False)
 FED = cells("argument", success=True)
 KEPT = cells("selected", "unselected", "untouched", "argument", success=True, writes=False)
 
 
-@rule("WRB-01", tabled(UNSELECTED_WRITES) | generated_for(FREEING, change=that_write_unselected))
+@rule("WRB-01", tabled(UNSELECTED) | generated_for(FREEING, change=that_write_unselected))
 def written_states_are_as_after_a_plain_call(subject: Subject, case: Case) -> None:
     """Every unselected state, by the table and in generated programs."""
     judge_effects(observe(case, subject), selected=False)
 
 
-@rule("WRB-02", tabled(SELECTED_WRITES) | generated_for(WRITING))
+@rule("WRB-02", tabled(SELECTED) | generated_for(WRITING))
 def selected_written_states_are_as_after_a_plain_call(subject: Subject, case: Case) -> None:
     """Every selected state, by the table and in generated programs."""
     judge_effects(observe(case, subject), selected=True)
@@ -155,7 +155,7 @@ def judge_types(seen: Observation) -> None:
 STREAM = cells("random stream", success=True)
 
 
-@rule("WRB-05", tabled(STREAM) | generated_for(DRAWING, change=that_draw))
+@generated("WRB-05", with_key, tabled(STREAM) | generated_for(DRAWING, change=that_draw))
 def stream_is_as_after_a_plain_call(subject: Subject, case: Case) -> None:
     """By the table, where f may draw nothing at all, and in generated programs."""
     judge_stream(subject, case)
@@ -188,7 +188,8 @@ UNSELECTED_CONTAINERS = {f"{member} | unselected": whole(member) for member in E
 SELECTED_CONTAINERS = generated_for(CONTAINING, FIRST_ORDER)
 
 
-@rule("WRB-10", UNSELECTED_CONTAINERS | SELECTED_CONTAINERS)
+@rule("WRB-01", UNSELECTED_CONTAINERS)
+@rule("WRB-02", SELECTED_CONTAINERS)
 def written_containers_arrive_whole(subject: Subject, case: Case) -> None:
     """Structure and leaves of every state."""
     judge_effects(observe(case, subject))

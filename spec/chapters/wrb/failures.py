@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from spec.chapters.wrb.table import Call, Cell, call, cells, failing
+from spec.chapters.wrb.table import Call, Cell, call, cells, failing, with_key
 from spec.judge import compare
 from spec.judge.check import generated, snippet
 from spec.judge.difference import Difference, Inconclusive, Violation, raised
@@ -75,7 +75,7 @@ def states_are_as_before(subject: Subject, case: Case) -> None:
             raise Violation(found, f"after the failed call, {found}")
 
 
-@generated("WRB-16", Calls.strategy, failed(FAILED_DRAWS, EVERY, "draws"))
+@generated("WRB-16", with_key, failed(FAILED_DRAWS, EVERY, "draws"))
 def stream_is_as_before(subject: Subject, case: Case) -> None:
     """The next draw is the first one after the seed."""
     names = attempt(subject, case)
@@ -92,6 +92,23 @@ def stream_is_as_before(subject: Subject, case: Case) -> None:
         )
 
 
+@snippet("WRB-16", EVERY.bound({
+    "no pair for has_aux": {"options": "dict(has_aux=True)"},
+    "an untouched state": {"options": "dict(grad_states=lib.State(jnp.array(1.0)))"},
+}, "{point}, {member}", key=lambda member: "{}" if member.exact else "{'key': 0}"))
+def stream_is_as_it_was_after_a_refusal(lib, jnp, T, key, options):
+    """The next draw is the first one after the seed."""
+    lib.random.seed(7)
+    first = now = lib.random.normal(size=())
+    lib.random.seed(7)
+    def f(x): return x * lib.random.normal(size=())
+    try:
+        T(f, **key, **options)(jnp.array(2.0))
+    except Exception:
+        now = lib.random.normal(size=())
+    assert jnp.array_equal(now, first), f"expected the draw {first}, got {now}"
+
+
 @snippet("WRB-17", EVERY.bound())
 def exception_of_the_user_arrives(lib, jnp, np, T):
     """An exception that was made before the call."""
@@ -102,7 +119,7 @@ def exception_of_the_user_arrives(lib, jnp, np, T):
         T(f)(jnp.array(1.0))
     except Exception as error:
         caught = error
-    assert caught is raised, {"expected": raised, "got": caught}
+    assert caught is raised, f"expected {raised!r}, got {caught!r}"
 
 
 @snippet("WRB-19", {
@@ -119,8 +136,8 @@ def failing_transform_of_the_user_leaves_the_states(lib, jnp, run):
         lib.transform.GradientTransform(f, transform=transform)(jnp.array(2.0))
     except Exception as error:
         caught = error
-    assert isinstance(caught, ZeroDivisionError), {"expected": "its own error", "got": caught}
-    assert float(s.value) == 1.0, {"expected": 1.0, "got": s.value}
+    assert isinstance(caught, ZeroDivisionError), f"expected its own error, got {caught!r}"
+    assert float(s.value) == 1.0, f"expected 1.0, got {s.value}"
 
 
 @snippet("WRB-19")
@@ -136,8 +153,8 @@ def failure_after_the_derivative_leaves_the_states(lib, jnp, jax):
         lib.transform.GradientTransform(f, transform=transform)(jnp.array(2.0))
     except Exception as error:
         caught = error
-    assert isinstance(caught, ZeroDivisionError), {"expected": "its own error", "got": caught}
-    assert float(s.value) == 1.0, {"expected": 1.0, "got": s.value}
+    assert isinstance(caught, ZeroDivisionError), f"expected its own error, got {caught!r}"
+    assert float(s.value) == 1.0, f"expected 1.0, got {s.value}"
 
 
 @snippet("WRB-20", EVERY.bound())
@@ -152,7 +169,7 @@ def interrupt_leaves_the_states(lib, jnp, np, T):
     except KeyboardInterrupt as error:
         caught = error
     assert caught is not None, "expected the KeyboardInterrupt to arrive"
-    assert float(s.value) == 1.0, {"expected": 1.0, "got": s.value}
+    assert float(s.value) == 1.0, f"expected 1.0, got {s.value}"
 
 
 @snippet("WRB-21", EVERY.bound())
@@ -183,7 +200,7 @@ def inner_failure_takes_back_its_own_writes(lib, jnp, T):
             s.value = 10.0 * s.value
         return jnp.sin(s.value)
     T(f)(jnp.array(2.0))
-    assert float(s.value) == 30.0, {"expected": 30.0, "got": s.value}
+    assert float(s.value) == 30.0, f"expected 30.0, got {s.value}"
 
 
 @snippet("WRB-22", REPRESENTATIVES.bound())
@@ -200,7 +217,7 @@ def inner_failure_leaves_selected_states_as_they_were(lib, jnp, T):
             return s.value ** 2 * (n.value + 1.0)
 
     got, want = T(f, grad_states=s)(), 2.0 if T is lib.transform.hessian else 4.0
-    assert [*map(float, (got, n.value, s.value))] == [want, 0, 2], {"expected": want, "got": got}
+    assert [float(v) for v in (got, n.value, s.value)] == [want, 0.0, 2.0], f"{got}, not {want}"
 
 
 @snippet("WRB-24", {
@@ -221,8 +238,8 @@ def write_under_a_raw_transform_is_refused(lib, jnp, np, jax, wrap):
         lib.transform.grad(lambda x: x * jnp.sum(wrap(g)))(jnp.array(2.0))
     except Exception as error:
         caught = error
-    assert float(np.asarray(s.value)) == 1.0, {"expected": 1.0, "got": s.value}
-    assert caught is not None, {"expected": "an error", "got": "a result"}
+    assert float(np.asarray(s.value)) == 1.0, f"expected 1.0, got {s.value}"
+    assert caught is not None, "expected an error, got a result"
 
 
 @snippet("WRB-28", EVERY.bound())
@@ -238,4 +255,4 @@ def nothing_traced_is_alive(lib, jnp, jax, T):
             t(jnp.array(2.0)), t(jnp.array(3.0))
     except Exception as error:  # whatever else may be wrong with the call is not asked here
         leak = error if "Leaked" in str(error) else None
-    assert leak is None, {"expected": "no leak", "got": str(leak)[:80]}
+    assert leak is None, f"expected no leak, got {str(leak)[:80]}"

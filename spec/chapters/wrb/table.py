@@ -14,7 +14,9 @@ from itertools import product
 from typing import Any, Final, Literal
 
 import numpy as np
+from hypothesis.strategies import SearchStrategy
 
+from spec.language.axes import Calls
 from spec.language.cases import Case, Selection
 from spec.language.programs import (
     Assign,
@@ -277,3 +279,15 @@ def call(cell: Cell, member: str) -> Call:
         before = cell.outcome == "failure before"
         case = failing(case, 0 if before else len(case.program.body))
     return replace(case, fed=fed)
+
+
+def keyed(case: Case) -> Case:
+    """The case with a key where it would ask for one: what fwd_grad does without is DER-35."""
+    if case.member != "fwd_grad":
+        return case
+    return replace(case, options={**case.options, "key": "0"})
+
+
+def with_key(calls: Calls) -> SearchStrategy[Case]:
+    """The calls of a point, with a key where one can be given."""
+    return calls.strategy().map(keyed)
