@@ -15,6 +15,7 @@ import pytest
 
 import refimpl
 from refimpl import ParamState, State, StateError, random, transform
+from refimpl.frames import Frame
 from refimpl.transform import StateFinder, cond, for_loop, grad, jit, scan, switch, vmap, while_loop
 
 STEPS = jnp.linspace(-1.0, 1.0, 6).reshape(3, 2)
@@ -239,16 +240,20 @@ def outcome(ops: Any, program: Program, around: Any, compiled: bool) -> Any:
     return result, world.values()
 
 
-@pytest.mark.parametrize(
-    "program, around, compiled",
-    [
-        pytest.param(program, around, compiled, id=f"{program.__name__}-{name}-{how}")
-        for program in PROGRAMS
-        for name, around in (FORWARD if program in FORWARD_ONLY else FORWARD | REVERSE).items()
-        for how, compiled in {"eager": False, "jit": True}.items()
-        if how == "eager" or name in ("plain", "jvp", "grad")
-    ],
-)
+SIMPLE = [in_for_loop, in_one_branch, in_checkpoint, in_while_loop]
+COMPILED = ["plain", "grad", "jvp"]
+POINTS = [
+    pytest.param(program, around, how == "jit", id=f"{program.__name__}-{name}-{how}")
+    for program in PROGRAMS
+    for name, around in (FORWARD if program in FORWARD_ONLY else FORWARD | REVERSE).items()
+    for how in ("eager", "jit")
+    if (how == "eager" or name in COMPILED)
+    and (program in SIMPLE or (name, how) in [("plain", "jit"), ("grad", "jit"), ("jvp", "eager")])
+]
+"""Everything around the simple programs, and of the others what differs most."""
+
+
+@pytest.mark.parametrize("program, around, compiled", POINTS)
 def test_it_is_the_unrolled_program(program: Program, around: Any, compiled: bool) -> None:
     agree(outcome(LIFTED, program, around, compiled), outcome(UNROLLED, program, around, False))
 
@@ -638,6 +643,38 @@ class TestLanes:
         assert got.tolist() == [[0.0, 3.0, 6.0]] * 2
         with pytest.raises(ValueError, match="axis_size"):
             vmap(lambda: w.value)()
+
+
+def used(function: Callable[[], Any]) -> tuple[set[State], dict[State, bool]]:
+    """States whose values outside a function uses; and those it touches, True if it writes them."""
+    with Frame() as frame:
+        function()
+    return set(frame.fetched), frame.touched
+
+
+def test_what_a_body_uses_of_outside_its_caller_used() -> None:
+    w, n = State(jnp.array(2.0)), State(jnp.array(0))
+
+    def body(x: Any) -> Any:
+        n.value = n.value + 1
+        return w.value * x
+
+    def over(x: Any) -> Any:
+        n.value = jnp.zeros((), int)
+        return w.value * x
+
+    touched = {w: False, n: True}
+    for function in (
+        lambda: for_loop(body, STEPS),
+        lambda: cond(jnp.array(True), over, lambda x: x * 1.0, 1.0),
+        lambda: while_loop(lambda x: x < 3.0, over, 1.0),
+        lambda: vmap(body)(STEPS),
+        lambda: transform.checkpoint(body)(1.0),
+    ):
+        assert used(function) == ({w, n}, touched)
+    assert used(lambda: for_loop(over, STEPS)) == ({w}, touched)
+    assert used(lambda: vmap(lambda x: x)(STEPS)) == (set(), {})
+    assert used(lambda: for_loop(body, STEPS[:0])) == (set(), {})
 
 
 def test_checkpoint_options() -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..frames import lookup, settle
+from ..frames import lookup, settle, transaction
 from ..state import State
-from .staged import Beliefs, fits, show
+from .staged import Beliefs, fits, note, show
 
 __all__ = ["cond", "switch"]
 
@@ -66,12 +66,12 @@ class _Written(Beliefs[Any]):
 
     def call(self, choose: Callable[..., Any]) -> Any:
         """Stage the branches, let JAX choose one, and commit what it wrote."""
-        output, values = self.trace(functools.partial(self._stage, choose))
-        written = self.effects.writes
-        self.effects.fetched.update(self._kept)
-        final = zip(self.held, values, strict=True)
-        self.effects.writes = {state: value for state, value in final if state in written}
-        settle(self.effects)
+        with transaction():
+            output, values = self.trace(functools.partial(self._stage, choose))
+            note(self._kept)
+            written, final = self.effects.writes, zip(self.held, values, strict=True)
+            self.effects.writes = {state: value for state, value in final if state in written}
+            settle(self.effects)
         return output
 
     def _stage(self, choose: Callable[..., Any]) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from ..frames import settle
+from ..frames import settle, transaction
 from ..tree import pack
 from .gradient import Carried
 from .staged import run
@@ -49,10 +49,11 @@ def checkpoint(
             effects.writes, effects.born = {}, {}
             return output, Carried(tracers, (effects, build))
 
-        output, carried = jax.checkpoint(pure, **options)(*args, **kwargs)
-        effects, build = carried.run
-        effects.writes, effects.born = build(carried.leaves)
-        settle(effects)
+        with transaction():
+            output, carried = jax.checkpoint(pure, **options)(*args, **kwargs)
+            effects, build = carried.run
+            effects.writes, effects.born = build(carried.leaves)
+            settle(effects)
         return output
 
     return checkpointed

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..frames import StateError, lookup, settle
+from ..frames import StateError, lookup, settle, transaction
 from ..random import DEFAULT, RandomState
 from ..state import State
 from ..typing import Predicate
@@ -138,14 +138,15 @@ class _Lanes(Beliefs[None]):
 
     def call(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Run all lanes, and commit what they did."""
-        output, groups, born = self.trace(lambda: self._stage(args, kwargs))
-        writes = {state: keys[0] for state, keys in self.keys.items()}
-        for states, values in zip(self.groups, groups, strict=True):
-            writes.update(zip(states, values, strict=True))
-        effects = self.effects
-        effects.writes = {state: writes[state] for state in effects.writes}
-        effects.born = dict(zip(effects.born, born, strict=True))
-        settle(effects)
+        with transaction():
+            output, groups, born = self.trace(lambda: self._stage(args, kwargs))
+            writes = {state: keys[0] for state, keys in self.keys.items()}
+            for states, values in zip(self.groups, groups, strict=True):
+                writes.update(zip(states, values, strict=True))
+            effects = self.effects
+            effects.writes = {state: writes[state] for state in effects.writes}
+            effects.born = dict(zip(effects.born, born, strict=True))
+            settle(effects)
         return output
 
     def _stage(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:

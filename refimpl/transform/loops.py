@@ -9,9 +9,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..frames import lookup, settle
+from ..frames import Frame, lookup, settle, transaction
 from ..state import State
-from .staged import Again, Beliefs, fits, run, show
+from .staged import Again, Beliefs, fits, note, run, show
 
 __all__ = ["for_loop", "scan", "while_loop"]
 
@@ -85,7 +85,8 @@ def scan(
 def _scan(states: "_InCarry", step: Function, init: Any, xs: Any, options: dict[str, Any]) -> Any:
     if _is_empty(xs, options["length"]):
         # Nothing runs, so nothing is read or written: the trace only tells the shapes.
-        return jax.lax.scan(lambda *args: run(step, (), args)[0], init, xs, **options)
+        with Frame():
+            return jax.lax.scan(lambda *args: run(step, (), args)[0], init, xs, **options)
 
     def lifted(carry: Any, x: Any) -> Any:
         result, values = states.step(step, carry[0], carry[1], x)
@@ -95,10 +96,11 @@ def _scan(states: "_InCarry", step: Function, init: Any, xs: Any, options: dict[
             )
         return (values, result[0]), result[1]
 
-    (values, carry), ys = states.trace(
-        lambda: jax.lax.scan(lifted, (states.start(), init), xs, **options)
-    )
-    states.settle(values)
+    with transaction():
+        (values, carry), ys = states.trace(
+            lambda: jax.lax.scan(lifted, (states.start(), init), xs, **options)
+        )
+        states.settle(values)
     return carry, ys
 
 
@@ -149,8 +151,9 @@ def while_loop(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
             return jax.lax.while_loop(test, body, first)
         return jax.lax.while_loop(lambda c: c[0], lambda c: tested(body(c[1])), tested(first))[1]
 
-    values, result = states.trace(stage)
-    states.settle(values)
+    with transaction():
+        values, result = states.trace(stage)
+        states.settle(values)
     return result
 
 
@@ -204,7 +207,7 @@ class _InCarry(Beliefs[Any]):
         """Commit the values that the loop ends with."""
         written = self.effects.writes
         if self.any_number:
-            self.effects.fetched.update(dict.fromkeys(written))
+            note(written)
         last = zip(self.held, values, strict=True)
         self.effects.writes = {state: value for state, value in last if state in written}
         settle(self.effects)

@@ -19,11 +19,11 @@ from weakref import WeakKeyDictionary, ref
 import jax
 import jax.numpy as jnp
 
-from ..frames import EAGER, UNSET, Effects, Frame, StateError, current, trace_now
+from ..frames import EAGER, UNSET, Effects, Frame, StateError, current, stack, trace_now
 from ..state import State
 from .compile import TRACE
 
-__all__ = ["Again", "Beliefs", "fits", "run", "show"]
+__all__ = ["Again", "Beliefs", "fits", "note", "run", "show"]
 
 Function = Callable[..., Any]
 Belief = TypeVar("Belief")
@@ -44,11 +44,25 @@ def run(
 
     As in `jit`, what JAX remembers of functions called inside is good for this trace only.
     """
-    with TRACE(None if trace_now() == EAGER else object()), Frame(bound) as frame:
-        output = fun(*args, **(kwargs or {}))
+    frame = Frame(bound)
+    try:
+        with TRACE(None if trace_now() == EAGER else object()), frame:
+            output = fun(*args, **(kwargs or {}))
+    finally:
+        note(frame.fetched)
     if frame.born:
         gc.collect()  # it may be alive only as part of a reference cycle
     return output, frame.close()
+
+
+def note(states: Iterable[State]) -> None:
+    """Let the frame outside of a body know whose values there the body used.
+
+    The body itself may have seen a stand-in, such as a carried value or a slice.
+    """
+    if stack.frames:
+        for state in states:
+            stack.frames[-1].peek(state)
 
 
 class Beliefs(Generic[Belief]):
