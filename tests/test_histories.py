@@ -19,7 +19,25 @@ from spec.judge.difference import Violation
 from spec.judge.subject import Subject
 from spec.judge.verdict import Verdict
 from spec.language import histories
-from spec.language.histories import FEATURES, STATES, Author, History
+from spec.language.histories import HISTORY, Author, History
+from spec.language.moves import (
+    FEATURES,
+    STATES,
+    SWITCHES,
+    Build,
+    CallFunction,
+    CallTransform,
+    CompileFunction,
+    CompileTransform,
+    Create,
+    Define,
+    EagerDraw,
+    EagerWrite,
+    FailingCall,
+    Move,
+    Replace,
+    Turn,
+)
 from spec.run.decide import Profile, decide
 from tests.saboteurs.hooks import Call, Cell, on_call, on_state, selected
 from tests.saboteurs.roster import copy_of
@@ -41,32 +59,60 @@ def test_every_history_runs_on_the_model(feature: str, data: st.DataObject) -> N
     assert len(snapshots(RIGHT, history)) == len(history.steps)
 
 
-MOVES = {
-    "writes": [("define", 0, 1, 1), ("build", 0, 0, 1), ("call", 0, 0, 0), ("call", 0, 0, 0)],
-    "replacements": [("build", 0, 0, 0), ("create", 1, 0, 2), ("call", 0, 1, 0)],
-    "failures": [("fail", 0, 0, 1), ("fail", 0, 0, 1)],
-    "nesting": [("nest", 0, 0, 0), ("call", 0, 0, 0)],
-    "compilation": [("jit", 0, 0, 0), ("build", 0, 0, 0), ("call", 0, 0, 0)],
-    "random": [("draw", 0, 0, 0), ("call", 0, 0, 0)],
+MOVES: dict[str, tuple[str, list[Move]]] = {
+    "module": ("m.w = lib.State(", [Create("m.w")]),
+    "eager write": ("s1.value = jnp", [EagerWrite("s1")]),
+    "state replaced": ("s0 = lib.ParamState(", [Replace("s0", "ParamState")]),
+    "transform kept": ("r4 = t2(jnp", [CallTransform(), CallTransform()]),
+    "function called": ("= f1(jnp", [CallFunction()]),
+    "closure turned": ("k = 0.5 - k", [Turn("k")]),
+    "failed call": ("'raised'", [FailingCall(), FailingCall()]),
+    "nested": ("y = y + jnp.sum(t", [Define(nests=True), Build(member="jacrev"), CallTransform()]),
+    "compiled": ("lib.transform.jit(f", [CompileFunction(), Build(), CallTransform()]),
+    "transform compiled": ("lib.transform.jit(t", [CompileTransform(), CallTransform()]),
+    "array output": ("jnp.array([1.0, -2.0]) *", [Define(array=True), CallTransform()]),
+    "draw in a function": ("y = y * lib.random", [Define(draws=True), CallTransform()]),
+    "draw between calls": ("= lib.random.normal", [EagerDraw(), CallTransform()]),
 }
+"""For every label of a history, its mark in the script and moves that show it."""
 
 
-@pytest.mark.parametrize("feature", MOVES)
-def test_histories_do_what_they_are_for(feature: str) -> None:
-    """The mark of each feature is in its script, and the right library passes."""
-    mark = {
-        "writes": ".value = ", "replacements": "s1 = lib", "failures": "'raised'",
-        "nesting": "y = y + jnp.sum(t", "compilation": "lib.transform.jit(",
-        "random": "lib.random.normal",
-    }[feature]
-    history = Author(FEATURES[feature]).write(MOVES[feature])
+@pytest.mark.parametrize("label", HISTORY.options)
+def test_moves_do_what_their_labels_say(label: str) -> None:
+    """The label is noted, its mark is in the script, and the right library passes."""
+    mark, moves = MOVES[label]
+    history = Author(random="draw" in label).write(moves)
+    assert HISTORY.label(label) in history.labels
     assert mark in repr(history)
     history_agrees_with_plain_objects(RIGHT, history)
 
 
-def test_every_place_for_states_is_reached() -> None:
-    history = Author(FEATURES["replacements"]).write([("create", i, 0, 0) for i in range(4)])
-    assert all(f"{place} = lib.State" in repr(history) for place in STATES)
+def test_a_plain_history_has_no_label() -> None:
+    history = Author().write([Define(reads="s0", writes="s1", how="another shape"), Build(),
+                              CallTransform()])
+    assert not history.labels
+    assert "s1.value = y * jnp.ones((3,))" in repr(history)
+
+
+@pytest.mark.parametrize("turned", [Turn("flag"), Turn("k", 5, "array")])
+def test_what_turns_is_called_before_and_after(turned: Turn) -> None:
+    """A move whose needs are not met writes them first."""
+    (before, change, after) = Author().write([turned]).steps[-3:]
+    assert before.result and after.result and change.lines == (SWITCHES[turned.switch][1],)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_place_for_states_is_reached(state: str) -> None:
+    history = Author().write([Create(state), Replace(state)])
+    assert repr(history).count(f"{state} = lib.State") == 2
+
+
+@pytest.mark.parametrize("move", [
+    Build(member="grad"), Build(member="hessian"),
+], ids=repr)
+def test_a_transform_without_a_derivative_is_left_out(move: Build) -> None:
+    history = Author().write([Define(array=True), move])
+    assert "lib.transform" not in repr(history)
 
 
 # -- the model ---------------------------------------------------------------------------------
@@ -188,8 +234,9 @@ def test_wrong_library_is_caught_by_a_short_script(spoil: Callable[[Any], None])
 def test_script_stops_where_it_went_wrong() -> None:
     lib = copy_of(refimpl)
     loses_writes(lib)
-    history: History = Author(()).write([
-        ("define", 0, 1, 1), ("build", 0, 0, 1), ("call", 0, 0, 0), ("call", 0, 0, 0)])
+    history: History = Author().write([
+        Define(reads="s0", writes="s1", how="from both"), Build(), CallTransform(),
+        CallTransform()])
     with pytest.raises(Violation) as raised:
         history_agrees_with_plain_objects(Subject("wrong", lib), history)
     assert raised.value.lines == history.until(len(history.steps) - 1)

@@ -2,9 +2,9 @@
 
 A history is a list of steps, each some lines of a script, with nothing behind it: the lines run
 on an implementation and on the NumPy model, and what is judged is what the names then hold.  It
-is drawn as a list of moves, a move being a kind and a few numbers; the :class:`Author` turns a
-move into lines that make sense where it stands, and writes first what it builds on.  So any
-list of moves is a history, any part of it too, and a failing one shrinks to a short script.
+is drawn as a list of moves; the :class:`Author` turns a move into lines that make sense where it
+stands, and writes first what it builds on, as plainly as can be.  So any list of moves is a
+history, any part of it too, and a failing one shrinks to a short script, field by field.
 That is why it is none of Hypothesis's state machines: nobody could paste their method calls.
 """
 
@@ -13,47 +13,41 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from hypothesis import strategies as st
 
 from spec.language.labels import choice
+from spec.language.moves import (
+    ANY_OUTPUT,
+    FEATURES,
+    POINTS,
+    STATES,
+    SWITCHES,
+    VALUES,
+    WRITES,
+    Build,
+    CallFunction,
+    CallTransform,
+    CompileFunction,
+    CompileTransform,
+    Create,
+    Define,
+    EagerDraw,
+    EagerWrite,
+    FailingCall,
+    Move,
+    Replace,
+    Switch,
+    Turn,
+)
 from spec.language.script import Script
 
-STATES: Final = ("s0", "s1", "m.w", "d0")
-"""The places for states: two variables, an attribute of a module, and one with a container."""
-
-VALUES: Final = (
-    "jnp.array(0.5)", "jnp.array(-0.75)", "jnp.array([0.5, -0.25, 1.0])",
-    "jnp.array(0.25, dtype=jnp.float32)",
-)
-POINTS: Final = ("jnp.array(0.5)", "jnp.array([0.25, -0.5, 0.75])")
-MEMBERS: Final = ("grad", "vector_grad", "jacrev", "jacfwd", "hessian")
-VECTOR: Final = ("vector_grad", "jacrev", "jacfwd")
-WRITES: Final = (
-    "",
-    "{w} = {wrap}jnp.sin({b}) + 0.5 * y{close}",
-    "{w} = {wrap}y * jnp.ones((3,)){close}",
-    "{w} = {wrap}jnp.cos({a}){close}",
-    "{w} = {wrap}0.5 * {b} + 0.25{close}",
-)
-"""What f writes to the state b when it reads a: nothing, from both, of another shape, ..."""
-
-FEATURES: Final = {
-    "writes": (),
-    "values": ("write",),
-    "replacements": ("write", "create", "replace"),
-    "world": ("turn",),
-    "failures": ("fail",),
-    "nesting": ("nest",),
-    "compilation": ("jit", "jit", "write"),
-    "compiled transforms": ("compile", "compile", "write"),
-    "random": ("draw",),
-    "everything": ("write", "create", "replace", "turn", "fail", "nest", "jit", "compile", "draw"),
-}
-"""What histories may contain beside definitions, transforms and calls."""
-
-Move = tuple[str, int, int, int]
+HISTORY: Final = choice("history", (
+    "module", "eager write", "state replaced", "transform kept", "function called",
+    "closure turned", "failed call", "nested", "compiled", "transform compiled", "array output",
+    "draw in a function", "draw between calls",
+))
 
 
 @dataclass(frozen=True)
@@ -62,47 +56,6 @@ class Step:
 
     lines: tuple[str, ...]
     result: str = ""
-
-
-@dataclass(frozen=True)
-class Function:
-    """What the author knows of a function or of a transform.
-
-    Attributes
-    ----------
-    reads : frozenset of str
-        The states that a call accesses.
-    touched : tuple of str
-        The states that may be selected.
-    selects : frozenset of str
-        The states that are selected; a transform is forgotten when one of them is replaced.
-    cached : bool
-        Whether a compiled function is part of it, which may not see the world change.
-    open : frozenset of str
-        The flags and numbers it takes from outside, which compiled functions may not see change.
-    fails : bool
-        Whether it raises for an argument with three axes.
-    nestable : str
-        For a transform, how to get one number out of its result; empty if it is not simple.
-    nests : bool
-        Whether it calls a transform itself; one level is enough, and the model takes long for
-        two.
-    aux : bool
-        Whether a function returns a pair.
-    vector : bool
-        Whether the output is an array, of which `grad` and `hessian` have no derivative.
-    """
-
-    reads: frozenset[str]
-    touched: tuple[str, ...] = ()
-    selects: frozenset[str] = frozenset()
-    cached: bool = False
-    open: frozenset[str] = frozenset()
-    fails: bool = False
-    nestable: str = ""
-    nests: bool = False
-    aux: bool = False
-    vector: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,162 +74,264 @@ class History(Script):
         return [line for step in self.steps[:steps] for line in step.lines]
 
 
+@dataclass(frozen=True)
+class Function:
+    """What the author knows of a function or of a transform.
+
+    Attributes
+    ----------
+    reads : frozenset of str
+        The states that a call accesses.
+    touched : tuple of str
+        The states that may be selected.
+    selects : frozenset of str
+        The states that are selected; a transform is forgotten when one of them is replaced.
+    cached : bool
+        Whether a compiled function is part of it, which may not see the world change.
+    open : frozenset of str
+        The flags and factors it takes from outside, which compiled functions may not see change.
+    fails : bool
+        Whether it raises for an argument with three axes.
+    nestable : bool
+        Whether it is a transform simple enough to be called in a function.
+    nests : bool
+        Whether it calls a transform itself; one level is enough, and the model takes long for
+        two.
+    aux : bool
+        Whether a function returns a pair.
+    array : bool
+        Whether the output is an array, of which `grad` and `hessian` have no derivative.
+    """
+
+    reads: frozenset[str]
+    touched: tuple[str, ...] = ()
+    selects: frozenset[str] = frozenset()
+    cached: bool = False
+    open: frozenset[Switch] = frozenset()
+    fails: bool = False
+    nestable: bool = False
+    nests: bool = False
+    aux: bool = False
+    array: bool = False
+
+
 class Author:
     """Writes a history, move by move.
 
     Parameters
     ----------
-    features : sequence of str
-        The moves that are allowed beside the plain ones.
+    random : bool
+        Whether the stream is seeded at first, and looked at after each call.
     """
 
-    def __init__(self, features: Sequence[str]) -> None:
-        self.features = features
+    def __init__(self, random: bool = False) -> None:
+        self.random = random
         self.steps: list[Step] = []
+        self.labels: set[str] = set()
         self.states: list[str] = []
         self.functions: dict[str, Function] = {}
         self.transforms: dict[str, Function] = {}
-        self.switches: dict[str, str] = {}
+        self.switches: set[Switch] = set()
+        self.called: Counter[str] = Counter()
         self.count = 0
 
     def write(self, moves: Sequence[Move]) -> History:
         """The history of a list of moves."""
-        if "draw" in self.features:
+        if self.random:
             self._step("lib.random.seed(7)")
-        for kind, *numbers in moves:
-            getattr(self, f"_{kind}")(*numbers)
-        made = History(tuple(self.steps))
-        shown = (HISTORY.label(name) for name, shows in SIGNS.items() if shows(made))
-        return replace(made, labels=frozenset(shown))
+        for move in moves:
+            self.make(move)
+        return History(tuple(self.steps), frozenset(self.labels))
 
-    # -- moves -----------------------------------------------------------------------------
+    def make(self, move: Move) -> None:
+        """Write the lines of a move."""
+        match move:
+            case Define():
+                self._define(move)
+            case Build():
+                self._build(move)
+            case CallTransform(back, at):
+                self._result(self._transform(back), at)
+            case CallFunction(back, at):
+                self._note("function called")
+                self._result(self._function(back), at)
+            case FailingCall(back):
+                self._fail(back)
+            case Create():
+                self._place(move)
+            case Replace(state):
+                if state not in self.states:
+                    self._define(Define(reads=state, writes=state))
+                self._place(move)
+            case EagerWrite(state, value):
+                self._need(state)
+                self._note("eager write")
+                self._step(f"{state}.value = {literal(state, value)}")
+            case EagerDraw():
+                self._draw()
+            case Turn():
+                self._turn(move)
+            case CompileFunction(back):
+                if not compilable(self.functions):
+                    self._define(Define())
+                self._compile("f", self.functions, back, "compiled")
+            case CompileTransform(back):
+                if not compilable(self.transforms):
+                    self._define(Define())
+                    self._build(Build())
+                self._compile("t", self.transforms, back, "transform compiled")
+            case _:
+                assert_never(move)
 
-    def _create(self, i: int, j: int, k: int) -> None:
-        """A new state, in a new place or behind the name of an old one."""
-        self._place(STATES[i % len(STATES)], j, k)
+    # -- states ------------------------------------------------------------------------------
 
-    def _replace(self, i: int, j: int, k: int) -> None:
-        """A new state behind the name of an old one that a function reads."""
-        self._pick(self.functions, i, lambda: self._define(i, j, k))
-        self._place(self.states[i % len(self.states)], j, k)
+    def _need(self, state: str) -> None:
+        """Make a state where it is not there yet."""
+        if state not in self.states:
+            self._place(Create(state))
 
-    def _place(self, state: str, j: int, k: int) -> None:
-        if state == "m.w" and not any("class M" in step.lines[0] for step in self.steps):
+    def _place(self, move: Create | Replace) -> None:
+        state = move.state
+        if state == "m.w" and HISTORY.label("module") not in self.labels:
+            self._note("module")
             self._step("class M(lib.nn.Module): pass", "m = M()")
         if state in self.states:
-            self._again(lambda known: state in known.reads - known.selects, j)
-        kind = ("State", "ParamState")[j % 2]
-        self._step(f"{state} = lib.{kind}({self._literal(state, k)})")
+            self._note("state replaced")
+            self._again(lambda known: state in known.reads - known.selects, move.at)
+        self._step(f"{state} = lib.{move.kind}({literal(state, move.value)})")
         if state not in self.states:
             self.states.append(state)
         self._forget(lambda known: state in known.selects or (
             known.cached and state in known.reads))
-        self._again(lambda known: state in known.reads, j)
+        self._again(lambda known: state in known.reads, move.at)
 
-    def _write(self, i: int, j: int, k: int) -> None:
-        """An eager write."""
-        state = self._state(i)
-        self._step(f"{state}.value = {self._literal(state, k)}")
+    # -- functions and transforms ------------------------------------------------------------
 
-    def _define(self, i: int, j: int, k: int) -> None:
-        """A function that reads one state, may write another, and reads it again."""
-        a, b = self._state(i), self._state(j)
-        body = [f"y = jnp.sum(jnp.sin({read(a)} * x))"]
-        uses, known = self._extras(i, j, k)
-        body += uses
-        wrap, close = ("{'a': ", "}") if b == "d0" else ("", "")
-        write = WRITES[k % len(WRITES)].format(
-            w=f"{b}.value", a=read(a), b=read(b), wrap=wrap, close=close)
-        if write and "turn" in self.features and k % 3 == 2:
-            self._switch("flag", "True")
-            write, known = f"if flag: {write}", replace(known, open=known.open | {"flag"})
-        body += [write] if write else []
-        if "fail" in self.features and (i + j) % 3 != 1:
+    def _define(self, move: Define) -> None:
+        a, b = move.reads, move.writes
+        self._need(a)
+        self._need(b)
+        uses, known = self._uses(move)
+        body = [f"y = jnp.sum(jnp.sin({read(a)} * x))", *uses]
+        if move.how != "nothing":
+            new = WRITES[move.how].format(a=read(a), b=read(b))
+            write = f"{b}.value = {{'a': {new}}}" if b == "d0" else f"{b}.value = {new}"
+            body.append(f"if flag: {write}" if move.on_flag else write)
+        if move.fails:
             body.append("if x.ndim == 3: raise ArithmeticError('planned')")
-            known = replace(known, fails=True)
         out = f"y + jnp.cos(jnp.sum({read(b)}))"
-        if vector := k % 12 in (5, 6, 11):
+        if move.array:
+            self._note("array output")
             out = f"jnp.array([1.0, -2.0]) * ({out})"
-        known = replace(known, aux=k % 4 == 3, vector=vector, touched=tuple(dict.fromkeys((a, b))),
-                        reads=known.reads | {a, b})
-        body.append(f"return {out}, {{'b': {read(b)}}}" if known.aux else f"return {out}")
+        body.append(f"return {out}, {{'b': {read(b)}}}" if move.aux else f"return {out}")
         name = self._name("f")
         self._step(f"def {name}(x):", *("    " + line for line in body))
-        self.functions[name] = known
+        self.functions[name] = replace(
+            known, reads=known.reads | {a, b}, touched=tuple(dict.fromkeys((a, b))),
+            fails=known.fails or move.fails, aux=move.aux, array=move.array)
 
-    def _extras(self, i: int, j: int, k: int) -> tuple[list[str], Function]:
-        """What else the function does: a draw, a closure, the call of a transform."""
+    def _uses(self, move: Define) -> tuple[list[str], Function]:
+        """What else the function does: a draw, a factor, a flag, the call of a transform."""
         lines, known = [], Function(frozenset())
-        if "draw" in self.features and (i + k) % 3 != 2:
+        if move.draws:
+            self._note("draw in a function")
             lines.append("y = y * lib.random.normal(size=())")
-        if "turn" in self.features and j % 2:
-            self._switch("k", "2.0")
+        taken: dict[Switch, bool] = {
+            "k": move.scaled, "flag": move.on_flag and move.how != "nothing"}
+        for switch in (switch for switch, used in taken.items() if used):
+            self._switch(switch)
+            known = replace(known, open=known.open | {switch})
+        if move.scaled:
             lines.append("y = k * y")
-            known = replace(known, open=frozenset({"k"}))
-        inner = [name for name, f in self.transforms.items() if f.nestable]
-        if "nest" in self.features and inner and k % 3 != 1:
-            name = inner[j % len(inner)]
+        if move.nests:
+            self._note("nested")
+            name = self._nestable()
             used = self.transforms[name]
-            lines.append(f"y = y + {used.nestable.format(name)}")
-            known = replace(known, reads=used.reads, cached=used.cached,
-                            open=known.open | used.open,
-                            fails=used.fails, selects=used.selects, nests=True)
+            lines.append(f"y = y + jnp.sum({name}(x))")
+            known = replace(known, reads=used.reads, cached=used.cached, fails=used.fails,
+                            open=known.open | used.open, selects=used.selects, nests=True)
         return lines, known
 
-    def _build(self, i: int, j: int, k: int) -> None:
-        """A transform that is kept."""
-        name = self._name("t")
-        function = self._pick(self.functions, i, lambda: self._define(i, j, k))
-        known = self.functions[function]
-        members = VECTOR if known.vector else MEMBERS[:len(MEMBERS) - known.nests]
-        member = members[j % len(members)]
-        simple = member == "hessian"
-        states = [s for s in known.touched if not (simple and s == "d0")]
-        form = ("one", "list", "dict", "argument", "both")[k % (4 if simple else 5)]
-        chosen = {"one": states[:1], "argument": []}.get(form, states)
-        words = [] if not chosen else [f"grad_states={container(form, chosen)}"]
-        words += ["argnums=0"] if form == "both" and chosen else []
+    def _nestable(self) -> str:
+        """The newest transform that is simple; made if there is none."""
+        if not any(known.nestable for known in self.transforms.values()):
+            self._define(Define())
+            self._build(Build())
+        return [name for name, known in self.transforms.items() if known.nestable][-1]
+
+    def _build(self, move: Build) -> None:
+        function = self._function(move.back)
+        known, second = self.functions[function], move.member == "hessian"
+        if (known.array and move.member not in ANY_OUTPUT) or (known.nests and second):
+            return
+        states = [s for s in known.touched if not (second and s == "d0")]
+        chosen = {"one": states[:1], "argument": []}.get(move.select, states)
+        words = [] if not chosen else [f"grad_states={container(move.select, chosen)}"]
+        words += ["argnums=0"] if move.select == "both" and chosen else []
         words += ["has_aux=True"] if known.aux else []
-        words += ["return_value=True"] if i % 2 and not simple else []
-        self._step(f"{name} = lib.transform.{member}({', '.join([function, *words])})")
-        plain = member in ("grad", "vector_grad") and not (known.aux or known.nests or i % 2)
-        nestable = ""
-        if plain and (not chosen or (form == "one" and chosen != ["d0"])):
-            nestable = "jnp.sum({}(x))"
+        words += ["return_value=True"] if move.value else []
+        name = self._name("t")
+        self._step(f"{name} = lib.transform.{move.member}({', '.join([function, *words])})")
+        plain = move.member in ("grad", "vector_grad") and not (
+            known.aux or known.nests or move.value)
+        simple = not chosen or (move.select == "one" and chosen != ["d0"])
         self.transforms[name] = replace(
-            known, selects=known.selects | set(chosen), nestable=nestable)
+            known, selects=known.selects | set(chosen), nestable=plain and simple)
 
-    def _call(self, i: int, j: int, k: int) -> None:
-        """A call of a transform, whenever it was built; sometimes of the function itself."""
-        name = self._pick(self.transforms, i, lambda: self._build(i, j, k))
-        if (i + j) % 4 == 3:
-            name = self._pick(self.functions, i, lambda: self._define(i, j, k))
-        self._result(name, j)
+    def _compile(
+        self, letter: str, among: dict[str, Function], back: int, label: str
+    ) -> None:
+        """Compile one of what can be."""
+        self._note(label)
+        source, name = pick(compilable(among), back), self._name(letter)
+        self._step(f"{name} = lib.transform.jit({source})")
+        among[name] = replace(among[source], cached=True)
 
-    def _again(self, concerned: Callable[[Function], bool], j: int) -> None:
+    def _function(self, back: int) -> str:
+        """A function so far back; made if there is none."""
+        if not self.functions:
+            self._define(Define())
+        return pick(self.functions, back)
+
+    def _transform(self, back: int) -> str:
+        """A transform so far back; made of the newest function if there is none."""
+        if not self.transforms:
+            array = self.functions[self._function(0)].array
+            self._build(Build(member="vector_grad" if array else "grad"))
+        return pick(self.transforms, back)
+
+    # -- calls -------------------------------------------------------------------------------
+
+    def _again(self, concerned: Callable[[Function], bool], at: str) -> None:
         """A call of a transform that a change concerns, if there is one."""
         ready = [name for name, known in self.transforms.items() if concerned(known)]
         if ready:
-            self._result(ready[-1], j)
+            self._result(ready[-1], at)
 
-    def _result(self, name: str, j: int) -> None:
+    def _result(self, name: str, at: str) -> None:
+        self.called[name] += 1
+        if name in self.transforms and self.called[name] > 1:
+            self._note("transform kept")
         result = self._name("r")
-        self._step(f"{result} = {name}({POINTS[j % len(POINTS)]})", result=result)
+        self._step(f"{result} = {name}({POINTS[at]})", result=result)
         self._stream()
 
     def _stream(self) -> None:
         """Where the random stream stands, after a call."""
-        if "draw" in self.features:
-            self._draw(0, 0, 0)
+        if self.random:
+            self._draw()
 
-    def _fail(self, i: int, j: int, k: int) -> None:
-        """A call that fails, and the caller goes on."""
-        ready = {name: known for name, known in self.transforms.items() if known.fails}
-        if not ready:
-            self._define(i, 3 - i, k)
-            self._build(0, j, k)
-            ready = dict(list(self.transforms.items())[-1:])
-        name = self._pick(ready, i, lambda: None)
+    def _draw(self) -> None:
+        self._note("draw between calls")
+        result = self._name("r")
+        self._step(f"{result} = lib.random.normal(size=())", result=result)
+
+    def _fail(self, back: int) -> None:
+        if not any(known.fails for known in self.transforms.values()):
+            self._define(Define(reads="s0", writes="s1", how="from both", fails=True))
+            self._build(Build())
+        self._note("failed call")
+        name = pick({n: known for n, known in self.transforms.items() if known.fails}, back)
         result = self._name("r")
         self._step(
             "try:",
@@ -288,52 +343,24 @@ class Author:
         )
         self._stream()
 
-    def _turn(self, i: int, j: int, k: int) -> None:
-        """Flags and closures change; what is compiled is not called any more."""
-        ready = [name for name, known in self.transforms.items() if known.open]
-        if not ready:
-            self._define(i, 1, k)
-            self._build(0, j, k)
-            ready = list(self.transforms)[-1:]
-        name = ready[i % len(ready)]
-        self._result(name, j)
-        switch = sorted(self.transforms[name].open)[0]
-        self._step({"flag": "flag = not flag", "k": "k = 0.5 - k"}[switch])
+    def _turn(self, move: Turn) -> None:
+        """What is compiled is not called any more after the change."""
+        switch = move.switch
+        if not any(switch in known.open for known in self.transforms.values()):
+            self._define(Define(scaled=True) if switch == "k" else
+                         Define(reads="s0", writes="s1", how="from both", on_flag=True))
+            self._build(Build())
+        name = pick({n: t for n, t in self.transforms.items() if switch in t.open}, move.back)
+        self._note("closure turned")
+        self._result(name, move.at)
+        self._step(SWITCHES[switch][1])
         self._forget(lambda known: known.cached and switch in known.open)
-        self._result(name, j)
+        self._result(name, move.at)
 
-    def _jit(self, i: int, j: int, k: int) -> None:
-        """A compiled function, of what depends on states and arguments only."""
-        self._pick(self.functions, i, lambda: self._define(i, j, k))
-        ready = {name: f for name, f in self.functions.items() if not f.open and not f.cached}
-        if ready:
-            source = self._pick(ready, i, lambda: None)
-            name = self._name("f")
-            self._step(f"{name} = lib.transform.jit({source})")
-            self.functions[name] = replace(self.functions[source], cached=True)
+    # -- what moves are made of --------------------------------------------------------------
 
-    def _compile(self, i: int, j: int, k: int) -> None:
-        """A compiled transform, of what depends on states and arguments only."""
-        self._pick(self.transforms, i, lambda: self._build(i, j, k))
-        ready = {name: t for name, t in self.transforms.items() if not t.open and not t.cached}
-        if ready:
-            source = self._pick(ready, i, lambda: None)
-            name = self._name("t")
-            self._step(f"{name} = lib.transform.jit({source})")
-            self.transforms[name] = replace(ready[source], cached=True)
-
-    def _nest(self, i: int, j: int, k: int) -> None:
-        """A function that calls a transform."""
-        self._build(2 * i, j % 2, 3 * (k % 2))
-        self._define(i, j, 3 * k)
-        self._build(0, j, k)
-
-    def _draw(self, i: int, j: int, k: int) -> None:
-        """An eager draw."""
-        result = self._name("r")
-        self._step(f"{result} = lib.random.normal(size=())", result=result)
-
-    # -- what moves are made of ------------------------------------------------------------
+    def _note(self, option: str) -> None:
+        self.labels.add(HISTORY.label(option))
 
     def _step(self, *lines: str, result: str = "") -> None:
         self.steps.append(Step(lines, result))
@@ -342,27 +369,10 @@ class Author:
         self.count += 1
         return f"{letter}{self.count}"
 
-    def _literal(self, state: str, k: int) -> str:
-        value = VALUES[k % len(VALUES)]
-        return f"{{'a': {value}}}" if state == "d0" else value
-
-    def _state(self, i: int) -> str:
-        state = STATES[i % len(STATES)]
-        if state not in self.states:
-            self._place(state, i, i % 3)
-        return state
-
-    def _switch(self, name: str, value: str) -> None:
+    def _switch(self, name: Switch) -> None:
         if name not in self.switches:
-            self.switches[name] = value
-            self._step(f"{name} = {value}")
-
-    def _pick(self, known: dict[str, Function], i: int, make: Callable[[], None]) -> str:
-        """The i-th newest, which is made if there is none."""
-        if not known:
-            make()
-        names = list(known)
-        return names[-1 - i % len(names)]
+            self.switches.add(name)
+            self._step(f"{name} = {SWITCHES[name][0]}")
 
     def _forget(self, stale: Callable[[Function], bool]) -> None:
         for known in (self.functions, self.transforms):
@@ -370,36 +380,15 @@ class Author:
                 del known[name]
 
 
-SIGNS: Final[Mapping[str, Callable[[History], bool]]] = {
-    "module": lambda h: any("class M" in line for line in h.lines()),
-    "eager write": lambda h: any(".value = " in step.lines[0] for step in h.steps),
-    "state replaced": lambda h: any(n > 1 for n in _heads(h, " = lib.", "State(").values()),
-    "transform kept": lambda h: any(n > 1 for n in _heads(h, " = t", "(jnp", last=True).values()),
-    "function called": lambda h: bool(_heads(h, " = f", "(jnp", last=True)),
-    "closure turned": lambda h: any(step.lines[0].startswith(("k = 0.5", "flag = not"))
-                                    for step in h.steps),
-    "failed call": lambda h: any(step.lines[0] == "try:" for step in h.steps),
-    "nested": lambda h: any(line.startswith("    y = y + ") for line in h.lines()),
-    "compiled": lambda h: any("transform.jit(f" in line for line in h.lines()),
-    "transform compiled": lambda h: any("transform.jit(t" in line for line in h.lines()),
-    "array output": lambda h: any("return jnp.array([1.0, -2.0])" in line for line in h.lines()),
-    "draw in a function": lambda h: any("    y = y * lib.random" in line for line in h.lines()),
-    "draw between calls": lambda h: any(" = lib.random.normal" in step.lines[0]
-                                        for step in h.steps),
-}
-"""What a history may hold, and how its lines show it."""
-
-HISTORY: Final = choice("history", SIGNS)
+def compilable(known: Mapping[str, Function]) -> dict[str, Function]:
+    """What can be compiled: all but what depends on the world, or is compiled already."""
+    return {name: f for name, f in known.items() if not f.open and not f.cached}
 
 
-def _heads(history: History, middle: str, then: str, *, last: bool = False) -> Counter[str]:
-    """How often each name stands before (or after) the first of two parts of a step's line."""
-    found: Counter[str] = Counter()
-    for step in history.steps:
-        before, sign, after = step.lines[-1].partition(middle)
-        if sign and then in after:
-            found[after.partition("(")[0] if last else before] += 1
-    return found
+def pick(known: Mapping[str, Function], back: int) -> str:
+    """The name so far back, or the oldest."""
+    names = list(known)
+    return names[-1 - min(back, len(names) - 1)]
 
 
 def read(state: str) -> str:
@@ -407,7 +396,12 @@ def read(state: str) -> str:
     return f"{state}.value['a']" if state == "d0" else f"{state}.value"
 
 
-def container(form: str, states: list[str]) -> str:
+def literal(state: str, value: str) -> str:
+    """The source of a new value of a state."""
+    return f"{{'a': {VALUES[value]}}}" if state == "d0" else VALUES[value]
+
+
+def container(form: str, states: Sequence[str]) -> str:
     """The source of a container of states."""
     if form == "one":
         return states[0]
@@ -416,22 +410,15 @@ def container(form: str, states: list[str]) -> str:
     return "[" + ", ".join(states) + "]"
 
 
-def histories(feature: str) -> st.SearchStrategy[History]:
-    """Histories with a feature of :data:`FEATURES`."""
-    extra = FEATURES[feature]
-    # One number for three: a move that does not matter shrinks in one go.
-    numbers = st.integers(0, 12**3 - 1).map(lambda n: (n % 12, n // 12 % 12, n // 144))
-
-    def moves(kinds: Sequence[str]) -> st.SearchStrategy[Move]:
-        return st.builds(lambda kind, three: (kind, *three), st.sampled_from(kinds), numbers)
-
-    some = st.lists(moves(("call", "call", "build", "define", *extra)), max_size=12)
-    sure = st.tuples(moves(extra)) if extra else st.just(())  # each shows what it is about
-    return st.builds(lambda some, sure: Author(extra).write([*some, *sure, ("call", 0, 0, 0)]),
-                     some, sure)
+def histories(name: str) -> st.SearchStrategy[History]:
+    """Histories with a feature of :data:`spec.language.moves.FEATURES`."""
+    feature = FEATURES[name]
+    return st.builds(
+        lambda some, sure: Author(feature.random).write([*some, *sure, CallTransform()]),
+        feature.some(), feature.sure())
 
 
-def places(names: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def places(names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The states that the names of a script stand for."""
     for place in STATES:
         head, _, attribute = place.partition(".")

@@ -12,7 +12,8 @@ from spec.judge.check import generated
 from spec.judge.difference import Violation, raised
 from spec.judge.subject import Subject
 from spec.language import histories
-from spec.language.histories import FEATURES, History
+from spec.language.histories import History
+from spec.language.moves import FEATURES
 from spec.language.script import go_on
 
 Snapshot = dict[str, Any]
