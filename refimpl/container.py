@@ -1,8 +1,8 @@
-"""Containers of states: their values at once, read and written (GST).
+"""Containers of states: their values at once, read and written.
 
 Such a container is what is handed to a transform as ``grad_states``: states in lists, tuples,
-named tuples and dicts, to any depth. `values` has the form of ``var_grads``, so that an optimizer
-needs no loop::
+named tuples and dicts, to any depth (GST-01 to GST-12). `values` has the form of ``var_grads``,
+so that an optimizer needs no loop::
 
     updates, memory = optimizer.update(grads, memory, values(weights))
     update(weights, optax.apply_updates(values(weights), updates))
@@ -73,7 +73,13 @@ def write(found: dict[State, Any]) -> None:
 
 
 def opened(node: object, path: str) -> tuple[list[Any], list[Any], Build]:
-    """Keys and children of a container of states, and what puts such a container together."""
+    """Keys and children of a container of states, and what puts such a container together.
+
+    Raises
+    ------
+    TypeError
+        If it is no container of a kind that JAX knows (ERR-04).
+    """
     children, join = split(node) if isinstance(node, (list, tuple, dict)) else ([], None)
     if join is None:  # so it is for a subclass of list or tuple that JAX does not know
         raise TypeError(

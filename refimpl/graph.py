@@ -1,4 +1,4 @@
-"""Finding the states below a module or any other object (SEL).
+"""Finding the states below a module or any other object (SEL-01 to SEL-18).
 
 Attributes are visited by name, sequences by index, dicts by key (sorted if the keys can be
 compared), depth first. What is reachable in several ways is found once, under its first path.
@@ -39,10 +39,12 @@ class NestedDict(dict[Any, Any]):
         return flat
 
     def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], Path]:
+        """What JAX takes the mapping apart with."""
         return [(jax.tree_util.DictKey(k), v) for k, v in self.items()], tuple(self)
 
     @classmethod
     def tree_unflatten(cls, keys: Path, children: Sequence[Any]) -> "NestedDict":
+        """What JAX puts a mapping together with."""
         return cls(zip(keys, children, strict=True))
 
 
@@ -74,6 +76,10 @@ def states(node: object, /, *filters: Any) -> Any:
         If a filter is none.
     ValueError
         If ``...`` or True is not the last filter.
+
+    Notes
+    -----
+    Rules: SEL-01 to SEL-13, FLT-12, ERR-12, ERR-13.
     """
     for filter in filters[:-1]:
         if filter is ... or filter is True:
@@ -104,6 +110,10 @@ def treefy_states(node: object, /, *filters: Any) -> Any:
         If the object is itself a state, or a filter is none.
     ValueError
         If ``...`` or True is not the last filter.
+
+    Notes
+    -----
+    Rules: SEL-14 to SEL-16, FLT-13, GST-10.
     """
     if isinstance(node, State):
         raise TypeError(f"the path to {node!r} itself is empty; there is nothing to nest")

@@ -1,6 +1,6 @@
 """State and the usual kinds of state.
 
-The kinds differ in nothing but their class, which filters can select by (FLT, GST).
+The kinds differ in nothing but their class, which filters can select by (FLT-01, DER-02).
 """
 
 import difflib
@@ -55,6 +55,10 @@ class State(Generic[T], metaclass=_Sealing):
     ------
     TypeError
         If the name of metadata is one that states use themselves.
+
+    Notes
+    -----
+    Rules: STA-01 to STA-09.
     """
 
     _value: Any

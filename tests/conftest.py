@@ -5,6 +5,18 @@ from types import ModuleType
 
 import pytest
 
+from tests import day
+
+
+def pytest_configure() -> None:
+    """Fix the day before processes are started, which shall have the same."""
+    day.today()
+
+
+def pytest_report_header() -> str:
+    """Say which day chose the slices, so that they can be asked for again."""
+    return f"slices of {day.VARIABLE}={day.today()}"
+
 
 @pytest.fixture(scope="module", params=["refimpl", "brainstate"])
 def implementation(request: pytest.FixtureRequest) -> ModuleType:

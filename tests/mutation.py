@@ -52,7 +52,7 @@ def judge() -> int:
     from spec.judge.verdict import Verdict
     from spec.run.decide import decide
     from spec.run.implementation import load
-    from tests.saboteurs.matrix import GLANCE, spread
+    from tests.saboteurs.asking import GLANCE, spread
 
     subject = load("refimpl")
     faced = [

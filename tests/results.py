@@ -52,7 +52,8 @@ PRODUCTS = {
     "refimpl": report("refimpl"),
     "brainstate": report("brainstate"),
     "coverage": Product(("tests.power", "--write")),
-    "kill-matrix": Product(("tests.saboteurs.matrix", "--write", "--seeds", "5")),
+    "kill-matrix": Product(("tests.saboteurs.matrix", "--full", "--write", "--seeds", "5",
+                            "--workers", WORKERS)),
     "mutation": Product(("tests.mutation", "run", "--write", "--workers", WORKERS), "cosmic_ray"),
 }
 BROKEN = 1

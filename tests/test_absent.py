@@ -17,7 +17,7 @@ from spec.judge.check import Check
 from spec.judge.subject import NAMES, Absent, Subject
 from spec.judge.verdict import Verdict
 from spec.run.decide import Profile, decide
-from tests.saboteurs.matrix import looked_up
+from tests.saboteurs.asking import looked_up
 from tests.saboteurs.roster import copy_of
 
 ONE = Profile("one", 1, 0)

@@ -102,7 +102,11 @@ def test_a_broken_rule_fails_the_run_and_shows_a_script_that_fails(
     assert check("stranger", "--report", str(report)) == BROKEN
     failure = next(f for f in committed.read(report)["failures"] if f["verdict"] == "fail")
     assert failure["rule"] == "RET-06"
-    assert failure["script"] in capsys.readouterr().out
+    told = [failure[key] for key in ("place", "expected", "actual")]
+    assert told == ["result", "tuple of 2", "list of 2"]
+    shown = capsys.readouterr().out
+    assert failure["script"] in shown
+    assert "at:       result\nexpected: tuple of 2\ngot:      list of 2\n" in shown
     assert len(failure["script"].splitlines()) <= 15
     with pytest.raises(AssertionError):
         exec(failure["script"], {})

@@ -18,7 +18,7 @@ import pytest
 from spec.expected import oracles
 from spec.expected.layout import AnyMapping, AnyOrder, Slot
 from spec.judge import compare, difference
-from spec.judge.derivative import decide, of_entry
+from spec.judge.derivative import decide
 from spec.judge.difference import Difference, describe, words
 
 FLOAT = np.dtype(np.float64)
@@ -198,7 +198,7 @@ def test_a_claim_on_an_entry_has_the_tolerance_that_decided(dtype: Any) -> None:
     wrong = best + np.array([[0.0, 0.1]])
     decided = decide(wrong, [estimate], dtype=dtype)
     assert decided is not None
-    found = of_entry("result[0, 1]", decided)
+    found = difference.of_entry("result[0, 1]", decided)
     assert found.claim == f"abs(result[0, 1] - -3.0) <= {decided.tol!r}"
     assert not holds(found.claim, wrong)
     for share, right in ((0.0, True), (0.999, True), (1.001, False)):

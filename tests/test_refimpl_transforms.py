@@ -270,6 +270,23 @@ class TestOptions:
             with pytest.raises(TypeError, match=f"argnums={index} "):
                 grad(f, argnums=(0, index))(2.0, 3.0)
 
+    def test_an_empty_complex_output(self) -> None:
+        x = jnp.ones(2, complex)
+        got = jacrev(lambda x: x[:0] ** 2, holomorphic=True)(x)
+        assert (got.shape, got.dtype) == ((0, 2), x.dtype)
+
+    def test_messages_hold_no_arrays(self) -> None:
+        big: Any = jnp.arange(100.0)
+        for call in (
+            lambda: grad(lambda x: (x, x, x), has_aux=True)(big),
+            lambda: fwd_grad(lambda x: x)(big),
+            lambda: grad(lambda x: x, {"w": big}),
+            lambda: GradientTransform(lambda x: x, lambda f, **_: lambda s: f(s)[0])(big),
+        ):
+            with pytest.raises(TypeError, match=r"float\d\d\[100\]") as caught:
+                call()
+            assert "99." not in str(caught.value)
+
     def test_grad_states_of_other_types(self) -> None:
         class Listed(list[State]):
             pass

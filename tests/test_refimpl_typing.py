@@ -15,7 +15,17 @@ import refimpl
 from refimpl import ParamState, State
 from refimpl.graph import NestedDict
 from refimpl.random import RandomState
-from refimpl.transform import GradientTransform, fwd_grad, grad, hessian, jacfwd, vector_grad
+from refimpl.transform import (
+    GradientTransform,
+    StateFinder,
+    fwd_grad,
+    grad,
+    hessian,
+    jacfwd,
+    jvp,
+    vector_grad,
+    vjp,
+)
 
 
 def loss(x: float, steps: int = 1) -> jax.Array:
@@ -88,6 +98,30 @@ def test_options_of_members() -> None:
     assert callable(fwd_grad(loss, tangent_size=3, key=0, has_aux=False))
 
 
+def test_products() -> None:
+    weight = ParamState(jnp.array(2.0))
+    value, pull = vjp(loss, 1.0)
+    assert pull(1.0) == jnp.cos(1.0)
+    assert jvp(lambda x, fun: x * fun, (2.0,), (1.0,), fun=3.0) == (6.0, 3.0)
+
+    @vjp(grad_states=weight)
+    def f(x: float) -> jax.Array:
+        return weight.value * x
+
+    assert_type(f(3.0), tuple[Any, ...])
+    with pytest.raises(TypeError):
+        vjp(loss, 1.0, grad_states=3.0)  # type: ignore[call-overload]
+    with pytest.raises(TypeError):
+        jvp(loss, 1.0, 1.0)  # type: ignore[call-overload]
+
+
+def test_finders() -> None:
+    finder = StateFinder(loss, usage="read")
+    assert finder(1.0) == {}
+    with pytest.raises(TypeError):
+        finder(1.0, stops=3)  # type: ignore[call-arg]
+
+
 def test_transforms_of_ones_own() -> None:
     made = GradientTransform(loss, jax.grad)
     assert made(1.0) == jnp.cos(1.0)
@@ -122,6 +156,7 @@ def test_selections() -> None:
     layer = Layer()
     found = layer.states(ParamState)
     assert found == {("w",): layer.w}
+    assert_type(found, dict[tuple[Any, ...], ParamState[Any]])
     every = refimpl.graph.states(layer)
     assert_type(every, dict[tuple[Any, ...], State[Any]])
     assert_type(refimpl.graph.treefy_states(layer, "tag"), NestedDict)

@@ -12,6 +12,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -93,22 +94,41 @@ def reports(env: Any) -> list[Result]:
 def optional(env: Any, name: str) -> dict[str, Any]:
     """A committed file that may be absent."""
     file = folder(env) / name
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return _parsed(file, file.stat().st_mtime_ns) if file.exists() else {}
+
+
+@cache
+def _parsed(file: Path, changed: int) -> Any:
+    """A file as it was when it was changed last; many pages ask for the same."""
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def saboteurs(env: Any) -> dict[str, dict[str, Any]]:
-    """The saboteurs: what each gets wrong, and the rules that catch it."""
+    """The saboteurs: what each gets wrong, and the rules that are meant to catch it."""
     found: dict[str, dict[str, Any]] = optional(env, KILLS).get("saboteurs", {})
     return found
 
 
+def caught(env: Any, rule: str) -> dict[str, list[int]]:
+    """The saboteurs that a rule catches: in how many runs, out of how many."""
+    counts: dict[str, list[int]] = optional(env, KILLS).get("caught", {}).get(rule, {})
+    return {name: count for name, count in counts.items() if count[0]}
+
+
 def catches(env: Any, rule: str) -> list[Cell]:
     """The saboteurs that are meant to break a rule, then how many others it catches."""
-    every = optional(env, KILLS).get("rules", {}).get(rule, [])
+    every = caught(env, rule)
     meant = [name for name in every if rule in saboteurs(env)[name]["breaks"]]
-    cells: list[Cell] = [[link(name, f"saboteur-{name}")] for name in meant]
+    cells: list[Cell] = [[link(name, f"saboteur-{name}"), *counted(every[name])]
+                         for name in meant]
     rest = len(every) - len(meant)
     return cells + ([[nodes.Text(f"and {rest} more" if meant else str(rest))]] if rest else [])
+
+
+def counted(count: list[int]) -> Cell:
+    """In how many runs, where not in all."""
+    hits, runs = count
+    return [nodes.Text(f" (in {hits} of {runs} runs)")] if hits < runs else []
 
 
 def broken_by(rule: str, found: list[Result]) -> list[Result]:
@@ -192,11 +212,12 @@ class Kills(SphinxDirective):
     def row(self, name: str, about: Mapping[str, Any]) -> list[Cell]:
         anchor = f"saboteur-{name}"
         note_label(self.env, anchor, name)
+        by = {rule: found[name] for rule in registry() if name in (found := caught(self.env, rule))}
         meant = [rule for rule in about["breaks"] if rule in registry()]
-        others = [rule for rule in about["caught_by"] if rule in registry() and rule not in meant]
         return [[nodes.literal("", name, ids=[anchor])], self.parse_inline(about["story"])[0],
-                listed([[rule_link(rule)] for rule in meant]),
-                listed([[rule_link(rule)] for rule in others])]
+                listed([[rule_link(rule), *counted(by.get(rule, [1, 1]))] for rule in meant]),
+                listed([[rule_link(rule), *counted(by[rule])]
+                        for rule in by if rule not in meant])]
 
 
 class Coverage(SphinxDirective):

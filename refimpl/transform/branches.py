@@ -49,6 +49,11 @@ def switch(index: Any, branches: Sequence[Function], *operands: Any) -> Any:
         in some of them only.
     *operands : pytree of arrays
         Arguments.
+
+    Raises
+    ------
+    ValueError
+        If there are no branches.
     """
     if not branches:
         raise ValueError("switch needs at least one branch")

@@ -72,6 +72,16 @@ class jit(Deferred):
         The function; left out, the result is a decorator.
     **options
         Those of `jax.jit`, with the same meaning; positions count the arguments of `fun`.
+
+    Raises
+    ------
+    TypeError
+        If `fun` cannot be called. In a call: if a state that is used holds something else than
+        arrays and numbers; and as `jax.jit` does.
+
+    Notes
+    -----
+    Rules: CMP-01, CMP-02, CMP-11 to CMP-18, STA-15.
     """
 
     def __init__(self, fun: Callable[..., Any] | None = None, **options: Any) -> None:

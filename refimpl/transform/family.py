@@ -1,7 +1,7 @@
 """The members of the family that return gradients, Jacobians and Hessians.
 
-Each is a transform of pure functions, handed to `GradientTransform`. Signatures are uniform;
-without a function every member is a decorator (RET, DER).
+Each is a transform of pure functions, handed to `GradientTransform` (CUS-01). Signatures are
+uniform; without a function every member is a decorator (CUS-10).
 """
 
 import functools
@@ -11,9 +11,10 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypedDict, Unpack, cas
 import jax
 import jax.numpy as jnp
 
-from ..typing import Argnums, Container, Function, P
+from ..typing import Argnums, Array, Container, Function, P, Pytree
 from .compile import jit
-from .gradient import GradientTransform
+from .gradient import Carried, GradientTransform, Triple
+from .selection import Selected
 
 __all__ = ["Options", "grad", "hessian", "jacfwd", "jacobian", "jacrev", "vector_grad"]
 
@@ -42,7 +43,7 @@ def either(make: Callable[Concatenate[Any, Q], Any]) -> Either[Q]:
 class Member(GradientTransform[P]):
     """A transform that JAX can compile whole: T(jit(f)) runs as jit(T(f)).
 
-    The function is frozen by its jit already, so results and effects are the same (CMP).
+    The function is frozen by its jit already, so results and effects are the same (CMP-02).
     """
 
     def __init__(self, target: Callable[P, Any], *args: Any, **options: Any) -> None:
@@ -60,7 +61,7 @@ class Member(GradientTransform[P]):
 
             self._whole = jit(whole, **target.options)
 
-    def differentiate(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+    def differentiate(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Triple:
         """As in `GradientTransform`."""
         if self._whole is None:
             return super().differentiate(args, kwargs)
@@ -104,8 +105,35 @@ def grad(
     Returns
     -------
     GradientTransform
-        Its result is ``grads``, ``(grads, aux)``, ``(grads, value)`` or ``(grads, value, aux)``,
-        where ``grads`` is ``var_grads``, ``arg_grads`` or ``(var_grads, arg_grads)``.
+        What it returns when it is called is, by row of the return table:
+
+        ============  =========  =======================
+        return_value  has_aux    result
+        ============  =========  =======================
+        False         False      ``grads``
+        False         True       ``(grads, aux)``
+        True          False      ``(grads, value)``
+        True          True       ``(grads, value, aux)``
+        ============  =========  =======================
+
+        ``grads`` is ``arg_grads`` without `grad_states`, ``var_grads`` with them, and
+        ``(var_grads, arg_grads)`` with both `grad_states` and `argnums`.
+
+    Raises
+    ------
+    TypeError
+        If `fun` cannot be called, `grad_states` holds something else than states, or `argnums`
+        is no index. In a call: if the output is no real scalar, if something selected has no
+        derivative, or if the function does not return a pair although `has_aux` says so.
+    ValueError
+        If an index stands twice in `argnums`. In a call: if the function uses none of the
+        values of a selected state.
+    ArgnumsError
+        In a call, which is both: if it has no argument of an index.
+
+    Notes
+    -----
+    Rules: RET-01 to RET-12, DER-01 to DER-03, GST-01 to GST-20, ARG-01 to ARG-18, ERR-01 to ERR-11.
     """
     params = {"holomorphic": holomorphic, "allow_int": allow_int}
     return member(jax.grad, fun, grad_states, argnums, params, options)
@@ -121,7 +149,10 @@ def vector_grad(
     allow_int: bool = False,
     **options: Unpack[Options],
 ) -> Any:
-    """Gradient of the sum of all entries of all outputs. Parameters as in `grad`."""
+    """Gradient of the sum of all entries of all outputs, whose number and shape are free.
+
+    Parameters, results by row and errors are those of `grad`. Rules: RET-01 to RET-12, DER-07.
+    """
     params = {"holomorphic": holomorphic, "allow_int": allow_int}
     return member(_vector_grad, fun, grad_states, argnums, params, options)
 
@@ -136,9 +167,11 @@ def jacrev(
     allow_int: bool = False,
     **options: Unpack[Options],
 ) -> Any:
-    """Jacobian in reverse mode, in JAX's layout: output structure outermost.
+    """Jacobian in reverse mode, for few outputs and many inputs.
 
-    Parameters as in `grad`.
+    Parameters, results by row and errors are those of `grad`. ``var_grads`` and ``arg_grads``
+    have JAX's layout: the structure of the output, with that of the states or arguments in place
+    of each of its leaves. Rules: RET-01 to RET-12, DER-06, DER-33.
     """
     params = {"holomorphic": holomorphic, "allow_int": allow_int}
     return member(_jacrev, fun, grad_states, argnums, params, options)
@@ -156,7 +189,11 @@ def jacfwd(
     holomorphic: bool = False,
     **options: Unpack[Options],
 ) -> Any:
-    """Jacobian in forward mode, in JAX's layout. Parameters as in `grad`."""
+    """Jacobian in forward mode, for many outputs and few inputs.
+
+    Parameters, but for `allow_int`, results by row and errors are those of `grad`, and the layout
+    is that of `jacrev`. Rules: RET-01 to RET-12, DER-06, DER-33, GST-21.
+    """
     return member(_jacfwd, fun, grad_states, argnums, {"holomorphic": holomorphic}, options)
 
 
@@ -171,8 +208,9 @@ def hessian(
 ) -> Any:
     """Second derivatives, in JAX's layout: output, then row, then column.
 
-    With states and arguments the result is ``(var_rows, arg_rows)``, and each entry of a row is
-    ``(var_columns, arg_columns)``. Parameters as in `grad`.
+    Parameters, but for `allow_int`, results by row and errors are those of `grad`. With states
+    and arguments ``grads`` is ``(var_rows, arg_rows)``, and each entry of a row is
+    ``(var_columns, arg_columns)``. Rules: RET-01 to RET-12, DER-06, DER-13, DER-33.
     """
     return member(_hessian, fun, grad_states, argnums, {"holomorphic": holomorphic}, options)
 
@@ -198,7 +236,7 @@ def member(
 
 
 def _vector_grad(fun: Function, *, argnums: int, has_aux: bool, **params: Any) -> Function:
-    def total(selected: Any) -> Any:
+    def total(selected: Selected) -> tuple[Array, Carried]:
         output, carried = fun(selected)
         sums = [jnp.sum(leaf) for leaf in jax.tree.leaves(output)]
         return functools.reduce(jnp.add, sums) if sums else jnp.zeros(()), carried
@@ -207,14 +245,16 @@ def _vector_grad(fun: Function, *, argnums: int, has_aux: bool, **params: Any) -
 
 
 def _jacrev(fun: Function, *, argnums: int, has_aux: bool, **params: Any) -> Function:
-    def padded(selected: Any) -> Any:
+    row = jnp.zeros((), complex if params.get("holomorphic") else float)
+
+    def padded(selected: Selected) -> tuple[Pytree, Carried]:
         output, carried = fun(selected)
         # JAX needs at least one row; this one depends on nothing, and is dropped below.
-        return (output, None if _size(output) else jnp.zeros(())), carried
+        return (output, None if _size(output) else row), carried
 
     base = jax.jacrev(padded, argnums=argnums, has_aux=has_aux, **params)
 
-    def run(selected: Any) -> Any:
+    def run(selected: Selected) -> tuple[Pytree, Carried]:
         if not _size(selected):
             return _no_columns(fun, selected)
         (rows, _), carried = base(selected)
@@ -232,11 +272,11 @@ def _hessian(fun: Function, **options: Any) -> Function:
     return _jacfwd(_jacrev(fun, **options), **options)
 
 
-def _no_columns(fun: Function, selected: Any) -> Any:
+def _no_columns(fun: Function, selected: Selected) -> tuple[Pytree, Carried]:
     """The Jacobian with respect to nothing, which JAX cannot always make: empty blocks."""
     output, carried = fun(selected)
 
-    def blocks(row: Any) -> Any:
+    def blocks(row: Array) -> Pytree:
         return jax.tree.map(
             lambda column: jnp.zeros(jnp.shape(row) + jnp.shape(column), jnp.result_type(row)),
             selected,
@@ -245,5 +285,5 @@ def _no_columns(fun: Function, selected: Any) -> Any:
     return jax.tree.map(blocks, output), carried
 
 
-def _size(tree: Any) -> int:
+def _size(tree: Pytree) -> int:
     return sum(jnp.size(leaf) for leaf in jax.tree.leaves(tree))

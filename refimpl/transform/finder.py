@@ -1,21 +1,22 @@
-"""StateFinder: which states does a function read and write? (FND)"""
+"""StateFinder: which states does a function read and write? (FND-01 to FND-21)"""
 
 import contextlib
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any
+from typing import Any, Generic
 
 import jax
 
 from ..frames import Effects, Frame
 from ..state import State
 from ..tree import copy_containers
+from ..typing import Filter, P
 from ..util.filter import to_predicate
 from .deferred import Deferred
 
 __all__ = ["StateFinder"]
 
 
-class StateFinder(Deferred):
+class StateFinder(Deferred, Generic[P]):
     """Observe a function and return the states it uses, leaving all of them as they are.
 
     Parameters
@@ -30,12 +31,23 @@ class StateFinder(Deferred):
         The container. Keys of a dict are 0, 1, 2, ... in the order of first access.
     key_fn : callable, optional
         ``key_fn(index, state)`` gives another key. Keys that collide get a number appended.
+
+    Raises
+    ------
+    TypeError
+        If `fn` cannot be called, or `filter` is no filter.
+    ValueError
+        If `usage` or `return_type` is none of those above.
+
+    Notes
+    -----
+    Rules: FND-01 to FND-21, ERR-14, GST-11.
     """
 
     def __init__(
         self,
-        fn: Callable[..., Any] | None = None,
-        filter: Any = None,
+        fn: Callable[P, Any] | None = None,
+        filter: Filter = None,
         *,
         usage: str = "all",
         return_type: str = "dict",
@@ -53,8 +65,20 @@ class StateFinder(Deferred):
         self.key_fn = key_fn
         self.predicate = to_predicate(... if filter is None else filter)
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """The states that a call with these arguments uses."""
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """The states that a call with these arguments uses.
+
+        Returns
+        -------
+        dict, list or tuple
+            The states in the order of first access; for ``usage='both'`` a dict with such a
+            container under 'read' and another under 'write'.
+
+        Raises
+        ------
+        Exception
+            What the function raises (FND-13).
+        """
         effects = self._observe(args, kwargs) or self._run(args, kwargs)
         used = {
             state: written

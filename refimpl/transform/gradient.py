@@ -1,4 +1,4 @@
-"""GradientTransform: the one mechanism behind every member of the family (CUS).
+"""GradientTransform: the one mechanism behind every member of the family (CUS-01).
 
 A call goes through five steps:
 
@@ -14,20 +14,23 @@ A call goes through five steps:
 import functools
 import types
 from collections.abc import Callable, Sequence
-from typing import Any, Concatenate, Generic, ParamSpec, overload
+from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, overload
 
 import jax
 import jax.numpy as jnp
 
 from ..frames import Effects, Frame, settle, transaction
+from ..summary import summary
 from ..tree import Build, pack
-from ..typing import Argnums, Container, Function, P, Pytree
+from ..typing import Argnums, Array, ArrayLike, Container, Function, P, Pytree
 from .deferred import Deferred
 from .selection import Selected, Selection
 
 __all__ = ["GradientTransform"]
 
 Q = ParamSpec("Q")
+Triple: TypeAlias = tuple[Pytree, Pytree, Any]
+"""Derivatives, full primal output, and aux."""
 
 
 @jax.tree_util.register_pytree_node_class
@@ -74,6 +77,18 @@ class GradientTransform(Deferred, Generic[P]):
         Further keyword arguments for `transform`.
     check_states : bool
         Raise ValueError if the function does not touch one of `grad_states`.
+
+    Raises
+    ------
+    TypeError
+        If `target` or `transform` cannot be called, `grad_states` holds something else than
+        states, or `argnums` is no index.
+    ValueError
+        If an index stands twice in `argnums`.
+
+    Notes
+    -----
+    Results by row are those of `grad`. Rules: RET-01 to RET-12, CUS-01 to CUS-10, ERR-15.
     """
 
     def __init__(
@@ -101,7 +116,23 @@ class GradientTransform(Deferred, Generic[P]):
         self.check_states = check_states
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Pytree:
-        """Differentiate at these arguments and the present values of the states."""
+        """Differentiate at these arguments and the present values of the states.
+
+        Returns
+        -------
+        pytree or tuple
+            By row of the table in `grad`; ``grads`` is what the transform made of them.
+
+        Raises
+        ------
+        TypeError
+            If something selected has no derivative, the function does not return a pair although
+            `has_aux` says so, or the transform does not return ``(grads, aux)``.
+        ValueError
+            If the function uses none of the values of a selected state.
+        StateError
+            If it writes a state where that could not take effect outside of a JAX transform.
+        """
         grads, loss, aux = self.differentiate(args, kwargs)
         result = self.selection.shape(grads)
         extra = ((loss,) if self.return_value else ()) + ((aux,) if self.has_aux else ())
@@ -116,7 +147,7 @@ class GradientTransform(Deferred, Generic[P]):
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
 
-    def differentiate(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+    def differentiate(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Triple:
         """Derivatives as the transform returned them, full primal output, and aux."""
         positions = self.selection.positions(len(args))
         with transaction() as frame:
@@ -154,20 +185,20 @@ class GradientTransform(Deferred, Generic[P]):
 
         return lifted
 
-    def _split_aux(self, result: Any) -> tuple[Any, Any]:
+    def _split_aux(self, result: Any) -> tuple[Pytree, Any]:
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             raise TypeError(
                 "with has_aux=True the function must return a pair (output, aux), "
-                f"got {type(result).__name__}: {result!r}"
+                f"got {summary(result)}"
             )
         return result[0], result[1]
 
-    def _expect_pair(self, result: Any) -> tuple[Any, Carried]:
+    def _expect_pair(self, result: object) -> tuple[Pytree, Carried]:
         if isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Carried):
             return result[0], result[1]
         raise TypeError(
             f"what the transform {self.transform!r} returns must return (grads, aux), with the "
-            f"aux of the function it was given, got {type(result).__name__}: {result!r}"
+            f"aux of the function it was given, got {summary(result)}"
         )
 
     def _check_touched(self, effects: Effects) -> None:
@@ -185,5 +216,5 @@ class GradientTransform(Deferred, Generic[P]):
             )
 
 
-def _as_array(leaf: Any) -> Any:
+def _as_array(leaf: ArrayLike) -> Array:
     return leaf if isinstance(leaf, jax.Array) else jnp.asarray(leaf)

@@ -41,6 +41,11 @@ def for_loop(
     -------
     pytree
         The results of the steps, stacked. Over no steps it is empty, and no state is touched.
+
+    Raises
+    ------
+    TypeError
+        If there are neither arrays nor a `length`.
     """
     if not xs and length is None:
         raise TypeError("for_loop needs arrays to step through, or a length")

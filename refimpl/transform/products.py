@@ -1,8 +1,8 @@
-"""Products with a vector: vjp, jvp and the forward gradient (RET, DER)."""
+"""Products with a vector: vjp, jvp and the forward gradient (DER-25 to DER-31)."""
 
 import functools
-from collections.abc import Sequence
-from typing import Any, Literal, Unpack
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, Unpack, cast, overload
 
 import jax
 import jax.numpy as jnp
@@ -10,19 +10,40 @@ import jax.numpy as jnp
 from .. import random
 from ..container import pairs
 from ..state import State
-from ..typing import Argnums, Container, Function, Seed
+from ..summary import summary
+from ..typing import Argnums, ArrayLike, Container, Function, Pytree, Seed
 from .family import Options, either, member
-from .gradient import GradientTransform
+from .gradient import Carried, GradientTransform
 from .selection import Selected, Selection
 
 __all__ = ["fwd_grad", "jvp", "vjp"]
 
+Q = ParamSpec("Q")
+Made = Callable[..., tuple[Any, ...]]
 
+
+class EitherProduct(Protocol[Q]):
+    """Both uses of a product: with a function, and without one, as a decorator."""
+
+    @overload
+    def __call__(self, fun: Function, /, *args: Q.args, **kwargs: Q.kwargs) -> tuple[Any, ...]: ...
+    @overload
+    def __call__(
+        self, fun: None = None, /, *args: Q.args, **kwargs: Q.kwargs
+    ) -> Callable[[Function], Made]: ...
+
+
+def either_product(make: Callable[Concatenate[Any, Q], Any]) -> EitherProduct[Q]:
+    """Tell type checkers what becomes of the function."""
+    return cast(EitherProduct[Q], make)
+
+
+@either_product
 def vjp(
     fun: Function | None = None,
     /,
-    *primals: Any,
-    grad_states: Any = None,
+    *primals: Pytree,
+    grad_states: Container = None,
     argnums: Argnums = 0,
     has_aux: bool = False,
     check_states: bool = True,
@@ -44,8 +65,18 @@ def vjp(
     Returns
     -------
     tuple
-        ``(output, vjp_fn)`` or ``(output, vjp_fn, aux)``. ``vjp_fn(cotangent)`` has the structure
-        of ``grads`` and no effects. It is a pytree, and may leave and enter compiled functions.
+        ``(output, vjp_fn)``, and ``(output, vjp_fn, aux)`` with `has_aux`. ``vjp_fn(cotangent)``
+        has the structure of ``grads`` in `grad` and no effects. It is a pytree, and may leave and
+        enter compiled functions.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `grad`, at once; ``vjp_fn`` if the cotangent does not fit the output.
+
+    Notes
+    -----
+    Rules: DER-25 to DER-27, DER-34, ERR-19.
     """
     options: Options = {"has_aux": has_aux, "check_states": check_states}
     if fun is None:
@@ -59,7 +90,7 @@ def vjp(
 
 
 def _vjp(fun: Function, *, argnums: int, has_aux: Literal[True]) -> Function:
-    def run(selected: Selected) -> Any:
+    def run(selected: Selected) -> tuple[Pytree, Carried]:
         _, pull, carried = jax.vjp(fun, selected, has_aux=True)
         return pull, carried
 
@@ -72,18 +103,20 @@ class _PullBack:
     def __init__(self, selection: Selection) -> None:
         self.selection = selection
 
-    def __call__(self, pull: Function, cotangent: Any) -> Any:
+    def __call__(self, pull: Function, cotangent: Pytree) -> Pytree:
         (grads,) = pull(cotangent)
         return self.selection.shape(grads)
 
 
+@either_product
 def jvp(
     fun: Function | None = None,
-    primals: Sequence[Any] | None = None,
-    tangents: Sequence[Any] | None = None,
+    /,
+    primals: Sequence[Pytree] | None = None,
+    tangents: Sequence[Pytree] | None = None,
     *,
-    grad_states: Any = None,
-    state_tangents: Any = None,
+    grad_states: Container = None,
+    state_tangents: Pytree = None,
     has_aux: bool = False,
     check_states: bool = True,
     **kwargs: Any,
@@ -107,7 +140,19 @@ def jvp(
     Returns
     -------
     tuple
-        ``(output, tangent)`` or ``(output, tangent, aux)``.
+        ``(output, tangent)``, and ``(output, tangent, aux)`` with `has_aux`.
+
+    Raises
+    ------
+    TypeError
+        If `primals` and `tangents`, or `grad_states` and `state_tangents`, are not alike; and as
+        in `grad`.
+    ValueError
+        If a state has two places with a tangent each; and as in `grad`.
+
+    Notes
+    -----
+    Rules: DER-27, DER-28, ERR-19.
     """
     options: Options = {"has_aux": has_aux, "check_states": check_states}
     if fun is None:
@@ -133,14 +178,14 @@ def jvp(
 
 
 def _jvp(fun: Function, *, argnums: int, has_aux: bool, tangents: Selected) -> Function:
-    def run(selected: Selected) -> Any:
+    def run(selected: Selected) -> tuple[Pytree, Carried]:
         _, tangent, carried = jax.jvp(fun, (selected,), (tangents,), has_aux=has_aux)
         return tangent, carried
 
     return run
 
 
-def _later(function: Function, **options: Any) -> Any:
+def _later(function: Function, **options: Any) -> Function:
     return functools.partial(_decorate, function, options)
 
 
@@ -168,7 +213,24 @@ def fwd_grad(
         How many standard normal tangents v to average over; 1 by default.
     key : int or key, optional
         Where the tangents come from. Without it they come from a stream of their own, which
-        `random.seed` resets, and never from the one that the function draws from (WRB).
+        `random.seed` resets, and never from the one that the function draws from (WRB-05).
+
+    Returns
+    -------
+    GradientTransform
+        Its results by row are those of `grad`.
+
+    Raises
+    ------
+    TypeError
+        In a call: if the output is no real scalar, or something selected is complex; and as in
+        `grad`.
+    ValueError
+        If `tangent_size` is not positive; and as in `grad`.
+
+    Notes
+    -----
+    Rules: RET-01 to RET-12, DER-29 to DER-31.
     """
     if tangent_size is not None and (isinstance(tangent_size, bool) or tangent_size < 1):
         raise ValueError(f"tangent_size must be a positive int, got {tangent_size!r}")
@@ -176,25 +238,25 @@ def fwd_grad(
     return member(_fwd_grad, fun, grad_states, argnums, params, options)
 
 
-def _is_real(leaf: Any) -> bool:
+def _is_real(leaf: ArrayLike) -> bool:
     return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.floating))
 
 
 def _fwd_grad(
     fun: Function, *, argnums: int, has_aux: bool, tangent_size: int | None, key: Seed | None
 ) -> Function:
-    def push(selected: Selected, tangent: Selected) -> Any:
+    def push(selected: Selected, tangent: Selected) -> tuple[Pytree, Carried]:
         output, slope, carried = jax.jvp(fun, (selected,), (tangent,), has_aux=has_aux)
         real = all(map(_is_real, jax.tree.leaves((output, tangent))))
         if [jnp.shape(leaf) for leaf in jax.tree.leaves(output)] != [()] or not real:
             raise TypeError(
                 "fwd_grad needs a real scalar output and real numbers to differentiate with "
-                f"respect to, got the output {output!r}"
+                f"respect to, got the output {summary(output)}"
             )
         (along,) = jax.tree.leaves(slope)
         return jax.tree.map(lambda leaf: along.astype(leaf.dtype) * leaf, tangent), carried
 
-    def run(selected: Selected) -> Any:
+    def run(selected: Selected) -> tuple[Pytree, Carried]:
         draw = random.TANGENTS.split_key() if key is None else random.as_key(key)
         leaves, treedef = jax.tree.flatten(selected)
         count = 1 if tangent_size is None else tangent_size

@@ -17,7 +17,7 @@ import numpy as np
 from ..container import opened
 from ..state import State
 from ..tree import Build
-from ..typing import Argnums, Container
+from ..typing import Argnums, Container, Pytree
 
 __all__ = ["ArgnumsError", "Selected", "Selection", "parse_argnums"]
 
@@ -42,7 +42,7 @@ class Selected:
         return cls(*children)
 
 
-def _is_selected(node: Any) -> bool:
+def _is_selected(node: object) -> bool:
     return isinstance(node, Selected)
 
 
@@ -58,13 +58,13 @@ def parse_argnums(argnums: Any) -> int | tuple[int, ...] | None:
     return _index(argnums, argnums)
 
 
-def _is_sequence(argnums: Any) -> bool:
+def _is_sequence(argnums: object) -> bool:
     if getattr(argnums, "ndim", 1) == 0:  # an array of no dimensions is a number with __iter__
         return False
     return isinstance(argnums, Iterable) and not isinstance(argnums, (str, bytes, dict, set))
 
 
-def _index(entry: Any, argnums: Any) -> int:
+def _index(entry: Any, argnums: object) -> int:
     try:
         if not isinstance(entry, bool):
             return operator.index(entry)
@@ -95,7 +95,7 @@ class Selection:
             self.argnums = 0
         self.states = list(self.paths)
 
-    def _scan(self, node: Any, path: str) -> Build:
+    def _scan(self, node: object, path: str) -> Build:
         """Collect the states below a node; the result builds a like node from their gradients."""
         if isinstance(node, State):
             self.paths.setdefault(node, path)
@@ -141,7 +141,7 @@ class Selection:
                         "where floating point (or complex) numbers are needed"
                     )
 
-    def shape(self, grads: Any) -> Any:
+    def shape(self, grads: Pytree) -> Pytree:
         """Give derivatives the shape of the table's result: its pair is outermost."""
         leaves = jax.tree.leaves(grads, is_leaf=_is_selected)
         if leaves and not any(map(_is_selected, leaves)):
@@ -152,7 +152,7 @@ class Selection:
             return _replace(self._of_states, grads)
         return _replace(self._of_states, grads), _replace(self._of_args, grads)
 
-    def _columns(self, row: Any) -> Any:
+    def _columns(self, row: Pytree) -> Pytree:
         """The table again, in place, where a row of second derivatives ends."""
         if self.fill_states is None:
             return _replace(self._of_args, row)
@@ -160,23 +160,23 @@ class Selection:
             return _replace(self._of_states, row)
         return _replace(lambda found: (self._of_states(found), self._of_args(found)), row)
 
-    def _of_states(self, found: Selected) -> Any:
+    def _of_states(self, found: Selected) -> Pytree:
         assert self.fill_states is not None
         return self.fill_states([self._columns(grad) for grad in found.states])
 
-    def _of_args(self, found: Selected) -> Any:
+    def _of_args(self, found: Selected) -> Pytree:
         grads = tuple(self._columns(grad) for grad in found.args)
         return grads if isinstance(self.argnums, tuple) else grads[0]
 
 
-def _replace(part: Callable[[Selected], Any], tree: Any) -> Any:
+def _replace(part: Callable[[Selected], Pytree], tree: Pytree) -> Pytree:
     """The tree with a part of each outermost `Selected` in place of it."""
     return jax.tree.map(
         lambda leaf: part(leaf) if _is_selected(leaf) else leaf, tree, is_leaf=_is_selected
     )
 
 
-def _differentiable(leaf: Any, allow_int: bool) -> bool:
+def _differentiable(leaf: object, allow_int: bool) -> bool:
     if isinstance(leaf, (bool, int)):
         return allow_int
     if isinstance(leaf, (float, complex)):

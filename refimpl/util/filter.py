@@ -1,4 +1,4 @@
-"""Filters: predicates of a path and a value, and the shorthand forms of them (FLT)."""
+"""Filters: predicates of a path and a value, and the shorthand forms of them (FLT-01 to FLT-15)."""
 
 import typing
 from collections.abc import Iterable

@@ -67,6 +67,9 @@ def snippet(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function ``(lib, jnp, ...)`` whose assertions hold where the rule is kept.
 
+    The message of an assertion is a dict of ``expected`` and ``got``, with ``at`` where a place
+    is to be named; or a text, where nothing can be told apart.
+
     Its parameters are among ``lib`` (the implementation), ``jnp`` (the array namespace), ``np``
     (NumPy), ``jax`` (JAX itself, for what only JAX's own transforms can show), and the names
     that each case gives as source text.  For a rule of level OPEN the function returns which
@@ -114,13 +117,14 @@ def bindings(check: Check, subject: Subject, point: Mapping[str, str]) -> dict[s
 def snippet_source(
     check: Check, subject: Subject, point: Mapping[str, str], outcomes: Sequence[str] = ()
 ) -> list[str]:
-    """The script of a snippet at a point of its axis; it demands one of the permitted outcomes."""
+    """The script of a snippet at a point of its axis; it shows the outcome, or demands one of some.
+    """
     header = subject.header()
     if "np" in inspect.signature(check.function).parameters:
         header.append("import numpy as np")
     parameters = [f"{name} = {text}" for name, text in point.items()]
-    demand = rf"assert (\1) in {tuple(outcomes)!r}"
-    body = (re.sub(r"^return (.*)$", demand, line) for line in _body(check.function))
+    seen = rf"assert (\1) in {tuple(outcomes)!r}" if outcomes else r"print(\1)"
+    body = (re.sub(r"^return (.*)$", seen, line) for line in _body(check.function))
     return [*header, *parameters, *body]
 
 

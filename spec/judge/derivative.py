@@ -29,9 +29,10 @@ def judge_values(seen: Observation) -> None:
     if decided is None:
         return
     assert decided.index is not None, "what mirrors the expected structure has entries to name"
-    # Where two slots hold one block, the last one is that of the flat derivative.
-    slot, _, place = [leaf for leaf in slots if _holds(leaf[0], best.shape, decided.index)][-1]
-    raise Violation(of_entry(place + _within(slot, best.shape, decided.index), decided))
+    places = [place + entry for slot, _, place in slots
+              if (entry := _entry(slot, best.shape, decided.index)) is not None]
+    # Where several slots hold one block, the last one is that of the flat derivative.
+    raise Violation(difference.of_entry(places[-1], decided))
 
 
 def decide(
@@ -48,16 +49,6 @@ def decide(
     if judgement.verdict is oracles.Verdict.INCONCLUSIVE:
         raise Inconclusive(f"the oracles cannot decide: {judgement.reason}")
     return judgement if judgement.verdict is oracles.Verdict.FAIL else None
-
-
-def of_entry(place: str, judgement: oracles.Judgement) -> Difference:
-    """The entry of a derivative that the oracles find wrong.
-
-    The claim has the oracle's own figure, and the tolerance that decided: the error that the
-    oracle's formula admits for this entry, in a dtype shorter than float64 plus the rounding of
-    that dtype, 2**13 eps (1 + max|D|).  So every derivative that the check accepts fulfils it.
-    """
-    return difference.of_entry(place, judgement.expected, judgement.got, judgement.tol)
 
 
 def _slots(seen: Observation) -> list[tuple[Slot, Array, str]]:
@@ -83,15 +74,12 @@ def _eps(dtype: np.dtype[Any]) -> float:
     return float(np.finfo(dtype).eps) if dtype.kind in "fc" else 0.0
 
 
-def _holds(slot: Slot, shape: tuple[int, ...], index: tuple[int, ...]) -> bool:
-    """Whether a slot holds the entry of the flat derivative at the index."""
+def _entry(slot: Slot, shape: tuple[int, ...], index: tuple[int, ...]) -> str | None:
+    """Source to append to a slot's place to reach an entry of the flat derivative, if it is there.
+    """
     ranges = [range(size)[part] for part, size in zip(slot.index, shape, strict=True)]
-    return all(i in r for i, r in zip(index, ranges, strict=True))
-
-
-def _within(slot: Slot, shape: tuple[int, ...], index: tuple[int, ...]) -> str:
-    """Source to append to a slot's place to reach the entry of the flat derivative."""
-    ranges = [range(size)[part] for part, size in zip(slot.index, shape, strict=True)]
+    if not all(i in r for i, r in zip(index, ranges, strict=True)):
+        return None
     local = [r.index(i) for i, r in zip(index, ranges, strict=True)]
     number = int(np.ravel_multi_index(local, [len(r) for r in ranges]))
     entry = tuple(int(i) for i in np.unravel_index(number, slot.shape))

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from spec.expected.oracles import Judgement
 from spec.language import trees
 
 VOLATILE = (
@@ -221,6 +222,12 @@ def of_value(place: str, wanted: Any, got: Any, rtol: float) -> Difference:
                       trees.literal(got))
 
 
-def of_entry(place: str, wanted: complex, got: complex, tol: float) -> Difference:
-    """One number, up to an absolute tolerance."""
-    return Difference(place, f"abs({place} - {wanted!r}) <= {tol!r}", repr(wanted), repr(got))
+def of_entry(place: str, judged: Judgement) -> Difference:
+    """The entry of a derivative that the oracles find wrong.
+
+    The claim has the oracle's own figure, and the tolerance that decided: the error that the
+    oracle's formula admits for this entry, in a dtype shorter than float64 plus the rounding of
+    that dtype, 2**13 eps (1 + max|D|).  So every derivative that the check accepts fulfils it.
+    """
+    claim = f"abs({place} - {judged.expected!r}) <= {judged.tol!r}"
+    return Difference(place, claim, repr(judged.expected), repr(judged.got))

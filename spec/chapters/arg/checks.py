@@ -53,7 +53,7 @@ def empty_sequence_gives_an_empty_tuple_or_is_refused(lib, jnp, T, argnums):
         beside = T(f, grad_states=s, argnums=argnums)(jnp.array(3.0))[1]
     except Exception:
         seen, alone, beside = "refused", (), ()
-    assert alone == () and beside == (), f"expected () twice, got {alone} and {beside}"
+    assert alone == () and beside == (), {"expected": "() twice", "got": (alone, beside)}
     return seen
 
 
@@ -65,7 +65,7 @@ def bool_counts_or_is_refused(lib, jnp, np, T):
         got = T(lambda x, y: x * jnp.sum(y), argnums=True)(2.0, jnp.ones(3))
     except Exception:
         seen, got = "refused", jnp.ones(3)
-    assert np.shape(got)[:1] == (3,), f"expected the derivative by y, got shape {np.shape(got)}"
+    assert np.shape(got)[:1] == (3,), {"expected": "the derivative by y", "got": np.shape(got)}
     return seen
 
 
@@ -73,7 +73,8 @@ def bool_counts_or_is_refused(lib, jnp, np, T):
 def none_is_argument_zero(lib, jnp, np, T):
     def f(x, y): return jnp.sum(x ** 2) * y
     grads = T(f)(jnp.ones(3), 2.0)
-    assert np.shape(grads)[0] == 3, f"expected the gradient of x, got shape {np.shape(grads)}"
+    assert np.shape(grads)[0] == 3, {
+        "expected": "the gradient of x", "got": f"shape {np.shape(grads)}"}
 
 
 INDEX_LIKE: Final = {
@@ -90,13 +91,13 @@ INDICES_LIKE: Final = {
 @snippet("ARG-02", cases=INDEX_LIKE)
 def index_is_what_counts_as_one(lib, jnp, np, argnums):
     got = lib.transform.grad(lambda x, y: x * y, argnums=argnums)(2.0, 5.0)
-    assert np.shape(got) == () and got == 2.0, f"expected the bare gradient 2.0, got {got}"
+    assert np.shape(got) == () and got == 2.0, {"expected": "the bare gradient 2.0", "got": got}
 
 
 @snippet("ARG-02", cases=INDICES_LIKE)
 def sequence_of_what_counts_as_one(lib, jnp, np, argnums):
     got = lib.transform.grad(lambda x, y: x * y, argnums=argnums)(2.0, 5.0)
-    assert type(got) is tuple and got == (2.0, 5.0), f"expected (2.0, 5.0), got {got}"
+    assert type(got) is tuple and got == (2.0, 5.0), {"expected": (2.0, 5.0), "got": got}
 
 
 @snippet("ARG-03", cases=BESIDE.bound())
@@ -104,9 +105,9 @@ def descending_order_is_kept(lib, jnp, T):
     s = lib.State(jnp.array(1.0))
     def f(x, y, z): return s.value * (x + 10.0 * y + 100.0 * z)
     got = T(f, grad_states=s, argnums=[2, 0, 1])(1.0, 1.0, 1.0)[1]
-    assert type(got) is tuple and got == (100.0, 1.0, 10.0), f"expected 100, 1, 10, got {got}"
+    assert type(got) is tuple and got == (100.0, 1.0, 10.0), {"expected": (100, 1, 10), "got": got}
     got = T(f, argnums=[2])(1.0, 1.0, 1.0)
-    assert type(got) is tuple and got == (100.0,), f"expected a tuple of one, got {got}"
+    assert type(got) is tuple and got == (100.0,), {"expected": "a tuple of one", "got": got}
 
 
 def _calls(index: int) -> dict[str, dict[str, str]]:
@@ -124,7 +125,7 @@ def _calls(index: int) -> dict[str, dict[str, str]]:
 
 def only_positional_arguments_count(lib, jnp, f, call, argnums, want):
     got = call(lib.transform.grad(f, argnums=argnums))
-    assert got == want, f"expected {want}, got {got}"
+    assert got == want, {"expected": want, "got": got}
 
 
 snippet("ARG-05", cases=_calls(-1))(only_positional_arguments_count)
@@ -137,7 +138,7 @@ def states_do_not_shift_indices(lib, jnp, T):
     def f(x, y): return s.value * t.value * x * y ** 2
     for argnums, want in ((0, 18.0), (1, 12.0)):
         got = T(f, grad_states=[s, t], argnums=argnums)(1.0, 3.0)[1]
-        assert got == want, f"argnums={argnums}: expected {want}, got {got}"
+        assert got == want, {"at": f"argnums={argnums}", "expected": want, "got": got}
 
 
 _points: dict[str, Calls] = {}
@@ -152,17 +153,17 @@ def every_leaf_has_its_own_dtype(lib, jnp, T):
     got = T(lambda x: jnp.sum(x['h'] * x['d']) + jnp.sum(x['e']))(x)
     dtypes = [str(got[key].dtype) for key in ('h', 'd', 'e')]
     expected = ['float32', 'float64', 'float64']
-    assert dtypes == expected, f"expected {expected}, got {dtypes}"
-    assert got['e'].shape == (0,), f"expected the shape (0,), got {got['e'].shape}"
-    assert got['n'] is None and got['t'] == (), f"expected None and (), got {got}"
+    assert dtypes == expected, {"expected": expected, "got": dtypes}
+    assert got['e'].shape == (0,), {"expected": "the shape (0,)", "got": got['e'].shape}
+    assert got['n'] is None and got['t'] == (), {"expected": "None and ()", "got": got}
 
 
 @snippet("ARG-08", cases=EVERY.bound(want=by_order("3.0", "2.0")))
 def float_has_a_scalar_gradient(lib, jnp, T, want):
     got = T(lambda x: x ** 2)(1.5)
     kind = getattr(got, 'shape', None), str(getattr(got, 'dtype', type(got).__name__))
-    assert kind == ((), 'float64'), f"expected a scalar array of float64, got {kind}"
-    assert want is None or jnp.allclose(got, want), f"expected {want}, got {got}"
+    assert kind == ((), 'float64'), {"expected": "a scalar array of float64", "got": kind}
+    assert want is None or jnp.allclose(got, want), {"expected": want, "got": got}
 
 
 @snippet("ARG-09", cases={word: {"word": repr(word)} for word in KEYWORDS})
@@ -170,7 +171,7 @@ def keyword_of_any_name(lib, jnp, word):
     s = lib.State(jnp.array(2.0))
     def f(*args, **kwargs): return s.value * kwargs[word]
     got = lib.transform.grad(f, grad_states=s)(1.0, **{word: 7.0})
-    assert got == 7.0, f"expected 7.0, got {got}"
+    assert got == 7.0, {"expected": 7.0, "got": got}
 
 
 @snippet("ARG-09", cases=EVERY.bound({
@@ -182,8 +183,8 @@ def keyword_in_every_member(lib, jnp, T, word):
         seen.append(kwargs)
         return x ** 2 * kwargs[word]
     _, loss = T(f, return_value=True)(jnp.array(3.0), **{word: 7.0})
-    assert loss == 63.0, f"expected the loss 63.0, got {loss}"
-    assert list(seen[0]) == [word], f"expected the keyword {word} alone, got {list(seen[0])}"
+    assert loss == 63.0, {"expected": "the loss 63.0", "got": loss}
+    assert list(seen[0]) == [word], {"expected": f"the keyword {word} alone", "got": list(seen[0])}
 
 
 @generated("ARG-10", Calls.strategy, BESIDE.calls(calm(keywords=True), plain("arguments", "both")))
@@ -210,7 +211,7 @@ def any_signature(lib, jnp, T, make, call):
     s = lib.State(jnp.array(1.0))
     for states in (None, s):
         _, loss = call(T(make(s), grad_states=states, return_value=True))
-        assert loss == 45.0, f"expected the loss 45.0, got {loss}"
+        assert loss == 45.0, {"expected": "the loss 45.0", "got": loss}
 
 
 STATIC: Final = {
@@ -228,7 +229,7 @@ def other_arguments_arrive_as_they_are(lib, jnp, T, value):
         return x ** 2
     T(f)(jnp.array(3.0), value, z=value)
     wrong = [got for got in seen if repr(got) != repr(value)]
-    assert seen and not wrong, f"expected {value!r} by position and keyword, got {seen}"
+    assert seen and not wrong, {"expected": f"{value!r} by position and keyword", "got": seen}
 
 
 @snippet("ARG-12", cases=EVERY.bound())
@@ -237,7 +238,7 @@ def other_arguments_steer_python(lib, jnp, T):
         y = x * jnp.ones(size)
         return getattr(jnp, how)(y ** 2 if square else y)
     _, loss = T(f, return_value=True)(jnp.array(3.0), 2, True, how='sum')
-    assert loss == 18.0, f"expected the loss 18.0, got {loss}"
+    assert loss == 18.0, {"expected": "the loss 18.0", "got": loss}
 
 
 @snippet("ARG-13", cases=EVERY.bound())
@@ -249,7 +250,7 @@ def labels_and_masks(lib, jnp, T):
     for states in (None, s):
         call = T(f, grad_states=states, return_value=True)
         _, loss = call(jnp.array(3.0), jnp.array([2, 0]), batch)
-        assert loss == 12.0, f"expected the loss 12.0, got {loss}"
+        assert loss == 12.0, {"expected": "the loss 12.0", "got": loss}
 
 
 CALLABLES: Final = {
@@ -267,7 +268,7 @@ CALLABLES: Final = {
 def any_callable(lib, jnp, T, f):
     _, loss = T(f, return_value=True)(jnp.array([3.0]))
     want = 3.0 if f is jnp.prod else 9.0
-    assert loss == want, f"expected the loss {want}, got {loss}"
+    assert loss == want, {"expected": f"the loss {want}", "got": loss}
 
 
 @snippet("ARG-14", cases=EVERY.bound())
@@ -277,8 +278,8 @@ def module_is_called_with_its_states(lib, jnp, T):
     m = Scale()
     m.w = lib.ParamState(jnp.array(2.0))
     grads, loss = T(m, grad_states=m.states(), return_value=True)(3.0)
-    assert list(grads.keys()) == [('w',)], f"expected the key ('w',), got {list(grads.keys())}"
-    assert loss == 6.0, f"expected the loss 6.0, got {loss}"
+    assert list(grads.keys()) == [('w',)], {"expected": "the key ('w',)", "got": list(grads.keys())}
+    assert loss == 6.0, {"expected": "the loss 6.0", "got": loss}
 
 
 WAYS: Final = {
@@ -300,7 +301,7 @@ def callable_is_differentiated(lib, jnp, pick):
     m = Model()
     m.w = lib.ParamState(jnp.array(3.0))
     got = lib.transform.grad(pick(m), grad_states=[m.w])(jnp.array(2.0))
-    assert jnp.allclose(got[0], 12.0), f"expected 12.0, got {got[0]}"
+    assert jnp.allclose(got[0], 12.0), {"expected": 12.0, "got": got[0]}
 
 
 @snippet("ARG-15", cases=EVERY.bound())
@@ -322,7 +323,7 @@ def calls_of_every_kind_in_turn(lib, jnp, T):
     for _ in range(2):
         calls = g(2.0), g(1.0, 3.0), g(jnp.ones(3)), g(1.0, by=4.0), g(other=5.0)
         got = [float(loss) for _, loss in calls]
-        assert got == [4.0, 8.0, 6.0, 10.0, 10.0], f"expected 4, 8, 6, 10, 10, got {got}"
+        assert got == [4.0, 8.0, 6.0, 10.0, 10.0], {"expected": (4, 8, 6, 10, 10), "got": got}
 
 
 @snippet("ARG-17", cases=EVERY.bound())
@@ -332,7 +333,7 @@ def transform_in_a_class_binds(lib, jnp, T):
         def loss(self, x): return self.w.value * x
         slope = T(loss, argnums=1, return_value=True)
     _, loss = Model().slope(jnp.array(3.0))
-    assert loss == 6.0, f"expected the loss 6.0, got {loss}"
+    assert loss == 6.0, {"expected": "the loss 6.0", "got": loss}
 
 
 @snippet("ARG-18", cases=EVERY.bound({
@@ -345,4 +346,4 @@ def what_is_constant_may_steer_python(lib, jnp, T, high):
     for states in (None, lib.State(jnp.array(1.0))):
         options = {} if states is None else {'grad_states': states, 'check_states': False}
         _, loss = T(f, return_value=True, **options)(jnp.array(3.0), limit)
-        assert loss == 6.0, f"expected the loss 6.0, got {loss}"
+        assert loss == 6.0, {"expected": "the loss 6.0", "got": loss}

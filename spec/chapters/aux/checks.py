@@ -37,7 +37,7 @@ def aux_before_and_after_a_write(lib, jnp, T):
         return s.value ** 2, (before, s.value, t.value)
     _, aux = T(f, grad_states=[s, t], has_aux=True)(jnp.array(3.0))
     got = [float(value) for value in aux]
-    assert got == [2.0, 11.0, 5.0], f"expected 2, 11 and 5, got {got}"
+    assert got == [2.0, 11.0, 5.0], {"expected": "2, 11 and 5", "got": got}
 
 
 @snippet("AUX-02", cases=EVERY.bound())
@@ -50,7 +50,7 @@ def arrays_keep_shape_and_dtype(lib, jnp, np, T):
     for states in (None, s):
         _, aux = T(f, grad_states=states, has_aux=True)(jnp.array(2.0))
         got = [(np.shape(a), str(a.dtype)) for a in aux]
-        assert got == plain, f"expected {plain}, got {got}"
+        assert got == plain, {"expected": plain, "got": got}
 
 
 PYTHON_VALUES: Final = ("3", "2.5", "True", "1j", "None")
@@ -70,8 +70,8 @@ def either_side(lib, jnp, np, T, aux):
     for states in (None, s):
         call = T(lambda x: (s.value * x ** 2, aux), grad_states=states, has_aux=True)
         got = call(jnp.array(3.0))[1]
-        assert type(got) is type(aux), f"expected {aux!r}, got {got!r}"
-        assert got == aux, f"expected {aux!r}, got {got!r}"
+        assert type(got) is type(aux), {"expected": repr(aux), "got": repr(got)}
+        assert got == aux, {"expected": repr(aux), "got": repr(got)}
 
 
 LETTING: Final = Members(("grad", "jacrev", "jacobian"))
@@ -100,8 +100,8 @@ def numbers_inside_keep_their_types(lib, jnp, T):
     def f(): return s.value ** 2, {'n': [3, 2.5], 'flag': True, 'y': s.value}
     _, aux = T(f, grad_states=s, has_aux=True)()
     got = [type(aux['n'][0]), type(aux['n'][1]), type(aux['flag'])]
-    assert got == [int, float, bool], f"expected int, float, bool, got {got}"
-    assert aux['y'] == 2.0, f"expected 2.0, got {aux['y']}"
+    assert got == [int, float, bool], {"expected": "int, float, bool", "got": got}
+    assert aux['y'] == 2.0, {"expected": 2.0, "got": aux['y']}
 
 
 @snippet("AUX-06", cases=EVERY.bound())
@@ -141,7 +141,7 @@ def loss_has_the_dtype_of_the_output(lib, jnp, np, T, out):
         _, loss = T(f, grad_states=states, return_value=True)(jnp.array(3.0))
         got = getattr(loss, 'shape', None), getattr(loss, 'dtype', type(loss)), float(loss)
         expected = (), want.dtype, float(want)
-        assert got == expected, f"expected {expected}, got {got}"
+        assert got == expected, {"expected": expected, "got": got}
 
 
 @snippet("AUX-08", cases=EVERY.bound())
@@ -149,7 +149,7 @@ def float_comes_back_as_a_float_or_an_array(lib, jnp, T):
     _, loss = T(lambda x: 2.5, return_value=True)(jnp.array(3.0))
     seen = 'a Python float' if isinstance(loss, float) else 'an array'
     kind = getattr(loss, 'shape', ()), str(getattr(loss, 'dtype', 'float64')), float(loss)
-    assert kind == ((), 'float64', 2.5), f"expected 2.5 of float64 and shape (), got {kind}"
+    assert kind == ((), 'float64', 2.5), {"expected": "2.5 of float64 and shape ()", "got": kind}
     return seen
 
 
@@ -165,7 +165,7 @@ def pair_is_a_tuple_or_a_list(lib, jnp, T, pair):
     s = lib.State(jnp.array(2.0))
     def f(): return pair((s.value ** 2, s.value + 1.0))
     _, loss, aux = T(f, grad_states=s, has_aux=True, return_value=True)()
-    assert (loss, aux) == (4.0, 3.0), f"expected 4.0 and 3.0, got {loss} and {aux}"
+    assert (loss, aux) == (4.0, 3.0), {"expected": "4.0 and 3.0", "got": (loss, aux)}
 
 
 TRUTHS: Final = {

@@ -36,16 +36,17 @@ def around_a_transform(lib, jnp, jax, T, around):
     s, x = lib.State(jnp.array([1.0, 2.0])), jnp.array([0.5, 3.0])
     made = T(lambda x: jnp.sum(jnp.sin(s.value * x)), grad_states=s)
     got, want = around(made)(x), made(x)
-    assert jnp.shape(got) == jnp.shape(want), f"expected shape {want.shape}, got {jnp.shape(got)}"
-    assert jnp.allclose(got, want), f"expected {want}, got {got}"
+    assert jnp.shape(got) == jnp.shape(want), {
+        "expected": f"shape {want.shape}", "got": jnp.shape(got)}
+    assert jnp.allclose(got, want), {"expected": want, "got": got}
 
 
 @snippet("CMP-07", representatives("reverse", "jacobian", "forward").bound())
 def jax_differentiates_a_transform(lib, jnp, jax, T):
     s = lib.State(jnp.array(2.0))
     got = jax.grad(T(lambda x: s.value ** 2 * x ** 3, grad_states=s))(jnp.array(3.0))
-    assert jnp.allclose(got, 108.0), f"expected 108.0, got {got}"
-    assert s.value == 2.0, f"state: {s.value}"
+    assert jnp.allclose(got, 108.0), {"expected": 108.0, "got": got}
+    assert s.value == 2.0, {"at": "s.value", "expected": 2.0, "got": s.value}
 
 
 @snippet("CMP-08", ways(REPRESENTATIVES, "within", WITHIN))
@@ -55,7 +56,7 @@ def within_the_function(lib, jnp, jax, T, within):
         return jnp.sum(jnp.sin(s.value * x))
 
     got, want = T(lambda x: within(g, x), grad_states=s)(x), T(g, grad_states=s)(x)
-    assert jnp.allclose(got, want), f"expected {want}, got {got}"
+    assert jnp.allclose(got, want), {"expected": want, "got": got}
 
 
 WRITES_AROUND = {
@@ -77,7 +78,7 @@ def a_write_under_jax_is_honest(lib, jnp, jax, around):
             calls += bool(made(jnp.array(3.0)) == 6.0)
         except Exception:
             seen = "raises"
-    assert float(n.value) == calls, f"{calls} calls succeeded, the state counts {n.value}"
+    assert float(n.value) == calls, {"at": "n.value", "expected": calls, "got": n.value}
     return seen
 
 

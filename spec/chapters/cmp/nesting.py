@@ -115,7 +115,8 @@ def result_and_effects_agree(lib, jnp, T, made):
         return *g(f, grad_states=[s], return_value=True)(x), n.value
 
     for part, want, got in zip(("gradient", "value", "state"), run(T), run(made), strict=True):
-        assert jnp.allclose(jnp.array(got), jnp.array(want)), f"{part}: {got}, expected {want}"
+        assert jnp.allclose(jnp.array(got), jnp.array(want)), {
+            "at": part, "expected": want, "got": got}
 
 
 def pairs(
@@ -138,8 +139,9 @@ def nested_over_the_same_state(lib, jnp, T, U, order):
         return jnp.exp(2.0 * s.value)
 
     got, want = T(U(f, grad_states=s), grad_states=s)(), 2.0 ** order * jnp.exp(0.5)
-    assert jnp.shape(got) == () and jnp.allclose(got, want), f"expected {want}, got {got}"
-    assert n.value == 1.0 and s.value == 0.25, f"effects of one call: {n.value}, {s.value}"
+    assert jnp.shape(got) == () and jnp.allclose(got, want), {"expected": want, "got": got}
+    assert n.value == 1.0 and s.value == 0.25, {
+        "at": "n.value, s.value", "expected": (1.0, 0.25), "got": (n.value, s.value)}
 
 
 @snippet("CMP-04", pairs(FIRST_ORDER, TWO))
@@ -148,8 +150,8 @@ def nested_over_another_state(lib, jnp, T, U):
     inner = U(lambda x: s.value ** 2 * t.value ** 3 * x, grad_states=s)
     got = T(inner, grad_states=[t], argnums=0)(x)
     want = (2.0 * 2.0 * 3.0 * 9.0 * 5.0, 2.0 * 2.0 * 27.0)
-    assert jnp.allclose(got[0][0], want[0]), f"expected {want[0]}, got {got[0][0]}"
-    assert jnp.allclose(got[1], want[1]), f"expected {want[1]}, got {got[1]}"
+    assert jnp.allclose(got[0][0], want[0]), {"expected": want[0], "got": got[0][0]}
+    assert jnp.allclose(got[1], want[1]), {"expected": want[1], "got": got[1]}
 
 
 @snippet("CMP-05", REPRESENTATIVES.bound())
@@ -165,5 +167,5 @@ def an_inner_call_starts_where_it_is_made(lib, jnp, T):
         return n.value
 
     got, want = T(f, grad_states=s)(), 240.0 if T is lib.transform.hessian else 480.0
-    assert jnp.allclose(got, want), f"expected {want}, got {got}"
-    assert n.value == 480.0, f"expected 480.0, got {n.value}"
+    assert jnp.allclose(got, want), {"expected": want, "got": got}
+    assert n.value == 480.0, {"expected": 480.0, "got": n.value}

@@ -14,10 +14,12 @@ def jacobian_is_jacrev(lib, jnp):
 
     x = jnp.array([1.0, 2.0], jnp.float32)
     got, want = lib.transform.jacobian(f)(x), lib.transform.jacrev(f)(x)
-    assert list(got) == list(want), f"expected keys {list(want)}, got {list(got)}"
+    assert list(got) == list(want), {"expected": f"keys {list(want)}", "got": list(got)}
     for key in want:
-        assert jnp.array_equal(got[key], want[key]), f"{key}: {got[key]} against {want[key]}"
-        assert got[key].dtype == want[key].dtype, f"{got[key].dtype}, {want[key].dtype}"
+        assert jnp.array_equal(got[key], want[key]), {
+            "at": key, "expected": want[key], "got": got[key]}
+        assert got[key].dtype == want[key].dtype, {
+            "at": key, "expected": want[key].dtype, "got": got[key].dtype}
 
 
 @snippet("DER-13")
@@ -40,7 +42,7 @@ def hessian_block_between_two_states(lib, jnp):
     for row, column, want in (("a", "b", A), ("b", "a", A.T)):
         block = got[row][column]
         assert jnp.shape(block) == want.shape, f"{row}, {column}: shape {jnp.shape(block)}"
-        assert jnp.allclose(block, want), f"{row}, {column}: expected {want}, got {block}"
+        assert jnp.allclose(block, want), {"at": (row, column), "expected": want, "got": block}
 
 
 READS = {
@@ -57,7 +59,7 @@ FIRST_DERIVATIVES = representatives("reverse", "forward", "jacobian")
 def every_read_counts(lib, jnp, T, read):
     w = lib.State(jnp.array(3.0))
     got = T(lambda: read(w), grad_states=w)()
-    assert jnp.allclose(got, 8.0), f"expected 8.0, got {got}"
+    assert jnp.allclose(got, 8.0), {"expected": 8.0, "got": got}
 
 
 @snippet("DER-02", FIRST_DERIVATIVES.bound())
@@ -65,14 +67,14 @@ def a_state_shared_by_two_modules_counts_in_both(lib, jnp, T):
     one, two, w = lib.nn.Module(), lib.nn.Module(), lib.ParamState(jnp.array(3.0))
     one.w, two.w = w, w
     got = T(lambda: one.w.value * two.w.value + 2.0 * two.w.value, grad_states=[w])()
-    assert jnp.allclose(got[0], 8.0), f"expected 8.0, got {got[0]}"
+    assert jnp.allclose(got[0], 8.0), {"expected": 8.0, "got": got[0]}
 
 
 @snippet("DER-16", EXACT.bound(want=by_order("20.0", "0.0")))
 def an_unselected_state_is_a_constant(lib, jnp, T, want):
     s, c = lib.State(jnp.array(2.0)), lib.State(jnp.array(20.0))
     got = T(lambda x: s.value * c.value + x ** 3, grad_states=s)(jnp.array(5.0))
-    assert jnp.shape(got) == () and jnp.allclose(got, want), f"expected {want}, got {got}"
+    assert jnp.shape(got) == () and jnp.allclose(got, want), {"expected": want, "got": got}
 
 
 @snippet("WRB-07", EXACT.bound(want=by_order("27.0", "18.0")))
@@ -84,7 +86,7 @@ def derivative_flows_through_a_written_state(lib, jnp, T, want):
         return 2.0 * t.value
 
     got = T(f, grad_states=s)()
-    assert jnp.allclose(got, want), f"expected {want}, got {got}"
+    assert jnp.allclose(got, want), {"expected": want, "got": got}
 
 
 @snippet("DER-18", EXACT.bound())
@@ -95,7 +97,7 @@ def stop_gradient_stops(lib, jnp, jax, T):
 
     got = T(f, grad_states=s)(x), T(f)(x)
     want = (0.0, 0.0) if T is lib.transform.hessian else (5.0, 3.0)
-    assert jnp.allclose(jnp.array(got), jnp.array(want)), f"expected {want}, got {got}"
+    assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
 
 
 @snippet("DER-19", EXACT.bound())
@@ -108,7 +110,7 @@ def custom_jvp_is_the_derivative(lib, jnp, jax, T):
     s = lib.State(jnp.array(2.0))
     want = 7.0 if T is lib.transform.hessian else 14.0
     got = T(lambda: f(s.value), grad_states=s)()
-    assert jnp.allclose(got, want), f"expected {want}, got {got}"
+    assert jnp.allclose(got, want), {"expected": want, "got": got}
 
 
 @snippet("DER-19", EVERY.where(mode="reverse").bound())
@@ -120,7 +122,7 @@ def custom_vjp_is_the_derivative(lib, jnp, jax, T):
     f.defvjp(lambda v: (v, v), lambda v, ct: (7.0 * v * ct,))
     s = lib.State(jnp.array(2.0))
     got = T(lambda: f(s.value), grad_states=s)()
-    assert jnp.allclose(got, 14.0), f"expected 14.0, got {got}"
+    assert jnp.allclose(got, 14.0), {"expected": 14.0, "got": got}
 
 
 KINKS = {
@@ -151,6 +153,8 @@ def like_jax(member: Member) -> str:
 def at_a_kink_the_derivative_is_jaxs(lib, jnp, jax, op, point, T, J):
     s, want = lib.State(point), J(op)(point)
     got = T(lambda: op(s.value), grad_states=s)()
-    assert jnp.array_equal(got, want, equal_nan=True), f"by state: expected {want}, got {got}"
+    assert jnp.array_equal(got, want, equal_nan=True), {
+        "at": "by state", "expected": want, "got": got}
     got = T(op)(point)
-    assert jnp.array_equal(got, want, equal_nan=True), f"by argument: expected {want}, got {got}"
+    assert jnp.array_equal(got, want, equal_nan=True), {
+        "at": "by argument", "expected": want, "got": got}

@@ -24,7 +24,7 @@ def the_result_is_the_slope_along_v_times_v(lib, jnp, jax, key):
     ds, dx = jnp.cos(s.value) * jnp.prod(x), jnp.sum(jnp.sin(s.value)) * jnp.prod(x) / x
     g = jnp.concatenate([ds, dx])
     got, want = estimate(lambda x: jnp.sum(jnp.sin(s.value)) * jnp.prod(x)), jnp.dot(g, v) * v
-    assert jnp.allclose(got, want), f"expected (g.v)v = {want}, got {got}"
+    assert jnp.allclose(got, want), {"expected": f"(g.v)v = {want}", "got": got}
 
 
 @snippet("DER-30")
@@ -57,7 +57,8 @@ def tangents_are_standard_and_independent(lib, jnp, np):
 def without_a_key_the_sign_is_right(lib, jnp):
     for slope in (-3.0, 0.0, 3.0):
         got = lib.transform.fwd_grad(lambda x, c: c * x)(jnp.array(2.0), slope)
-        assert jnp.sign(got) == jnp.sign(slope), f"slope {slope}: got {got}"
+        assert jnp.sign(got) == jnp.sign(slope), {
+            "at": f"slope {slope}", "expected": "its sign", "got": got}
 
 
 @snippet("DER-35")

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from spec.judge import difference
 from spec.judge.aspects import judge_effects, judge_sides
 from spec.judge.check import generated, snippet
-from spec.judge.derivative import decide, judge_values, of_entry
+from spec.judge.derivative import decide, judge_values
 from spec.judge.difference import Violation
 from spec.judge.observation import Observation, expectation, run
 from spec.judge.subject import Subject
@@ -85,8 +86,9 @@ def a_pullback_can_be_called_again(lib, jnp):
     s.value = jnp.array([9.0, 9.0])
     for ct in (jnp.array([1.0, 0.0]), jnp.array([0.5, 2.0])):
         want, got = 2.0 * jnp.array([1.0, 2.0]) * ct, pull(ct)
-        assert jnp.allclose(got, want), f"pullback of {ct}: expected {want}, got {got}"
-    assert n.value == 1.0 and jnp.allclose(s.value, 9.0), f"effects: {n.value}, {s.value}"
+        assert jnp.allclose(got, want), {"at": f"pullback of {ct}", "expected": want, "got": got}
+    assert n.value == 1.0 and jnp.allclose(s.value, 9.0), {
+        "at": "n.value, s.value", "expected": "1.0 and two times 9.0", "got": (n.value, s.value)}
 
 
 @snippet("DER-34")
@@ -95,7 +97,7 @@ def a_pullback_gives_the_first_or_all(lib, jnp):
     got = pull(jnp.array(1.0))
     several = isinstance(got, tuple)
     want = (30.0, 9.0) if several else 30.0
-    assert jnp.allclose(jnp.array(got), jnp.array(want)), f"expected {want}, got {got}"
+    assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
     return "all arguments" if several else "the first argument"
 
 
@@ -106,9 +108,11 @@ def vjp_returns_output_pullback_aux(lib, jnp):
         return (s.value * x, {"x": x})
 
     out, pull, aux = lib.transform.vjp(f, jnp.array(2.0), grad_states=s, has_aux=True)
-    assert out == 6.0 and aux["x"] == 2.0, f"got {out}, {aux}"
+    assert out == 6.0 and aux["x"] == 2.0, {
+        "expected": (6.0, {"x": 2.0}), "got": (out, aux)}
     got = pull(jnp.array(1.0))
-    assert type(got) is tuple and got[0] == 2.0 and got[1] == 3.0, f"expected (2.0, 3.0), got {got}"
+    assert type(got) is tuple and got[0] == 2.0 and got[1] == 3.0, {
+        "expected": (2.0, 3.0), "got": got}
 
 
 @snippet("DER-27")
@@ -118,16 +122,17 @@ def jvp_returns_output_tangent_aux(lib, jnp):
         return (s.value * x, {"x": x})
 
     got = lib.transform.jvp(f, (jnp.array(2.0),), (jnp.array(10.0),), has_aux=True)
-    assert type(got) is tuple and len(got) == 3, f"expected (output, tangent, aux), got {got}"
-    assert got[0] == 6.0 and got[1] == 30.0 and got[2]["x"] == 2.0, f"got {got}"
+    assert type(got) is tuple and len(got) == 3, {"expected": "(output, tangent, aux)", "got": got}
+    assert got[0] == 6.0 and got[1] == 30.0 and got[2]["x"] == 2.0, {
+        "expected": (6.0, 30.0, {"x": 2.0}), "got": got}
 
 
 @snippet("DER-27")
 def jvp_without_aux_returns_two(lib, jnp):
     s = lib.State(jnp.array(3.0))
     got = lib.transform.jvp(lambda x: s.value * x, (jnp.array(2.0),), (jnp.array(10.0),))
-    assert type(got) is tuple and len(got) == 2, f"expected (output, tangent), got {got}"
-    assert got[0] == 6.0 and got[1] == 30.0, f"expected (6.0, 30.0), got {got}"
+    assert type(got) is tuple and len(got) == 2, {"expected": "(output, tangent)", "got": got}
+    assert got[0] == 6.0 and got[1] == 30.0, {"expected": (6.0, 30.0), "got": got}
 
 
 @st.composite
@@ -150,6 +155,6 @@ def jvp_multiplies_by_the_jacobian(subject: Subject, product: Product) -> None:
     got = np.ravel(np.asarray(names["result"][1]))
     if decided := decide(got, [estimate.along(along) for estimate in expected.estimates]):
         (entry,) = decided.index or (...,)
-        raise Violation(of_entry(f"jnp.ravel(result[1])[{entry}]", decided))
+        raise Violation(difference.of_entry(f"jnp.ravel(result[1])[{entry}]", decided))
     after = {var.id: names[var.id].value for var in product.case.program.states}
     judge_effects(Observation(product.case, subject, names["result"], after, names))

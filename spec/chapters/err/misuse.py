@@ -251,14 +251,14 @@ UNTOUCHED: Final = tuple(
 )
 """States that the function does not touch."""
 
-MODULE: Final = ("m = lib.nn.Module()", "m.s = s")
+IN_A_MODULE: Final = ("m = lib.nn.Module()", "m.s = s")
 FINDER: Final = "lib.transform.StateFinder(lambda: s.value, {})"
 
 BAD_SELECTIONS: Final = (
     *(Misuse(f"{text} before another filter", "ERR-12", f"m.states({text}, lib.ParamState)",
-             "None", setup=MODULE, states={"s": "2.0"}, suggests="ValueError")
+             "None", setup=IN_A_MODULE, states={"s": "2.0"}, suggests="ValueError")
       for text in ("...", "True")),
-    *(Misuse(f"{text} as a filter", "ERR-13", f"m.states({text})", "None", setup=MODULE,
+    *(Misuse(f"{text} as a filter", "ERR-13", f"m.states({text})", "None", setup=IN_A_MODULE,
              states={"s": "2.0"}, suggests="TypeError", helps=(text,))
       for text in ("3.5", "42")),
     *(Misuse(f"StateFinder with {words}", "ERR-14", FINDER.format(words), "t()", setup=(),

@@ -62,7 +62,7 @@ def an_untouched_state_has_zeros(lib, jnp, T, shape):
     s, idle = lib.State(jnp.array(3.0)), lib.State(jnp.array([1.0, 2.0]))
     got = T(lambda: s.value ** 2, grad_states=[s, idle], check_states=False)()
     block = got[1][1] if len(shape) == 2 else got[1]
-    assert jnp.shape(block) == shape, f"expected shape {shape}, got {jnp.shape(block)}"
-    assert jnp.all(block == 0.0), f"expected zeros, got {block}"
+    assert jnp.shape(block) == shape, {"expected": f"shape {shape}", "got": jnp.shape(block)}
+    assert jnp.all(block == 0.0), {"expected": "zeros", "got": block}
     used = got[0][0] if len(shape) == 2 else got[0]
     assert jnp.allclose(used, 2.0 if len(shape) == 2 else 6.0), f"beside it, got {used}"

@@ -56,7 +56,7 @@ def predicate_matches_what_the_filter_means(lib, jnp, pool, filter, want):
     """The predicate of a form, asked about every state of the pool."""
     matches = lib.util.filter.to_predicate(filter)
     got = [path for path, state in pool.items() if matches(path, state)]
-    assert got == want, f"expected {want}, got {got}"
+    assert got == want, {"expected": want, "got": got}
 
 
 for _rule, _means in RULES.items():
@@ -74,7 +74,7 @@ def class_of_the_user_is_a_class(lib, jnp):
     matches = [lib.util.filter.to_predicate(cls) for cls in classes]
     got = [[bool(match(("w",), state)) for state in states] for match in matches]
     want = [[True, True, True], [False, True, True], [False, False, True]]
-    assert got == want, f"expected {want}, got {got}"
+    assert got == want, {"expected": want, "got": got}
 
 
 TAGS = [Filter(form, tag) for form in ("str", "WithTag") for tag in ("hot", "cold", "mild", "ho")]
@@ -92,7 +92,7 @@ def predicate_is_a_filter(lib, jnp, filter):
     matches = lib.util.filter.to_predicate(filter)
     states = lib.State(jnp.ones(1), tag="hot"), lib.State(jnp.ones(1), tag="cold")
     got = [bool(matches(("w",), state)) for state in states]
-    assert got == [True, False], f"expected [True, False], got {got}"
+    assert got == [True, False], {"expected": [True, False], "got": got}
 
 
 # -- combinations --------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def selecting_takes_every_form(lib, jnp, pool, filter, select):
     matches = lib.util.filter.to_predicate(filter)
     want = [path for path, state in m.states().items() if matches(path, state)]
     got = list(select(m, filter).keys())
-    assert got == want, f"expected {want}, got {got}"
+    assert got == want, {"expected": want, "got": got}
 
 
 @snippet("FLT-14")
@@ -178,7 +178,8 @@ def callable_gets_path_and_state(lib, jnp):
     def is_w(path, state):
         return path == ("a", "b", 0) and type(path) is tuple and state is w
     got = list(m.states(is_w).keys())
-    assert got == [("a", "b", 0)], f"expected a call with the path ('a', 'b', 0) and w, got {got}"
+    assert got == [("a", "b", 0)], {
+        "expected": "a call with the path ('a', 'b', 0) and w", "got": got}
 
 
 @snippet("FLT-15")
@@ -191,4 +192,4 @@ def tag_is_read_when_asked(lib, jnp):
     before = len(m.states("hot"))
     m.w.tag = "cold"
     got = before, len(m.states("hot")), len(m.states("cold"))
-    assert got == (1, 0, 1), f"expected (1, 0, 1), got {got}"
+    assert got == (1, 0, 1), {"expected": (1, 0, 1), "got": got}

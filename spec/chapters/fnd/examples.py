@@ -19,7 +19,7 @@ def both_is_a_mapping_of_two_containers(lib, jnp, kind):
     found = lib.transform.StateFinder(f, usage="both", return_type=kind)(jnp.array(3.0))
     got = {key: (type(part).__name__, len(part)) for key, part in found.items()}
     want = {"read": (kind, 1), "write": (kind, 1)}
-    assert got == want, f"expected {want}, got {got}"
+    assert got == want, {"expected": want, "got": got}
     assert found["read"][0] is r and found["write"][0] is w, "expected r under read, w under write"
 
 
@@ -32,7 +32,7 @@ def container_has_the_type_asked_for(lib, jnp, kind, usage):
         w.value = r.value * 2.0
     found = lib.transform.StateFinder(f, usage=usage, return_type=kind)()
     got, want = (type(found).__name__, len(found)), (kind, 2 if usage == "all" else 1)
-    assert got == want, f"expected {want}, got {got}"
+    assert got == want, {"expected": want, "got": got}
 
 
 BY_STATE = [
@@ -57,7 +57,7 @@ def finder_takes_every_form(lib, jnp, pool, filter):
     matches = lib.util.filter.to_predicate(filter)
     want = [path for path, state in pool.items() if matches((), state)]
     got = [path for path, state in pool.items() if any(state is s for s in found)]
-    assert got == want, f"expected {want}, got {got}"
+    assert got == want, {"expected": want, "got": got}
 
 
 @snippet("FND-07")
@@ -67,8 +67,8 @@ def defaults_give_all_in_a_dict(lib, jnp):
     def f():
         w.value = r.value * 2.0
     found = lib.transform.StateFinder(f)()
-    assert type(found) is dict, f"expected a dict, got a {type(found).__name__}"
-    assert {*map(id, found.values())} == {id(r), id(w)}, f"expected r and w, got {found}"
+    assert type(found) is dict, {"expected": "a dict", "got": f"a {type(found).__name__}"}
+    assert {*map(id, found.values())} == {id(r), id(w)}, {"expected": "r and w", "got": found}
 
 
 @snippet("FND-08", {usage: {"usage": repr(usage)} for usage in USAGES[:3]})
@@ -82,7 +82,7 @@ def keys_count_the_states_returned(lib, jnp, usage):
             if usage != "read":
                 state.value = value * 2.0
     found = lib.transform.StateFinder(f, filter=lib.ParamState, usage=usage)()
-    assert list(found) == [0, 1], f"expected the keys [0, 1], got {list(found)}"
+    assert list(found) == [0, 1], {"expected": "the keys [0, 1]", "got": list(found)}
 
 
 @snippet("FND-09", {text: {"key": text, "want": want} for text, want in (
@@ -95,7 +95,7 @@ def key_function_gives_the_keys(lib, jnp, key, want):
     r, w = lib.State(jnp.array(1.0), name="r"), lib.State(jnp.array(2.0), name="w")
     found = lib.transform.StateFinder(lambda: r.value * w.value, key_fn=key)()
     got = list(found)
-    assert got == want, f"expected the keys {want}, got {got}"
+    assert got == want, {"expected": f"the keys {want}", "got": got}
 
 
 @snippet("FND-10", {"no key_fn": {"options": "{}"}} | {
@@ -115,7 +115,7 @@ def no_state_is_lost_to_a_key(lib, jnp, options):
     except TypeError:  # a finder that takes no key_fn, as it may
         finder = lib.transform.StateFinder(f)
     found = finder()
-    assert len(found) == 3, f"expected 3 states, got the keys {list(found)}"
+    assert len(found) == 3, {"expected": "3 states", "got": f"the keys {list(found)}"}
     assert {*map(id, found.values())} == {*map(id, states)}, "expected each state once"
 
 
@@ -129,7 +129,7 @@ def states_keep_their_values(lib, jnp, usage):
     find = lib.transform.StateFinder(f, usage=usage)
     find(jnp.array(7.0)), find(jnp.array(8.0))
     got = [float(state.value) for state in states]
-    assert got == [0.0, 1.0, 2.0], f"expected [0.0, 1.0, 2.0], got {got}"
+    assert got == [0.0, 1.0, 2.0], {"expected": [0.0, 1.0, 2.0], "got": got}
 
 
 @snippet("FND-11", {
@@ -145,7 +145,7 @@ def numpy_arrays_keep_their_numbers(lib, jnp, np, change):
     except Exception:
         pass
     got = s.value.tolist()
-    assert got == [0.0, 0.0], f"expected [0.0, 0.0], got {got}"
+    assert got == [0.0, 0.0], {"expected": [0.0, 0.0], "got": got}
 
 
 @snippet("FND-12")
@@ -158,7 +158,7 @@ def random_stream_stays(lib, jnp, np):
     lib.random.seed(0)
     find()
     got = np.asarray(lib.random.normal(size=(3,)))
-    assert np.array_equal(got, want), f"expected {want}, got {got}"
+    assert np.array_equal(got, want), {"expected": want, "got": got}
 
 
 @snippet("FND-13")
@@ -172,8 +172,8 @@ def failure_leaves_all_as_it_was(lib, jnp):
         lib.transform.StateFinder(f)(jnp.array(2.0))
     except Exception as error:
         got = repr(error)
-    assert got == repr(planned), f"expected {planned!r}, got {got}"
-    assert float(s.value) == 1.0, f"expected 1.0, got {s.value}"
+    assert got == repr(planned), {"expected": planned, "got": got}
+    assert float(s.value) == 1.0, {"expected": 1.0, "got": s.value}
 
 
 @snippet("FND-14", {
@@ -190,7 +190,7 @@ def world_is_read_at_every_call(lib, jnp, reach):
     world["state"], world["flag"], world["module"].w = b, False, b
     got += find()
     names = ["a" if state is a else "b" for state in got]
-    assert names == ["a", "b"], f"expected a and then b, got {names}"
+    assert names == ["a", "b"], {"expected": "a and then b", "got": names}
 
 
 @snippet("FND-14")
@@ -199,7 +199,7 @@ def states_follow_the_arguments(lib, jnp):
     a, b = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
     find = lib.transform.StateFinder(lambda x: x * (a if jnp.ndim(x) else b).value)
     got = [found is a for x in (jnp.ones(3), jnp.array(1.0)) for found in find(x).values()]
-    assert got == [True, False], f"expected a for a vector and b for a number, got {got}"
+    assert got == [True, False], {"expected": "a for a vector and b for a number", "got": got}
 
 
 ARGUMENTS = {
@@ -244,7 +244,7 @@ def arguments_reach_the_function(lib, jnp, make, call):
     a, b = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
     found = call(lib.transform.StateFinder(make(a, b), return_type="list"))
     got = ["a" if state is a else "b" for state in found]
-    assert got == ["a"], f"expected ['a'], got {got}"
+    assert got == ["a"], {"expected": ["a"], "got": got}
 
 
 @snippet("FND-16", {text: {"out": text} for text in (
@@ -254,7 +254,7 @@ def result_of_the_function_is_free(lib, jnp, out):
     """A function that reads a state and returns something else."""
     s = lib.State(jnp.array(1.0))
     found = lib.transform.StateFinder(lambda: (s.value, out)[1], return_type="list")()
-    assert len(found) == 1 and found[0] is s, f"expected s, got {found}"
+    assert len(found) == 1 and found[0] is s, {"expected": "s", "got": found}
 
 
 READ, WRITE = "s.value * 2.0", "setattr(s, 'value', s.value + 1.0)"
@@ -279,7 +279,7 @@ def inner_uses_are_found(lib, jnp, inner, usage):
     s = lib.State(jnp.array(1.0))
     g = inner(s)
     found = lib.transform.StateFinder(lambda: (g(), 0.0)[1], usage=usage, return_type="list")()
-    assert len(found) == 1 and found[0] is s, f"expected s, got {found}"
+    assert len(found) == 1 and found[0] is s, {"expected": "s", "got": found}
 
 
 @snippet("FND-18", {text: {"make": f"lambda s, t: lambda: ({text}, t.value)[1]"} for text in (
@@ -290,7 +290,7 @@ def what_is_not_used_is_not_found(lib, jnp, make):
     s, t = lib.State(jnp.array(1.0), name="s"), lib.State(jnp.array(2.0), name="t")
     found = lib.transform.StateFinder(make(s, t), return_type="list")()
     got = [state.name for state in found]
-    assert got == ["t"], f"expected ['t'], got {got}"
+    assert got == ["t"], {"expected": ["t"], "got": got}
 
 
 @snippet("FND-01", {f"{usage}, {kind}": {
@@ -300,4 +300,4 @@ def what_is_not_used_is_not_found(lib, jnp, make):
 def nothing_found_is_an_empty_container(lib, jnp, usage, kind, want):
     """A function that uses no state."""
     got = lib.transform.StateFinder(lambda x: x * 2.0, usage=usage, return_type=kind)(jnp.ones(3))
-    assert got == want, f"expected {want}, got {got}"
+    assert got == want, {"expected": want, "got": got}

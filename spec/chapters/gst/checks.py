@@ -47,7 +47,7 @@ def keys_stay_or_are_sorted(lib, jnp, T):
     """Two keys that are not in order."""
     z, b = lib.State(jnp.array(2.0)), lib.State(jnp.array(3.0))
     got = T(lambda: z.value * b.value, grad_states={'z': z, 'b': b})()
-    assert type(got) is dict, f"expected a dict, got {got}"
+    assert type(got) is dict, {"expected": "a dict", "got": got}
     orders = {'z b': 'order kept', 'b z': 'keys sorted'}
     return orders.get(' '.join(got), f"the keys {list(got)}")
 
@@ -57,11 +57,12 @@ def both_places_hold_the_same_gradient(lib, jnp, T):
     s = lib.State(jnp.array(2.0))
     first, (second, third) = T(lambda: s.value ** 2, grad_states=[s, (s, s)])()
     if isinstance(first, list):  # a Hessian: the same again in the columns
-        assert first[0] == first[1][0] == first[1][1] == 2.0, f"expected 2.0, got {first}"
+        assert first[0] == first[1][0] == first[1][1] == 2.0, {"expected": 2.0, "got": first}
         first, second, third = first[0], second[0], third[0]
-    assert first == second == third != 0, f"expected one gradient, got {first, second, third}"
+    assert first == second == third != 0, {
+        "expected": "one gradient", "got": (first, second, third)}
     full = T is lib.transform.fwd_grad or first in (4.0, 2.0)
-    assert full, f"expected the full gradient 4.0 (of a Hessian 2.0), got {first}"
+    assert full, {"expected": "the full gradient 4.0 (of a Hessian 2.0)", "got": first}
 
 
 @snippet("GST-09", cases=EVERY.bound())
@@ -71,7 +72,7 @@ def mappings_stand_in_other_containers(lib, jnp, T):
     def f(): return m.w.value * m.b.value * n.w.value
     first, (second,) = T(f, grad_states=[m.states(), (n.states(),)])()
     got = list(first.keys()), list(second.keys())
-    assert got == ([('b',), ('w',)], [('w',)]), f"expected keys b, w and w, got {got}"
+    assert got == ([('b',), ('w',)], [('w',)]), {"expected": "keys b, w and w", "got": got}
 
 
 FINDERS: Final = {
@@ -86,9 +87,9 @@ def found_states_can_be_differentiated(lib, jnp, T, options):
     def f(x): return jnp.sum(jnp.sin(a.value) * b.value * x)
     found = lib.transform.StateFinder(f, **options)(1.0)
     grads = T(f, grad_states=found)(1.0)
-    assert type(grads) is type(found), f"expected a {type(found)}, got a {type(grads)}"
+    assert type(grads) is type(found), {"expected": f"a {type(found)}", "got": f"a {type(grads)}"}
     keys = [list(r) if isinstance(r, dict) else len(r) for r in (found, grads)]
-    assert keys[0] == keys[1], f"expected keys or length {keys[0]}, got {keys[1]}"
+    assert keys[0] == keys[1], {"expected": f"keys or length {keys[0]}", "got": keys[1]}
 
 
 FILTERED: Final = {
@@ -102,7 +103,7 @@ def selection_is_a_container(lib, jnp, filters):
     m.w = lib.ParamState(jnp.array(3.0))
     got = lib.transform.grad(lambda: m.w.value ** 2, grad_states=m.states(*filters))()
     keys = list(got.keys())
-    assert keys == [('w',)] and got[('w',)] == 6.0, f"expected {{('w',): 6.0}}, got {got}"
+    assert keys == [('w',)] and got[('w',)] == 6.0, {"expected": {('w',): 6.0}, "got": got}
 
 
 @snippet("GST-10", cases=FILTERED)
@@ -112,7 +113,7 @@ def flat_form_of_a_tree_is_a_container(lib, jnp, filters):
     flat = lib.graph.treefy_states(m, *filters).to_flat()
     got = lib.transform.grad(lambda: n.w.value ** 2, grad_states=flat)()
     keys = list(got.keys())
-    assert keys == [('n', 'w')] and got[keys[0]] == 6.0, f"expected ('n', 'w'): 6.0, got {got}"
+    assert keys == [('n', 'w')] and got[keys[0]] == 6.0, {"expected": "('n', 'w'): 6.0", "got": got}
 
 
 FOUND_BY_USAGE: Final = {
@@ -131,7 +132,7 @@ def each_usage_gives_states_to_differentiate(lib, jnp, options, want):
     found = lib.transform.StateFinder(f, **options)()
     grads = lib.transform.grad(f, grad_states=found)()
     got = [float(g) for g in (grads.values() if isinstance(grads, dict) else grads)]
-    assert type(grads) is type(found) and got == want, f"expected {want}, got {grads}"
+    assert type(grads) is type(found) and got == want, {"expected": want, "got": grads}
 
 
 def result_and_effects_are_as_with_states(subject: Subject, case: Case) -> None:
@@ -155,10 +156,10 @@ HOLLOW: Final = {
 @snippet("GST-12", cases=EVERY.bound(HOLLOW))
 def container_without_state_is_mirrored(lib, jnp, T, container):
     got, loss = T(lambda: jnp.array(3.0), grad_states=container, return_value=True)()
-    assert repr(got) == repr(container), f"expected {container}, got {got}"
-    assert loss == 3.0, f"expected the loss 3.0, got {loss}"
+    assert repr(got) == repr(container), {"expected": container, "got": got}
+    assert loss == 3.0, {"expected": "the loss 3.0", "got": loss}
     got = T(lambda x: x ** 2, grad_states=container)(2.0)
-    assert repr(got) == repr(container), f"expected {container}, got {got}"
+    assert repr(got) == repr(container), {"expected": container, "got": got}
 
 
 SELECTIONS: Final = {
@@ -175,8 +176,9 @@ def filter_that_matches_nothing(lib, jnp, T, select):
     m.w = lib.ParamState(jnp.array(2.0))
     grads, loss = T(lambda x: m.w.value * x, grad_states=select(m, Frozen),
                             return_value=True)(3.0)
-    assert hasattr(grads, 'keys') and not list(grads), f"expected an empty mapping, got {grads!r}"
-    assert loss == 6.0, f"expected the loss 6.0, got {loss}"
+    assert hasattr(grads, 'keys') and not list(grads), {
+        "expected": "an empty mapping", "got": grads}
+    assert loss == 6.0, {"expected": "the loss 6.0", "got": loss}
 
 
 PLACES: Final = ("list", "tuple", "namedtuple", "dict", "nested", "none", "module")
@@ -200,7 +202,7 @@ def order_is_that_of_the_container(lib, jnp, T):
     def f(): return sum(i * s.value ** 2 for i, s in enumerate(states[::-1]))
     grads = T(f, grad_states=chosen)()
     got = [float(g[i] / 2 if isinstance(g, list) else g) for i, g in enumerate(grads)]
-    assert got == [2, 5, 0, 4, 1, 3], f"expected [2, 5, 0, 4, 1, 3], got {got}"
+    assert got == [2, 5, 0, 4, 1, 3], {"expected": [2, 5, 0, 4, 1, 3], "got": got}
 
 
 @snippet("GST-14", cases=EXACT.bound())
@@ -216,7 +218,7 @@ def each_of_five_states_has_its_own(lib, jnp, T):
     if isinstance(got[0], list):  # a Hessian: the entry beside the diagonal of each row
         got = [got[i][(i + 1) % 5] for i in range(5)]
         want = [6 * v[i] * v[i + 1] ** 2 for i in range(1, 5)] + [0.0]
-    assert jnp.allclose(jnp.array(got), jnp.array(want)), f"expected {want}, got {got}"
+    assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
 
 
 @snippet("GST-15", cases=EXACT.bound())
@@ -224,7 +226,7 @@ def equal_states_are_not_one(lib, jnp, T):
     a, b = (lib.State(jnp.array(1.0), name='w', tag='t') for _ in range(2))
     grads = T(lambda: a.value ** 2 + 5.0 * b.value ** 2, grad_states=[a, b])()
     got = [grads[0][0], grads[1][1]] if isinstance(grads[0], list) else grads
-    assert [float(g) for g in got] == [2.0, 10.0], f"expected 2.0 and 10.0, got {grads}"
+    assert [float(g) for g in got] == [2.0, 10.0], {"expected": "2.0 and 10.0", "got": grads}
 
 
 OF_A_SQUARE: Final = EVERY.bound(want=by_order("3.0", "2.0"))
@@ -236,8 +238,8 @@ def float_has_a_scalar_gradient(lib, jnp, T, want):
     s = lib.State(1.5)
     got = T(lambda: s.value ** 2, grad_states=s)()
     kind = getattr(got, 'shape', None), str(getattr(got, 'dtype', type(got).__name__))
-    assert kind == ((), 'float64'), f"expected a scalar array of float64, got {kind}"
-    assert want is None or jnp.allclose(got, want), f"expected {want}, got {got}"
+    assert kind == ((), 'float64'), {"expected": "a scalar array of float64", "got": kind}
+    assert want is None or jnp.allclose(got, want), {"expected": want, "got": got}
 
 
 @snippet("GST-16", cases=EVERY.where(order=1).bound())
@@ -246,7 +248,7 @@ def floats_in_a_value_have_scalar_gradients(lib, jnp, T):
     got = T(lambda: s.value['a'] ** 2 * s.value['b'][0], grad_states=s)()
     for leaf in (got['a'], got['b'][0]):
         kind = getattr(leaf, 'shape', None), str(getattr(leaf, 'dtype', type(leaf).__name__))
-        assert kind == ((), 'float64'), f"expected a scalar array of float64, got {kind}"
+        assert kind == ((), 'float64'), {"expected": "a scalar array of float64", "got": kind}
 
 
 @snippet("GST-17", cases=OF_A_SQUARE)
@@ -256,8 +258,9 @@ def zero_size_is_mirrored(lib, jnp, np, T, want):
     got = T(lambda: jnp.sum(s.value) + t.value ** 2, grad_states=[s, t])()
     got = [g[-1] for g in got] if isinstance(got[0], list) else got
     shapes = [np.shape(leaf) for leaf in got]
-    assert shapes == [(0, 3), ()], f"expected shapes (0, 3) and (), got {shapes}"
-    assert want is None or jnp.allclose(got[1], want), f"expected {want} beside it, got {got[1]}"
+    assert shapes == [(0, 3), ()], {"expected": "shapes (0, 3) and ()", "got": shapes}
+    assert want is None or jnp.allclose(got[1], want), {
+        "expected": f"{want} beside it", "got": got[1]}
 
 
 DTYPED: Final = EXACT.where(mode="reverse")
@@ -272,7 +275,7 @@ def every_leaf_has_its_own_dtype(lib, jnp, T):
     grads = T(f, grad_states=[a, b])()
     got = [str(g.dtype) for g in (grads[0]['w'], grads[0]['v'], grads[1])]
     expected = ['float32', 'float64', 'float32']
-    assert got == expected, f"expected {expected}, got {got}"
+    assert got == expected, {"expected": expected, "got": got}
 
 
 @snippet("GST-18", cases=DTYPED.bound())
@@ -281,7 +284,7 @@ def states_and_arguments_keep_their_own(lib, jnp, T):
     x = jnp.array(1.0, jnp.float32)
     got, arg = T(lambda x: a.value * b.value * x, grad_states=[a, b], argnums=0)(x)
     dtypes = [str(g.dtype) for g in (*got, arg)]
-    assert dtypes == ['float32', 'float64', 'float32'], f"expected 32, 64 and 32, got {dtypes}"
+    assert dtypes == ['float32', 'float64', 'float32'], {"expected": "32, 64 and 32", "got": dtypes}
 
 
 @generated("GST-19", Calls.strategy,
@@ -300,9 +303,10 @@ def counter_counts_one_call(lib, jnp, T):
         count.value = count.value + 1
         return w.value ** 2
     got = T(f, grad_states=w)()
-    assert got != 0, f"expected the gradient of w ** 2, got {got}"
-    assert count.value == 1, f"expected one count, got {count.value}"
-    assert count.value.dtype == jnp.array(0).dtype, f"got the dtype {count.value.dtype}"
+    assert got != 0, {"expected": "the gradient of w ** 2", "got": got}
+    assert count.value == 1, {"expected": "one count", "got": count.value}
+    assert count.value.dtype == jnp.array(0).dtype, {
+        "expected": jnp.array(0).dtype, "got": count.value.dtype}
 
 
 @snippet("GST-19", cases=EVERY.bound())
@@ -311,8 +315,8 @@ def state_that_holds_nothing(lib, jnp, T):
     def f():
         return w.value ** 2 if idle.value is None else 0.0 * w.value
     got = T(f, grad_states=w)()
-    assert got != 0, f"expected the gradient of w ** 2, got {got}"
-    assert idle.value is None, f"expected None, got {idle.value}"
+    assert got != 0, {"expected": "the gradient of w ** 2", "got": got}
+    assert idle.value is None, {"expected": None, "got": idle.value}
 
 
 OTHERS: Final = {
@@ -327,8 +331,8 @@ def other_dicts_are_mirrored(lib, jnp, T, container):
     chosen = container.copy()
     chosen.update(z=states[0], a=states[1])
     grads = T(lambda: states[0].value * states[1].value, grad_states=chosen)()
-    assert type(grads) is type(chosen), f"expected a {type(chosen)}, got a {type(grads)}"
-    assert set(grads) == {'z', 'a'}, f"expected the keys z and a, got {list(grads)}"
+    assert type(grads) is type(chosen), {"expected": f"a {type(chosen)}", "got": f"a {type(grads)}"}
+    assert set(grads) == {'z', 'a'}, {"expected": "the keys z and a", "got": list(grads)}
 
 
 @snippet("GST-21")

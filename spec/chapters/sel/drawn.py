@@ -22,7 +22,7 @@ from spec.language.trees import Path
 ATTRIBUTES = ("w", "b", "B", "w10", "w9", "_p", "sub")
 """Names of attributes and keys; they are assigned in any order."""
 
-CHOICES = (
+OVERLAPPING = (
     Filter("class", "ParamState"),
     Filter("str", "hot"),
     Filter("str", "cold"),
@@ -146,7 +146,7 @@ def drawn_selections(draw: Any, wish: SelectionWish) -> Selected:
         part = Node({name: tree.child(0) for name in draw(names(1))})
         places = draw(st.lists(st.sampled_from(ATTRIBUTES), min_size=2, max_size=2, unique=True))
         module = Node({**module.attributes, **dict.fromkeys(places, part)})
-    chosen = st.lists(st.sampled_from(CHOICES), min_size=wish.filters, max_size=wish.filters)
+    chosen = st.lists(st.sampled_from(OVERLAPPING), min_size=wish.filters, max_size=wish.filters)
     last = [draw(st.sampled_from(REST))] if wish.rest else []
     return Selected(tuple(tree.states), module, (*draw(chosen), *last), wish.treefy)
 

@@ -30,7 +30,7 @@ def path_names_every_step(lib, jnp, held, want):
     m.x = held
     got = sorted(m.states().keys())
     types = [[type(part) for part in path] for path in got]
-    assert got == want, f"expected {want}, got {got}"
+    assert got == want, {"expected": want, "got": got}
     assert types == [[type(part) for part in path] for path in want], f"types of parts: {types}"
 
 
@@ -57,7 +57,7 @@ def order_is_that_of_the_paths(lib, jnp, attributes, want):
     for name, held in attributes.items():
         setattr(m, name, held)
     got = list(m.states().keys())
-    assert got == want, f"expected {want}, got {got}"
+    assert got == want, {"expected": want, "got": got}
 
 
 @snippet("SEL-07")
@@ -69,7 +69,7 @@ def shared_container_is_no_second_way(lib, jnp):
     m.z, m.y, m.b = state, [state], [lib.State(jnp.ones(1)), state]
     m.c = m.b
     got = list(m.states().keys())
-    assert got == [("b", 0), ("b", 1)], f"expected [('b', 0), ('b', 1)], got {got}"
+    assert got == [("b", 0), ("b", 1)], {"expected": [("b", 0), ("b", 1)], "got": got}
 
 
 @snippet("SEL-07")
@@ -80,7 +80,7 @@ def equal_states_are_not_one(lib, jnp):
     m, value = M(), jnp.ones(1)
     m.a, m.b = lib.State(value, name="s"), lib.State(value, name="s")
     got = list(m.states().keys())
-    assert got == [("a",), ("b",)], f"expected [('a',), ('b',)], got {got}"
+    assert got == [("a",), ("b",)], {"expected": [("a",), ("b",)], "got": got}
 
 
 @snippet("SEL-09", {"itself": {"link": "lambda m, n: setattr(m, 'a', m)"},
@@ -94,7 +94,7 @@ def cycles_end(lib, jnp, link):
     m.child, m.w, n.w = n, lib.State(jnp.ones(1)), lib.State(jnp.ones(1))
     link(m, n)
     got = sorted(m.states().keys())
-    assert got == [("child", "w"), ("w",)], f"expected [('child', 'w'), ('w',)], got {got}"
+    assert got == [("child", "w"), ("w",)], {"expected": [("child", "w"), ("w",)], "got": got}
 
 
 @snippet("SEL-10", {text: {"other": text} for text in (
@@ -108,7 +108,7 @@ def what_is_no_state_is_left_out(lib, jnp, other):
     m = M()
     m.a, m.b = other, [other, lib.State(jnp.ones(1))]
     got = list(m.states().keys())
-    assert got == [("b", 1)], f"expected [('b', 1)], got {got}"
+    assert got == [("b", 1)], {"expected": [("b", 1)], "got": got}
 
 
 @snippet("SEL-11")
@@ -120,7 +120,8 @@ def replaced_state_is_seen(lib, jnp):
     m.w, m.v = lib.State(jnp.ones(1)), lib.State(jnp.ones(1))
     m.states()
     m.w = new
-    assert m.states()[("w",)] is new, "expected the new state under ('w',), got the old one"
+    assert m.states()[("w",)] is new, {
+        "expected": "the new state under ('w',)", "got": "the old one"}
 
 
 @snippet("SEL-11")
@@ -135,7 +136,7 @@ def additions_and_removals_are_seen(lib, jnp):
     m.c = m.b
     del m.b
     got = sorted(m.states().keys())
-    assert got == [("a", 0), ("a", 1), ("c",)], f"expected a[0], a[1] and c, got {got}"
+    assert got == [("a", 0), ("a", 1), ("c",)], {"expected": "a[0], a[1] and c", "got": got}
 
 
 WAYS_TO_READ = {
@@ -158,7 +159,7 @@ def selection_reads_as_a_mapping(lib, jnp, read, want):
     m = M()
     m.b, m.w = lib.State(jnp.ones(1)), lib.State(jnp.ones(2))
     got = read(m.states())
-    assert got == want, f"expected {want}, got {got}"
+    assert got == want, {"expected": want, "got": got}
 
 
 @snippet("SEL-02", {f"{make}, {filters}": {"holds": make, "filters": filters, "want": want}
@@ -179,7 +180,7 @@ def mapping_without_states_is_empty(lib, jnp, holds, filters, want):
         setattr(m, name, held)
     found = m.states(*filters)
     got = tuple(map(len, found)) if type(found) is tuple else len(found)
-    assert got == want, f"expected {want}, got {got}"
+    assert got == want, {"expected": want, "got": got}
 
 
 @snippet("SEL-15")
@@ -192,7 +193,7 @@ def treefied_states_are_nested(lib, jnp):
     m.sub.w = lib.State(jnp.ones(3))
     tree = lib.graph.treefy_states(m)
     got = tree["a"][1].value.shape, tree["sub"]["w"].value.shape
-    assert got == ((2,), (3,)), f"expected ((2,), (3,)), got {got}"
+    assert got == ((2,), (3,)), {"expected": ((2,), (3,)), "got": got}
 
 
 @snippet("SEL-16")
@@ -203,7 +204,8 @@ def treefied_states_are_the_states(lib, jnp):
     m = M()
     m.w = lib.State(jnp.ones(1))
     got = lib.graph.treefy_states(m).to_flat()[("w",)]
-    assert got is m.w, f"expected the state m.w itself, got another object, a {type(got).__name__}"
+    assert got is m.w, {
+        "expected": "the state m.w itself", "got": f"another object, a {type(got).__name__}"}
 
 
 @snippet("SEL-17", {text: {"build": f"lambda m, s: {text}", "want": want} for text, want in (
@@ -219,7 +221,7 @@ def containers_are_treefied(lib, jnp, build, want):
     m = M()
     m.w = lib.State(jnp.ones(1))
     got = sorted(lib.graph.treefy_states(build(m, lib.State(jnp.ones(1)))).to_flat().keys())
-    assert got == want, f"expected {want}, got {got}"
+    assert got == want, {"expected": want, "got": got}
 
 
 @snippet("SEL-05")
@@ -232,4 +234,4 @@ def paths_start_at_the_module_asked(lib, jnp):
     m.sub.w = lib.State(jnp.ones(1))
     got = [list(module.states().keys()) for module in (m, m.sub)]
     want = [[("sub", "w")], [("w",)]]
-    assert got == want, f"expected {want}, got {got}"
+    assert got == want, {"expected": want, "got": got}

@@ -34,8 +34,8 @@ def value_is_given_back(lib, jnp, np, kind, value):
     new, written = kind(value), kind(jnp.array([3.0]))
     written.value = value
     for got in (new.value, written.value):
-        assert type(got) is type(value), f"expected {type(value)}, got {type(got)}"
-        assert repr(got) == repr(value), f"expected {value!r}, got {got!r}"
+        assert type(got) is type(value), {"expected": type(value), "got": type(got)}
+        assert repr(got) == repr(value), {"expected": repr(value), "got": repr(got)}
 
 
 @snippet("STA-02")
@@ -52,7 +52,7 @@ def name_is_kept(lib, jnp, kind):
     """Two states, one name each, before and after a write."""
     a, b = kind(jnp.array(1.0), name="a"), kind(jnp.array(1.0), name="b")
     a.value = jnp.array(2.0)
-    assert (a.name, b.name) == ("a", "b"), f"expected ('a', 'b'), got {(a.name, b.name)}"
+    assert (a.name, b.name) == ("a", "b"), {"expected": ("a", "b"), "got": (a.name, b.name)}
 
 
 @snippet("STA-04", {kind.removeprefix("lib."): {"kind": kind} for kind in STATE_CLASSES})
@@ -62,8 +62,9 @@ def states_are_keys_by_identity(lib, jnp, kind):
     a, b = kind(v), kind(v)
     table, both = {a: "a", b: "b"}, {a, b, a}
     a.value, b.value = b.value * 2.0, v
-    assert len(table) == 2 and len(both) == 2, f"expected 2 and 2, got {len(table)}, {len(both)}"
-    assert (table[a], table[b]) == ("a", "b"), f"expected a and b, got {table[a]}, {table[b]}"
+    assert len(table) == 2 and len(both) == 2, {
+        "expected": "2 and 2", "got": (len(table), len(both))}
+    assert (table[a], table[b]) == ("a", "b"), {"expected": "a and b", "got": (table[a], table[b])}
     assert a in both and a == a and not a == b, "expected equality by identity"
 
 
@@ -73,8 +74,8 @@ def states_of_one_value_are_apart(lib, jnp, value):
     a, b = lib.State(value), lib.State(value)
     before = repr(value)
     a.value = jnp.array(7.0)
-    assert repr(b.value) == before, f"expected {before}, got {b.value!r}"
-    assert repr(value) == before, f"expected {before}, got {value!r}"
+    assert repr(b.value) == before, {"expected": before, "got": b.value}
+    assert repr(value) == before, {"expected": before, "got": value}
 
 
 @snippet("STA-06", EXACT.bound(want=by_order("(2.0, 4.0)", "(2.0, 2.0)")))
@@ -86,7 +87,7 @@ def eager_writes_are_seen(lib, jnp, np, T, want):
     s.value = 2.0 * s.value
     second = by_x(jnp.array(1.0)), by_s()
     got = float(second[0] / first[0]), float(second[1] / first[1])
-    assert np.allclose(got, want), f"expected the ratios {want}, got {got}"
+    assert np.allclose(got, want), {"expected": f"the ratios {want}", "got": got}
 
 
 @snippet("STA-06", EXACT.bound(order=by_order("1", "2")))
@@ -98,8 +99,9 @@ def every_call_sees_the_shape_of_today(lib, jnp, T, order):
         s.value = v = jnp.array(value)
         second = 2.0 * x * (jnp.eye(2) if v.shape else jnp.array(1.0))
         got, want = made(x), 2.0 * v * x if order == 1 else second
-        assert jnp.shape(got) == want.shape, f"{value}: shape {jnp.shape(got)}"
-        assert jnp.allclose(got, want), f"{value}: expected {want}, got {got}"
+        assert jnp.shape(got) == want.shape, {
+            "at": value, "expected": want.shape, "got": jnp.shape(got)}
+        assert jnp.allclose(got, want), {"at": value, "expected": want, "got": got}
 
 
 @snippet("STA-06")
@@ -110,8 +112,8 @@ def every_call_sees_the_dtype_of_today(lib, jnp):
     made()
     s.value = jnp.array([1.0, 2.0, 3.0], jnp.float64)
     got = made()
-    assert got.dtype == jnp.float64, f"expected float64, got {got.dtype}"
-    assert jnp.allclose(got, 6.0 * s.value), f"expected {6.0 * s.value}, got {got}"
+    assert got.dtype == jnp.float64, {"expected": "float64", "got": got.dtype}
+    assert jnp.allclose(got, 6.0 * s.value), {"expected": 6.0 * s.value, "got": got}
 
 
 @snippet("STA-07", {kind.removeprefix("lib."): {"kind": kind} for kind in STATE_CLASSES})
@@ -126,7 +128,7 @@ def states_in_modules_are_themselves(lib, jnp, kind):
     m.s.value = m.s.value + 1.0
     s.value = s.value * 10.0
     assert m.s is s, "expected the state that was assigned"
-    assert float(m.s.value) == 20.0, f"expected 20.0, got {m.s.value}"
+    assert float(m.s.value) == 20.0, {"expected": 20.0, "got": m.s.value}
 
 
 @snippet("STA-08", {kind.removeprefix("lib."): {"kind": kind} for kind in STATE_CLASSES})
@@ -140,7 +142,7 @@ def classes_of_the_user_are_states(lib, jnp, kind):
         s.value = s.twice()
         return s.value ** 2
     got = float(lib.transform.grad(f, grad_states=s)()), float(s.value)
-    assert got == (24.0, 6.0), f"expected (24.0, 6.0), got {got}"
+    assert got == (24.0, 6.0), {"expected": (24.0, 6.0), "got": got}
 
 
 @snippet("STA-09", EXACT.bound(ratio=by_order("9", "3")))
@@ -155,4 +157,4 @@ def threads_keep_apart(lib, jnp, T, ratio):
         return s[k].value ** 3
     d = [*ThreadPoolExecutor(2).map(lambda k: T(lambda: f(k), grad_states=s[k])(), (0, 1))]
     got = float(s[0].value), float(s[1].value), round(float(d[1] / d[0]))
-    assert got == (1.0, 3.0, ratio), f"expected states 1, 3, slopes as 1 to {ratio}, got {got}"
+    assert got == (1.0, 3.0, ratio), {"expected": (1.0, 3.0, ratio), "got": got}

@@ -53,7 +53,7 @@ def seeds_repeat(lib, jnp, np, draw):
     for seed in (3, 3, 4):
         lib.random.seed(seed)
         runs.append(np.concatenate([np.asarray(draw()), np.asarray(draw())]))
-    assert np.array_equal(runs[0], runs[1]), f"expected {runs[0]}, got {runs[1]}"
+    assert np.array_equal(runs[0], runs[1]), {"expected": runs[0], "got": runs[1]}
     assert not np.any(runs[0] == runs[2]), f"the seeds 3 and 4 both give {runs[0]}"
 
 
@@ -74,8 +74,8 @@ def draws_advance_the_stream(lib, jnp, np, first, second):
 def shapes_are_those_of_numpy(lib, jnp, draw, shape):
     """The shape of one draw; its dtype is floating."""
     got = draw()
-    assert jnp.shape(got) == shape, f"expected the shape {shape}, got {jnp.shape(got)}"
-    assert jnp.asarray(got).dtype.kind == "f", f"expected floating numbers, got {got}"
+    assert jnp.shape(got) == shape, {"expected": f"the shape {shape}", "got": jnp.shape(got)}
+    assert jnp.asarray(got).dtype.kind == "f", {"expected": "floating numbers", "got": got}
 
 
 @snippet("STA-13", {
@@ -87,10 +87,10 @@ def draws_follow_their_distribution(lib, jnp, np, draw, mean, std, bounds):
     lib.random.seed(0)
     x = np.asarray(draw(), dtype=float)
     error = 6 * std / 4000 ** 0.5
-    assert abs(x.mean() - mean) < error, f"expected the mean {mean}, got {x.mean()}"
-    assert abs(x.std() - std) < error, f"expected the standard deviation {std}, got {x.std()}"
+    assert abs(x.mean() - mean) < error, {"expected": f"the mean {mean}", "got": x.mean()}
+    assert abs(x.std() - std) < error, {"expected": f"the standard deviation {std}", "got": x.std()}
     inside = bounds[0] <= x.min() and x.max() <= bounds[1]
-    assert inside, f"expected numbers in {bounds}, got {x.min()} to {x.max()}"
+    assert inside, {"expected": f"numbers in {bounds}", "got": f"{x.min()} to {x.max()}"}
 
 
 NORMAL = ("normal", "randn")
@@ -105,7 +105,8 @@ def draws_have_the_tails_of_their_distribution(lib, jnp, np, draw, want):
     lib.random.seed(0)
     x = np.asarray(draw(), dtype=float)
     got = np.mean((x - x.mean()) ** 4) / x.var() ** 2
-    assert abs(got - want) < 6 * (24 / 4000) ** 0.5, f"expected a kurtosis of {want}, got {got}"
+    assert abs(got - want) < 6 * (24 / 4000) ** 0.5, {
+        "expected": f"a kurtosis of {want}", "got": got}
 
 
 @snippet("STA-14")
@@ -115,8 +116,8 @@ def keys_are_fresh(lib, jnp, np, jax):
     x = [float(jax.random.normal(lib.random.split_key())) for _ in range(3)]
     lib.random.seed(3)
     again = float(jax.random.normal(lib.random.split_key()))
-    assert len(set(x)) == 3, f"expected three different numbers, got {x}"
-    assert again == x[0], f"expected {x[0]}, got {again}"
+    assert len(set(x)) == 3, {"expected": "three different numbers", "got": x}
+    assert again == x[0], {"expected": x[0], "got": again}
 
 
 @snippet("STA-15", EVERY.bound({name: {"draw": source} for name, source in DRAWS.items()},
@@ -131,5 +132,5 @@ def draws_inside_are_those_of_a_plain_call(lib, jnp, T, draw):
     want = f(jnp.array(1.0))[1]
     lib.random.seed(3)
     got = T(f, has_aux=True)(jnp.array(1.0))[1]
-    assert jnp.allclose(got, want), f"expected {want} as aux, got {got}"
-    assert jnp.allclose(s.value, want), f"expected {want} in the state, got {s.value}"
+    assert jnp.allclose(got, want), {"expected": f"{want} as aux", "got": got}
+    assert jnp.allclose(s.value, want), {"expected": f"{want} in the state", "got": s.value}

@@ -18,7 +18,7 @@ def calls_add_up(lib, jnp, np, T):
     for x in (2.0, 3.0, 5.0):
         t(jnp.array(x))
     got = int(count.value), float(total.value)
-    assert got == (3, 30.0), f"expected (3, 30.0), got {got}"
+    assert got == (3, 30.0), {"expected": (3, 30.0), "got": got}
 
 
 @snippet("WRB-08", EVERY.bound())
@@ -30,7 +30,7 @@ def calls_of_a_selected_state_add_up(lib, jnp, np, T):
         return jnp.sin(s.value)
     t = T(f, grad_states=[s])
     seen = [float(s.value) for _ in range(3) if t() is not None]
-    assert seen == [2.0, 4.0, 8.0], f"expected [2.0, 4.0, 8.0], got {seen}"
+    assert seen == [2.0, 4.0, 8.0], {"expected": [2.0, 4.0, 8.0], "got": seen}
 
 
 @snippet("WRB-09", EVERY.bound())
@@ -42,7 +42,7 @@ def states_may_swap_their_values(lib, jnp, np, T):
         return jnp.sin(a.value) * b.value
     T(f, grad_states=[b])()
     got = float(a.value), float(b.value)
-    assert got == (2.0, 1.0), f"expected (2.0, 1.0), got {got}"
+    assert got == (2.0, 1.0), {"expected": (2.0, 1.0), "got": got}
 
 
 @snippet("WRB-09", EVERY.bound())
@@ -56,7 +56,7 @@ def states_of_one_value_are_written_apart(lib, jnp, np, T):
         return jnp.sin(s[2].value)
     T(f, grad_states={"p": s[3], "q": s[0]}, argnums=None)(jnp.array(10.0))
     got = [float(state.value) for state in s]
-    assert got == [1.0, 11.0, 21.0, 31.0], f"expected [1.0, 11.0, 21.0, 31.0], got {got}"
+    assert got == [1.0, 11.0, 21.0, 31.0], {"expected": [1.0, 11.0, 21.0, 31.0], "got": got}
 
 
 @snippet("WRB-09", EVERY.bound())
@@ -70,7 +70,7 @@ def state_may_feed_another(lib, jnp, np, T):
         return jnp.sin(b.value)
     T(f, argnums=0)(jnp.array(2.0))
     got = float(a.value), float(b.value)
-    assert got == (33.0, 30.0), f"expected (33.0, 30.0), got {got}"
+    assert got == (33.0, 30.0), {"expected": (33.0, 30.0), "got": got}
 
 
 @snippet("WRB-23", EVERY.bound())
@@ -82,9 +82,10 @@ def loss_and_aux_are_concrete(lib, jnp, np, T):
     call = T(f, grad_states=s, has_aux=True, return_value=True)
     kept = [call(jnp.array(3.0)), call(jnp.array(4.0))]
     got = [float(v) for _, loss, aux in kept for v in (loss, aux["y"][0], aux["old"])]
-    assert got == [6.0, 6.0, 2.0, 8.0, 8.0, 2.0], f"expected 6, 6, 2, 8, 8, 2, got {got}"
+    assert got == [6.0, 6.0, 2.0, 8.0, 8.0, 2.0], {"expected": (6, 6, 2, 8, 8, 2), "got": got}
     shape = np.asarray(kept[0][2]["y"][0]).shape
-    assert shape == () and bool(kept[0][1] > 5), f"expected 6 of shape (), got shape {shape}"
+    assert shape == () and bool(kept[0][1] > 5), {
+        "expected": "6 of shape ()", "got": f"shape {shape}"}
 
 
 @snippet("WRB-12")
@@ -99,7 +100,7 @@ def change_in_place_is_applied_or_refused(lib, jnp, np):
         lib.transform.grad(f)(jnp.array(3.0))
     except Exception:
         seen, want = "refused", 1.0
-    assert float(s.value["a"]) == want, f"{seen}: expected {want}, left {s.value}"
+    assert float(s.value["a"]) == want, {"at": seen, "expected": want, "got": s.value}
     return seen
 
 
@@ -115,7 +116,7 @@ def state_let_out_holds_a_value_or_refuses(lib, jnp, np):
         seen, value = "holds the value", found[-1].value
     except Exception:
         seen, value = "refuses to be read", 6.0
-    assert float(np.asarray(value)) == 6.0, f"expected 6.0, got {value}"
+    assert float(np.asarray(value)) == 6.0, {"expected": 6.0, "got": value}
     return seen
 
 
@@ -140,7 +141,7 @@ def the_world_is_read_at_every_call(lib, jnp, T, change):
     before = kept(jnp.array(2.0))
     change(w)
     got, want = kept(jnp.array(2.0)), T(lambda x: f(x))(jnp.array(2.0))
-    assert jnp.allclose(got, want), f"expected {want}, got {got}"
+    assert jnp.allclose(got, want), {"expected": want, "got": got}
     assert not jnp.allclose(got, before), f"still gives {before}, as before the change"
 
 
@@ -157,7 +158,7 @@ def states_behind_attributes_are_read_at_every_call(lib, jnp, T):
     m.s = lib.State(jnp.array(10.0))
     t(jnp.array(1.0))
     got = float(old.value), float(m.s.value)
-    assert got == (3.0, 11.0), f"expected (3.0, 11.0), got {got}"
+    assert got == (3.0, 11.0), {"expected": (3.0, 11.0), "got": got}
 
 
 @snippet("WRB-25", EXACT.bound())
@@ -170,4 +171,4 @@ def a_name_bound_anew_is_seen(lib, jnp, np, T):
     before = t(jnp.array(2.0))
     k = 3.0
     got = t(jnp.array(2.0))
-    assert np.allclose(got, 3.0 * before), f"expected {3.0 * before}, got {got}"
+    assert np.allclose(got, 3.0 * before), {"expected": 3.0 * before, "got": got}

@@ -89,19 +89,19 @@ def rule(identifier: str, points: dict[str, Calls]) -> Callable[..., Any]:
     return generated(identifier, Calls.strategy, points)
 
 
-UNSELECTED = cells("unselected", success=True, writes=True, container=False)
-SELECTED = cells("selected", success=True, writes=True, container=False)
+UNSELECTED_WRITES = cells("unselected", success=True, writes=True, container=False)
+SELECTED_WRITES = cells("selected", success=True, writes=True, container=False)
 FED = cells("argument", success=True)
 KEPT = cells("selected", "unselected", "untouched", "argument", success=True, writes=False)
 
 
-@rule("WRB-01", tabled(UNSELECTED) | generated_for(FREEING, change=that_write_unselected))
+@rule("WRB-01", tabled(UNSELECTED_WRITES) | generated_for(FREEING, change=that_write_unselected))
 def written_states_are_as_after_a_plain_call(subject: Subject, case: Case) -> None:
     """Every unselected state, by the table and in generated programs."""
     judge_effects(observe(case, subject), selected=False)
 
 
-@rule("WRB-02", tabled(SELECTED) | generated_for(WRITING))
+@rule("WRB-02", tabled(SELECTED_WRITES) | generated_for(WRITING))
 def selected_written_states_are_as_after_a_plain_call(subject: Subject, case: Case) -> None:
     """Every selected state, by the table and in generated programs."""
     judge_effects(observe(case, subject), selected=True)

@@ -106,7 +106,7 @@ def stream_is_as_it_was_after_a_refusal(lib, jnp, T, key, options):
         T(f, **key, **options)(jnp.array(2.0))
     except Exception:
         now = lib.random.normal(size=())
-    assert jnp.array_equal(now, first), f"expected the draw {first}, got {now}"
+    assert jnp.array_equal(now, first), {"expected": f"the draw {first}", "got": now}
 
 
 @snippet("WRB-17", EVERY.bound())
@@ -119,7 +119,7 @@ def exception_of_the_user_arrives(lib, jnp, np, T):
         T(f)(jnp.array(1.0))
     except Exception as error:
         caught = error
-    assert caught is raised, f"expected {raised!r}, got {caught!r}"
+    assert caught is raised, {"expected": raised, "got": caught}
 
 
 @snippet("WRB-19", {
@@ -136,8 +136,8 @@ def failing_transform_of_the_user_leaves_the_states(lib, jnp, run):
         lib.transform.GradientTransform(f, transform=transform)(jnp.array(2.0))
     except Exception as error:
         caught = error
-    assert isinstance(caught, ZeroDivisionError), f"expected its own error, got {caught!r}"
-    assert float(s.value) == 1.0, f"expected 1.0, got {s.value}"
+    assert isinstance(caught, ZeroDivisionError), {"expected": "its own error", "got": caught}
+    assert float(s.value) == 1.0, {"expected": 1.0, "got": s.value}
 
 
 @snippet("WRB-19")
@@ -153,8 +153,8 @@ def failure_after_the_derivative_leaves_the_states(lib, jnp, jax):
         lib.transform.GradientTransform(f, transform=transform)(jnp.array(2.0))
     except Exception as error:
         caught = error
-    assert isinstance(caught, ZeroDivisionError), f"expected its own error, got {caught!r}"
-    assert float(s.value) == 1.0, f"expected 1.0, got {s.value}"
+    assert isinstance(caught, ZeroDivisionError), {"expected": "its own error", "got": caught}
+    assert float(s.value) == 1.0, {"expected": 1.0, "got": s.value}
 
 
 @snippet("WRB-20", EVERY.bound())
@@ -169,7 +169,7 @@ def interrupt_leaves_the_states(lib, jnp, np, T):
     except KeyboardInterrupt as error:
         caught = error
     assert caught is not None, "expected the KeyboardInterrupt to arrive"
-    assert float(s.value) == 1.0, f"expected 1.0, got {s.value}"
+    assert float(s.value) == 1.0, {"expected": 1.0, "got": s.value}
 
 
 @snippet("WRB-21", EVERY.bound())
@@ -200,7 +200,7 @@ def inner_failure_takes_back_its_own_writes(lib, jnp, T):
             s.value = 10.0 * s.value
         return jnp.sin(s.value)
     T(f)(jnp.array(2.0))
-    assert float(s.value) == 30.0, f"expected 30.0, got {s.value}"
+    assert float(s.value) == 30.0, {"expected": 30.0, "got": s.value}
 
 
 @snippet("WRB-22", REPRESENTATIVES.bound())
@@ -217,7 +217,7 @@ def inner_failure_leaves_selected_states_as_they_were(lib, jnp, T):
             return s.value ** 2 * (n.value + 1.0)
 
     got, want = T(f, grad_states=s)(), 2.0 if T is lib.transform.hessian else 4.0
-    assert [float(v) for v in (got, n.value, s.value)] == [want, 0.0, 2.0], f"{got}, not {want}"
+    assert [*map(float, (got, n.value, s.value))] == [want, 0, 2], {"expected": want, "got": got}
 
 
 @snippet("WRB-24", {
@@ -238,8 +238,8 @@ def write_under_a_raw_transform_is_refused(lib, jnp, np, jax, wrap):
         lib.transform.grad(lambda x: x * jnp.sum(wrap(g)))(jnp.array(2.0))
     except Exception as error:
         caught = error
-    assert float(np.asarray(s.value)) == 1.0, f"expected 1.0, got {s.value}"
-    assert caught is not None, "expected an error, got a result"
+    assert float(np.asarray(s.value)) == 1.0, {"expected": 1.0, "got": s.value}
+    assert caught is not None, {"expected": "an error", "got": "a result"}
 
 
 @snippet("WRB-28", EVERY.bound())
@@ -255,4 +255,4 @@ def nothing_traced_is_alive(lib, jnp, jax, T):
             t(jnp.array(2.0)), t(jnp.array(3.0))
     except Exception as error:  # whatever else may be wrong with the call is not asked here
         leak = error if "Leaked" in str(error) else None
-    assert leak is None, f"expected no leak, got {str(leak)[:80]}"
+    assert leak is None, {"expected": "no leak", "got": str(leak)[:80]}
