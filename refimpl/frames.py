@@ -24,6 +24,7 @@ from weakref import WeakKeyDictionary
 import jax
 from jax.extend.core import get_opaque_trace_state
 
+from . import memory
 from .tree import copy_containers, pack, same_leaves
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ __all__ = [
     "assign",
     "create",
     "current",
+    "in_foreign_body",
     "lookup",
     "settle",
     "stack",
@@ -94,10 +96,16 @@ class Frame:
     ----------
     bound : iterable of (State, value)
         Values that stand in for those outside of the frame, such as tracers.
+    kept : bool
+        Whether the frame is in a function that JAX may remember, see `memory`. A function that
+        was made for this one run, such as one that a transform hands to JAX, is none.
     """
 
-    def __init__(self, bound: "Iterable[tuple[State, Any]]" = ()) -> None:
+    def __init__(
+        self, bound: "Iterable[tuple[State, Any]]" = (), kept: bool = False
+    ) -> None:
         self.trace = EAGER
+        self.kept = kept
         self.bound: dict[State, Any] = dict(bound)
         self.values: dict[State, Any] = {}
         self.originals: dict[State, Any] = {}
@@ -107,6 +115,7 @@ class Frame:
         self.born: WeakKeyDictionary[State, Any] = WeakKeyDictionary()
 
     def __enter__(self) -> "Frame":
+        memory.renew()
         self.trace = trace_now()
         stack.frames.append(self)
         return self
@@ -118,6 +127,7 @@ class Frame:
         traceback: TracebackType | None,
     ) -> None:
         stack.frames.pop()
+        memory.renew()
 
     def owns(self, state: "State") -> bool:
         """Whether the state was created in this frame."""
@@ -125,6 +135,8 @@ class Frame:
 
     def read(self, state: "State") -> Any:
         """Value of the state as code running in this (innermost) frame sees it."""
+        if trace_now() != self.trace and memory.is_staging():
+            memory.kept_read()
         value = self.values.get(state, UNSET)
         if value is UNSET:
             if self.owns(state):
@@ -136,11 +148,22 @@ class Frame:
         return value
 
     def peek(self, state: "State") -> Any:
-        """Value of the state, noted as used but not as read by the function."""
-        value = lookup(state)
-        if state not in self.values and not self.owns(state):
-            self.fetched.setdefault(state)
-        return value
+        """Value of the state, noted as used but not as read by the function.
+
+        Reads are facts: every frame that the value comes through knows of it at once, however
+        the frames above will end.
+        """
+        kept = False
+        for frame in reversed(stack.frames):
+            if state in frame.values or frame.owns(state):
+                break
+            frame.fetched.setdefault(state)
+            if state in frame.bound:
+                break
+            kept = kept or frame.kept
+        if kept:
+            memory.kept_read()
+        return lookup(state)
 
     def _private_copy(self, state: "State", value: Any) -> Any:
         # The function may change containers and NumPy arrays in place; what lies outside must
@@ -153,6 +176,7 @@ class Frame:
 
     def write(self, state: "State", value: Any) -> None:
         """Set the state in this (innermost) frame; refuse under a foreign JAX trace."""
+        memory.renew()
         now = trace_now()
         if self.owns(state):
             if now != self.trace and now != state._home:
@@ -246,9 +270,6 @@ def settle(effects: Effects) -> None:
         for state, value in effects.born.items():
             state._value, state._home = value, now
         return
-    for state in effects.fetched:
-        if state not in top.values and not top.owns(state):
-            top.fetched.setdefault(state)
     for state, written in effects.touched.items():
         if written:
             top.write(state, effects.writes[state])
@@ -258,10 +279,15 @@ def settle(effects: Effects) -> None:
         top.born[state], state._home = value, now
 
 
+def in_foreign_body() -> bool:
+    """Whether this is a function that JAX stages, and that the innermost frame did not make."""
+    return bool(stack.frames) and trace_now() != stack.frames[-1].trace and memory.is_staging()
+
+
 @contextmanager
 def transaction() -> Iterator[Frame]:
     """A frame around a whole call: all of its effects are committed at the end, or none."""
-    with Frame() as frame:
+    with Frame(kept=in_foreign_body()) as frame:
         yield frame
     settle(frame.close())
 

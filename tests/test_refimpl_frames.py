@@ -573,3 +573,82 @@ def test_a_state_shows_the_value_it_has_here() -> None:
 
     grad(f)(3.0)
     assert shown == ["State 2.0"]
+
+
+def kept(body: Any) -> dict[str, Any]:
+    """Functions that use one body at every call, which JAX remembers."""
+
+    def carry(c: Any, _: Any) -> Any:
+        return body(c), None
+
+    checkpointed, helper = jax.checkpoint(body), jax.jit(body)
+    return {
+        "scan": lambda x: jax.lax.scan(carry, x, length=1)[0],
+        "map": lambda x: jax.lax.map(body, x[None])[0],
+        "cond": lambda x: jax.lax.cond(x > 0.0, body, body, x),
+        "switch": lambda x: jax.lax.switch(1, [jnp.sin, body], x),
+        "checkpoint": lambda x: checkpointed(x),
+        "jit": lambda x: helper(x),
+        "nested": lambda x: jax.lax.scan(lambda c, _: (checkpointed(c), None), x, length=1)[0],
+    }
+
+
+class TestKeptBodies:
+    """Bodies made once that read a state, which JAX would go on to use with an old value."""
+
+    @pytest.mark.parametrize("kind", kept(jnp.sin))
+    def test_every_transform_meets_the_present_value(self, kind: str) -> None:
+        w = ParamState(jnp.array(1.0))
+        f = kept(lambda x: jnp.sin(w.value * x))[kind]
+        by_state, by_argument, both = grad(f, w), grad(f), jit(grad(f))
+        x = jnp.array(0.5)
+        for value in (1.0, 2.0, 3.0):
+            w.value = jnp.array(value)
+            cosine = np.cos(value * 0.5)
+            np.testing.assert_allclose(by_state(x), 0.5 * cosine, rtol=1e-6)
+            for call in (by_argument, both, jacfwd(f)):
+                np.testing.assert_allclose(call(x), value * cosine, rtol=1e-6)
+            assert StateFinder(f)(x) == {0: w}
+
+    @pytest.mark.parametrize("kind", kept(jnp.sin))
+    @pytest.mark.parametrize("transform", [grad, hessian, jit, StateFinder])
+    def test_the_plain_function_is_not_spoiled(self, kind: str, transform: Any) -> None:
+        w = ParamState(jnp.array(1.0))
+        f, x = kept(lambda x: jnp.sin(w.value * x))[kind], jnp.array(0.5)
+        for _ in range(2):
+            transform(f)(x)
+        w.value = jnp.array(2.0)
+        np.testing.assert_allclose(f(x), np.sin(1.0), rtol=1e-6)
+
+    def test_a_write_between_two_uses(self) -> None:
+        w = ParamState(jnp.array(2.0))
+        block = jax.checkpoint(lambda x: w.value * x)
+
+        def f(x: Any) -> Any:
+            y = block(x)
+            w.value = w.value + 1.0
+            return block(y)
+
+        for call in (grad(f), jit(grad(f)), grad(jit(f))):
+            w.value = jnp.array(2.0)
+            assert float(call(1.0)) == 6.0 and w.value == 3.0
+
+    def test_inside_of_an_inner_transform(self) -> None:
+        w = ParamState(jnp.array(2.0))
+
+        def body(c: Any, _: Any) -> Any:
+            return grad(lambda y: w.value * y**2)(c), None
+
+        f = grad(lambda x: jax.lax.scan(body, x, length=1)[0])
+        for value in (2.0, 3.0):
+            w.value = jnp.array(value)
+            assert float(f(1.0)) == 2.0 * value
+
+    def test_what_reads_nothing_there_runs_once_and_in_the_context_of_the_caller(self) -> None:
+        w, runs = ParamState(jnp.array(2.0)), [0]
+
+        def f(x: Any) -> Any:
+            runs[0] += 1
+            return w.value * jax.lax.scan(lambda c, _: (c * 2.0, None), x, length=2)[0]
+
+        assert grad(f)(1.0) == 8.0 and runs == [1]

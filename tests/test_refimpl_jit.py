@@ -1,7 +1,11 @@
 """transform.jit: how often it traces, what a step costs in Python calls, and its options."""
 
+import contextlib
+import gc
+import itertools
 import sys
 import types
+import weakref
 from typing import Any
 
 import jax
@@ -11,6 +15,7 @@ import pytest
 
 import refimpl
 from refimpl import State
+from refimpl.frames import Frame
 from refimpl.transform import grad, hessian, jit
 
 
@@ -41,7 +46,7 @@ def test_a_steady_step_is_a_handful_of_python_calls(count: int) -> None:
         for state in states:
             state.value = state.value * x
 
-    assert python_calls(lambda: step(1.5)) <= 6  # the lambda is one of them
+    assert python_calls(lambda: step(1.5)) <= 8  # the lambda is one of them; six ask JAX
 
 
 def test_an_eager_gradient_costs_little_more_than_jax() -> None:
@@ -68,11 +73,11 @@ def test_traces() -> None:
         out.value = (a if which == "a" else b).value * x
         return out.value + 0.0
 
-    assert f("a", 2.0) == 2.0 and runs == ["a", "a"]  # the first run finds the state
-    assert f("a", 3.0) == 3.0 and len(runs) == 2
+    assert f("a", 2.0) == 2.0 and runs == ["a"]  # the states are found before the first run
+    assert f("a", 3.0) == 3.0 and len(runs) == 1
     a.value = jnp.array(5.0)
-    assert f("a", 3.0) == 15.0 and out.value == 15.0 and len(runs) == 2
-    assert f("b", 3.0) == 6.0 and runs[2:] == ["b", "b"]
+    assert f("a", 3.0) == 15.0 and out.value == 15.0 and len(runs) == 1
+    assert f("b", 3.0) == 6.0 and runs[1:] == ["b"]
     a.value = jnp.ones(2)
     assert f("a", 3.0).tolist() == [3.0, 3.0]
 
@@ -208,9 +213,9 @@ class TestGradientOfCompiled:
         for _ in range(3):
             grads, loss, aux = both(3.0)
             assert grads == ({"s": 12.0}, 4.0) and loss == 12.0 and aux == {"z": 3.0, "a": 2.0}
-        assert count.value == 3.0 and runs[0] == 2
+        assert count.value == 3.0 and runs[0] == 1
         state.value = jnp.array(1.0)
-        assert both(3.0)[0] == ({"s": 6.0}, 1.0) and runs[0] == 2
+        assert both(3.0)[0] == ({"s": 6.0}, 1.0) and runs[0] == 1
 
     def test_order_of_a_mapping_survives(self) -> None:
         states = {"b": State(1.0), 1: State(2.0), ("a",): State(3.0)}
@@ -271,7 +276,7 @@ class TestWhatJaxRemembers:
             np.testing.assert_allclose(inside(1.5), want, rtol=1e-6)
             np.testing.assert_allclose(outside(1.5), want, rtol=1e-6)
 
-    def test_many_states_take_two_traces(self) -> None:
+    def test_many_states_take_one_trace(self) -> None:
         states, runs = [State(jnp.array(float(i))) for i in range(40)], [0]
         body = jax.checkpoint(lambda x: sum(state.value for state in states) * x)
 
@@ -280,9 +285,9 @@ class TestWhatJaxRemembers:
             runs[0] += 1
             return body(x)
 
-        assert f(2.0) == 2.0 * 780.0 and runs == [2]
+        assert f(2.0) == 2.0 * 780.0 and runs == [1]
         states[0].value = jnp.array(20.0)
-        assert f(2.0) == 2.0 * 800.0 and runs == [2]
+        assert f(2.0) == 2.0 * 800.0 and runs == [1]
 
 
 class Slot:
@@ -306,9 +311,9 @@ class TestCreation:
             return slot.state.value
 
         assert [step(1.0) for _ in range(4)] == [1.0, 2.0, 3.0, 4.0]
-        assert runs == [3]  # one trace created it, one found it, one reads it
+        assert runs == [2]  # one trace created it, one reads it
         slot.state.value = slot.state.value + 6.0
-        assert step(1.0) == 11.0 and runs == [3]
+        assert step(1.0) == 11.0 and runs == [2]
 
     @pytest.mark.parametrize("way", ["jit", "jit of grad", "grad of jit", "jit of jit"])
     def test_from_a_state_that_is_not_known_yet(self, way: str) -> None:
@@ -358,7 +363,7 @@ class TestCreation:
 
         for x in (1.0, 2.0, 3.0):
             assert f(x) == 2.0 * x * x + x
-        assert runs == [2]
+        assert runs == [1]
 
 
 class Scaled(refimpl.nn.Module):
@@ -391,7 +396,6 @@ class TestStatesWithoutAValue:
             assert jit(lambda x: good(x))(1.0) == 3.0
         with pytest.raises(refimpl.StateError, match="weight"):
             made[-1](2.0)
-        assert len(vars(Scaled)["__call__"]._inputs) <= 2
 
     def test_created_beside_an_unknown_state(self) -> None:
         scale = State(jnp.array(5.0))
@@ -414,3 +418,173 @@ def test_runs_as_often_as_called_without_compiling() -> None:
         for value in (2.0, 3.0):
             state.value = jnp.array(value)
             np.testing.assert_allclose(compiled(1.0), np.sin(1.0) * value, rtol=1e-6)
+
+
+def hidden(states: list[State]) -> Any:
+    """A function that reads states which nobody can guess: through an iterator."""
+    iterator = itertools.cycle(states)
+    return lambda: next(iterator)
+
+
+class TestFirstCall:
+    """The states are guessed; the trace is repeated only for what was missed."""
+
+    def test_what_was_missed_costs_one_more_trace(self) -> None:
+        state, runs = State(jnp.array(2.0)), [0]
+        get = hidden([state])
+
+        @jit
+        def f(x: Any) -> Any:
+            runs[0] += 1
+            return get().value * x
+
+        assert f(3.0) == 6.0 and runs == [2]
+        state.value = jnp.array(5.0)
+        assert f(3.0) == 15.0 and runs == [2]
+
+    def test_what_a_later_trace_meets_becomes_an_input(self) -> None:
+        known, other, runs = State(jnp.array(2.0)), State(jnp.array(7.0)), [0]
+        get = hidden([other])
+
+        @jit
+        def f(x: Any) -> Any:
+            runs[0] += 1
+            return known.value * x if x.ndim == 0 else get().value * x
+
+        assert f(3.0) == 6.0 and runs == [1]
+        assert f(jnp.ones(2)).tolist() == [7.0, 7.0]
+        other.value = jnp.array(8.0)
+        assert f(jnp.ones(2)).tolist() == [8.0, 8.0]
+        count = runs[0]
+        other.value = jnp.array(9.0)
+        assert f(jnp.ones(2)).tolist() == [9.0, 9.0] and f(3.0) == 6.0 and runs[0] <= count + 1
+
+    def test_a_guess_that_is_far_too_long_is_dropped(self) -> None:
+        model = [State(jnp.ones(2)) for _ in range(100)]
+        compiled = jit(lambda x: model[3].value * x)
+        compiled(2.0)
+        (version,) = compiled._versions.values()
+        assert version.inputs == (model[3],)
+
+    def test_real_effects_happen_once(self) -> None:
+        state, seen = State(jnp.array(2.0)), []
+        get = hidden([state])
+
+        @jit
+        def f(x: Any) -> Any:
+            jax.debug.callback(lambda y: seen.append(float(y)), get().value * x)
+            return x
+
+        f(3.0)
+        jax.effects_barrier()
+        assert seen == [6.0]
+
+    def test_states_of_classes_modules_and_bound_objects_are_guessed(self) -> None:
+        class Place:
+            held = State(jnp.array(2.0))
+
+        class Model:
+            def __init__(self) -> None:
+                self.parts = {"w": [State(jnp.array(3.0))]}
+
+            def loss(self, x: Any) -> Any:
+                return self.parts["w"][0].value * x * Place.held.value + refimpl.random.uniform()
+
+        runs, model = [0], Model()
+
+        def counted(x: Any, loss: Any = model.loss) -> Any:
+            runs[0] += 1
+            return loss(x)
+
+        jit(counted)(1.0)
+        assert runs == [1]
+
+
+def stale_rule() -> tuple[State, Any]:
+    """A state that only the rule of a custom derivative reads, and a function with that rule."""
+    slope = State(jnp.array(1.0), name="slope")
+
+    @jax.custom_jvp
+    def spike(x: Any) -> Any:
+        return x
+
+    spike.defjvp(lambda primals, tangents: (primals[0], tangents[0] * slope.value))
+    return slope, lambda x: spike(x) * 2.0
+
+
+@pytest.mark.parametrize("way", [
+    lambda f: grad(f), lambda f: grad(jit(f)), lambda f: jit(grad(f)),
+    lambda f: grad(lambda x: jit(f)(x)), lambda f: jit(grad(lambda x: jit(f)(x))),
+    lambda f: jax.grad(jit(f)), lambda f: grad(jit(f, keep_unused=True)),
+    lambda f: lambda x: refimpl.transform.vjp(jit(f), x)[1](jnp.ones(())),
+    lambda f: refimpl.transform.jacrev(lambda x: jit(f)(x)),
+    lambda f: grad(lambda x: jax.checkpoint(f)(x)),
+])  # fmt: skip
+def test_custom_rules_read_the_present_value(way: Any) -> None:
+    slope, f = stale_rule()
+    call = way(f)
+    for value in (1.0, 5.0, 0.5):
+        slope.value = jnp.array(value)
+        assert float(call(jnp.array(1.0))) == 2.0 * value
+
+
+class TestReadsAreFacts:
+    """What was read in a frame that was dropped is an input of the compiled function."""
+
+    def test_in_a_failed_inner_transform(self) -> None:
+        read, used = State(jnp.array(2.0)), State(jnp.array(1.0))
+        get = hidden([read])
+
+        def f(x: Any) -> Any:
+            box = []
+
+            def fails(y: Any) -> Any:
+                box.append(get().value)
+                raise KeyError
+
+            with contextlib.suppress(KeyError):
+                grad(fails)(x)
+            return x * box[0] * used.value
+
+        calls = [jit(f), grad(jit(f), used), jit(grad(f, used))]
+        for value in (2.0, 5.0):
+            read.value = jnp.array(value)
+            assert [float(call(1.0)) for call in calls] == [value] * 3
+
+    def test_in_a_finder(self) -> None:
+        a, b = State(jnp.array(2.0)), State(jnp.array(3.0))
+        get = hidden([a])
+
+        def f(x: Any) -> Any:
+            box = []
+            refimpl.transform.StateFinder(lambda: box.append(get().value))()
+            return x * b.value * (box[0] if isinstance(box[0], jax.Array) else 1.0)
+
+        finder = refimpl.transform.StateFinder(f, return_type="list")
+        assert set(finder(jnp.array(1.0))) == {b}  # an observation is no read of its observer
+        with Frame() as frame:
+            f(jnp.array(1.0))
+        assert set(frame.fetched) == {a, b}
+
+
+class TestMemory:
+    """Nothing stays alive that JAX does not hold on to without states, too."""
+
+    def test_first_values_are_freed(self) -> None:
+        alive = []
+        for _ in range(3):
+            state = State(jnp.ones(1000))
+            get = hidden([state])
+            alive.append(weakref.ref(state.value))
+
+            @jit
+            def step(get: Any = get) -> None:
+                state = get()
+                state.value = state.value + 1.0
+
+            step()
+            step()
+        del state, get, step
+        jax.clear_caches()
+        gc.collect()
+        assert [made() for made in alive] == [None] * 3

@@ -1,45 +1,54 @@
 """jit: compile a function that reads and writes states (STA, CMP).
 
-The compiled function takes the values of the states known so far as an extra argument and
-returns those written as an extra result. When tracing meets a state that is not yet known, it
-starts over with a longer list; in steady state a call is one pass over two lists.
+The compiled function takes the values of states as an extra argument and returns those written
+as an extra result; in steady state a call is one pass over two lists. The states are guessed
+from what the function can reach. The first trace shows what it uses, and is repeated, before
+anything is computed, if the guess missed a state or was far too long. A later trace that meets a
+further state, or leaves a created one behind, serves one call, and the next call begins anew.
 
-A trace that creates states which stay alive is good for one call only, as the function will
-meet them at the next one.
+Inside of another trace there is nothing to compile: the function is run as a part of what is
+running. So what JAX differentiates is always the function itself. (JAX would run a custom
+derivative rule long after the function, on what it remembers, where a state that the rule reads
+could not be told from a constant.)
 """
 
-import contextlib
 import functools
 import gc
 import inspect
 import itertools
 import operator
-import threading
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 from weakref import ref
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
-from ..frames import EAGER, UNSET, Effects, Frame, current, lookup, settle, stack, trace_now
+from ..frames import (
+    EAGER,
+    UNSET,
+    Effects,
+    Frame,
+    current,
+    lookup,
+    settle,
+    stack,
+    trace_now,
+    transaction,
+)
+from ..memory import apart
+from ..reach import guess_states
 from ..state import State
 from .deferred import Deferred
 
-__all__ = ["TRACE", "jit"]
+__all__ = ["jit"]
 
-
-# JAX remembers the jaxpr of a loop body, a checkpoint or a compiled helper together with every
-# value that it closed over: a constant or tracer of an earlier trace, if it read a state. What
-# JAX remembers is bound to the value of this context, and every trace gets a value of its own.
-TRACE = jax.make_user_context()
-
-
-class _UnknownStates(Exception):
-    """Ends a trace that used states which are not among the inputs."""
+_NUMBERS = (jax.Array, np.ndarray, np.generic, bool, int, float, complex)
+_MOST = 256
 
 
 class _Trace:
@@ -48,12 +57,10 @@ class _Trace:
     The trace itself is not, as JAX would keep that structure, and so the states, for long.
     """
 
-    def __init__(self, effects: Effects, values: list[Any]) -> None:
+    def __init__(self, effects: Effects) -> None:
         self.effects = replace(effects, writes={}, born={})
         self.written = list(effects.writes)
-        self.cells = [state._cell for state in self.written]
         self.born = list(map(ref, effects.born))  # a trace must not be what keeps them alive
-        self.plain = all(isinstance(value, jax.Array) for value in values)
 
     def settle(self, values: Sequence[Any]) -> None:
         """Commit the values that a call gave, with every check."""
@@ -61,6 +68,53 @@ class _Trace:
         created = zip(self.born, values[len(writes) :], strict=True)
         born = {state: value for made, value in created if (state := made()) is not None}
         settle(replace(self.effects, writes=writes, born=born))
+
+
+class _Version:
+    """The function compiled for some states as inputs.
+
+    Parameters
+    ----------
+    fun : callable
+        The function.
+    inputs : iterable of State
+        The states whose values are arguments of what is compiled.
+    options : dict
+        Those of `jax.jit`.
+    """
+
+    def __init__(
+        self, fun: Callable[..., Any], inputs: Iterable[State], options: dict[str, Any]
+    ) -> None:
+        self.fun = fun
+        self.inputs = tuple(inputs)
+        self.traces: dict[int, _Trace] = {}
+        self.used: dict[State, None] = {}
+        self.exact = True
+        """Whether a further call may use the traces that are there."""
+        self.compiled = jax.jit(_with_signature(self._pure, fun), **_with_states(options))
+
+    def _pure(self, values: Sequence[Any], /, *args: Any, **kwargs: Any) -> Any:
+        given = zip(self.inputs, values, strict=True)
+        bound = ((state, value) for state, value in given if value is not UNSET)
+        with apart(), Frame(bound) as frame:
+            output = self.fun(*args, **kwargs)
+        if frame.born:
+            gc.collect()  # it may be alive only as part of a reference cycle
+        effects = frame.close()
+        unknown = [state for state in effects.fetched if state not in frame.bound]
+        _expect_numbers(unknown)
+        self.used.update(effects.fetched)
+        self.exact = self.exact and not unknown and not effects.born
+        number = next(_numbers)
+        self.traces[number] = _Trace(effects)
+        return output, {number: [*effects.writes.values(), *effects.born.values()]}
+
+    def is_good_guess(self) -> bool:
+        """Whether what the first trace used is all here, and not much more."""
+        return not self.used.keys() - set(self.inputs) and (
+            len(self.inputs) <= 2 * len(self.used) + 8
+        )
 
 
 class jit(Deferred):
@@ -90,126 +144,155 @@ class jit(Deferred):
         functools.update_wrapper(self, fun, updated=())
         self.fun = fun
         self.options = options
-        self._numbers = itertools.count()
-        self._lock = threading.Lock()
-        self._inputs: Sequence[State] = ()
-        self._start_over(())
+        self._statics = _static_parameters(fun, options)
+        self._versions: dict[Hashable, _Version] = {}
+        jax.jit(fun, **options)  # raises here, and not when called, if an option is wrong
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the compiled function."""
-        gather = _values_inside if stack.frames else _slots
-        if self._created:
-            self._check_created()
-        while True:
-            with self._lock:
-                inputs, traces, compiled = self._inputs, self._traces, self._compiled
-            try:
-                output, results = compiled(gather(inputs), *args, **kwargs)
-                break
-            except _UnknownStates:
-                continue
-        ((number, values),) = results.items()
-        trace = traces[number]
-        # Under a JAX transform, what comes back may be tracers, which must not be committed.
-        kinds = set(map(type, values if trace.plain else jax.tree.leaves(values)))
-        if stack.frames or trace.born or any(issubclass(kind, Tracer) for kind in kinds):
+        if stack.frames or not trace_now() == EAGER or jax.config.jax_disable_jit:
+            return self._inline(args, kwargs)
+        key = self._key(args, kwargs) if self._statics else ()
+        version = self._versions.get(key)
+        if version is None or not version.exact:
+            version = self._begin(key, args, kwargs)
+        inputs = list(map(_slot, version.inputs))
+        output, results = version.compiled(inputs, *args, **kwargs)
+        number, values = results.popitem()
+        trace = version.traces[number]
+        if trace.born:
             trace.settle(values)
         else:
-            for cell, value in zip(trace.cells, values, strict=True):
-                cell["_value"] = value
+            # One call of C code, which no interrupt divides: all values are set, or none.
+            deque(map(_set_slot, trace.written, itertools.repeat("_value"), values), maxlen=0)
         return output
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
 
-    def _pure(self, inputs: Sequence[State], traces: dict[int, _Trace]) -> Callable[..., Any]:
-        def pure(values: Sequence[Any], /, *args: Any, **kwargs: Any) -> Any:
-            given = zip(inputs, values, strict=True)
-            # Under `jax.disable_jit` this runs at every call, and JAX should remember.
-            context = None if trace_now() == EAGER else object()
-            with (
-                TRACE(context),
-                Frame((state, value) for state, value in given if value is not UNSET) as frame,
-            ):
-                output = self.fun(*args, **kwargs)
-            if frame.born:
-                gc.collect()  # it may be alive only as part of a reference cycle
-            effects = frame.close()
-            unknown = [state for state in effects.fetched if state not in frame.bound]
-            if unknown:
-                _expect_numbers(unknown)
-                self._start_over(unknown)
-                # What was created would have no value in a second run. As no later call uses
-                # this trace, the unknown states may as well be constants of it.
-                if not effects.born:
-                    raise _UnknownStates
-            number = next(self._numbers)
-            results = [*effects.writes.values(), *effects.born.values()]
-            traces[number] = _Trace(effects, results)
-            self._created.extend(traces[number].born)
-            return output, {number: results}
+    def _begin(self, key: Hashable, args: Sequence[Any], kwargs: dict[str, Any]) -> _Version:
+        """A version whose inputs are all that the call uses, as far as its traces can tell."""
+        known = self._versions.pop(key, None)
+        used = list(known.used) if known else []
+        inputs = dict.fromkeys([*used, *filter(_holds_numbers, guess_states(self.fun, key))])
+        while True:
+            alive = (state for state in inputs if current(state) is not UNSET)
+            version = _Version(self.fun, alive, self.options)
+            version.compiled.trace(list(map(_slot, version.inputs)), *args, **kwargs)
+            if version.is_good_guess() or not version.exact and not version.used.keys() - inputs:
+                break
+            inputs = version.used
+        while len(self._versions) >= _MOST:
+            self._versions.pop(next(iter(self._versions)), None)
+        self._versions[key] = version
+        return version
 
-        functools.update_wrapper(pure, self.fun, updated=())
-        del pure.__dict__["__wrapped__"]
-        with contextlib.suppress(ValueError, TypeError):  # not every callable has a signature
-            # JAX finds the positions of static and donated arguments by name here.
-            first = inspect.Parameter("_states", inspect.Parameter.POSITIONAL_ONLY)
-            own = inspect.signature(self.fun)
-            parameters = [first, *own.parameters.values()]
-            pure.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
-        return pure
+    def _inline(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """Run the function as a part of what is running, on the arrays that jit would give it."""
+        numbers, names = self._statics or ((), ())
+        static = {number % len(args) for number in numbers if -len(args) <= number < len(args)}
+        given = [arg if i in static else _as_arrays(arg) for i, arg in enumerate(args)]
+        named = {k: v if k in names else _as_arrays(v) for k, v in kwargs.items()}
+        with transaction():
+            return _as_arrays(self.fun(*given, **named))
 
-    def _start_over(self, states: Iterable[State]) -> None:
-        """Forget all traces, and the inputs without a value; make these states inputs."""
-        with self._lock:
-            alive = (state for state in self._inputs if current(state) is not UNSET)
-            self._inputs = tuple(dict.fromkeys((*alive, *states)))
-            self._traces: dict[int, _Trace] = {}
-            self._created: list[ref[State]] = []
-            pure = self._pure(self._inputs, self._traces)
-            self._compiled = jax.jit(pure, **_with_states(self.options))
-
-    def _check_created(self) -> None:
-        """Start over if a trace created states that a further run of the function may meet."""
-        if any(made() is not None for made in self._created):
-            gc.collect()
-        if any(made() is not None for made in self._created):
-            self._start_over(())
-        else:
-            self._created = []
+    def _key(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Hashable:
+        assert self._statics is not None
+        numbers, names = self._statics
+        count = len(args)
+        key = (
+            tuple(args[number] for number in numbers if -count <= number < count),
+            tuple(kwargs[name] for name in names if name in kwargs),
+        )
+        try:
+            hash(key)
+        except TypeError:
+            return ()  # JAX says what is wrong
+        return key
 
 
+_numbers = itertools.count()
 _slot = operator.attrgetter("_value")
+_set_slot = object.__setattr__
 
 
-def _slots(states: Sequence[State]) -> list[Any]:
-    return list(map(_slot, states))
+def _as_arrays(tree: Any) -> Any:
+    def convert(leaf: Any) -> Any:
+        return jnp.asarray(leaf) if isinstance(leaf, _NUMBERS) else leaf
+
+    return jax.tree.map(convert, tree)
 
 
-def _values_inside(states: Sequence[State]) -> list[Any]:
-    return list(map(current, states))
+def _holds_numbers(state: State) -> bool:
+    value = current(state)
+    return all(isinstance(leaf, _NUMBERS) for leaf in jax.tree.leaves(value))
 
 
 def _expect_numbers(states: Iterable[State]) -> None:
     for state in states:
         for leaf in jax.tree.leaves(lookup(state)):
-            if not isinstance(leaf, (jax.Array, np.ndarray, np.generic, int, float, complex)):
+            if not isinstance(leaf, _NUMBERS):
                 raise TypeError(
                     f"jit needs states that hold arrays and numbers; {state.label()} holds "
                     f"a {type(leaf).__name__}"
                 )
 
 
+def _parameters(fun: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(fun).parameters.values())
+    except (ValueError, TypeError):  # not every callable has a signature
+        return []
+
+
+def _static_parameters(
+    fun: Callable[..., Any], options: dict[str, Any]
+) -> tuple[tuple[int, ...], tuple[str, ...]] | None:
+    """Positions and names of static arguments; as in JAX, either is found from the other."""
+    numbers, names = options.get("static_argnums"), options.get("static_argnames")
+    if numbers is None and names is None:
+        return None
+    named = [p.name for p in _parameters(fun) if p.kind is p.POSITIONAL_OR_KEYWORD]
+    if names is not None:
+        names = (names,) if isinstance(names, str) else tuple(names)
+    if numbers is None:
+        return tuple(named.index(name) for name in names or () if name in named), names or ()
+    numbers = _indices(numbers)
+    if names is None:
+        names = tuple(named[i] for i in numbers if -len(named) <= i < len(named))
+    return numbers, names
+
+
+def _indices(wanted: Any) -> tuple[int, ...]:
+    indices = (wanted,) if hasattr(wanted, "__index__") else wanted
+    return tuple(map(operator.index, indices))
+
+
+def _with_signature(pure: Callable[..., Any], fun: Callable[..., Any]) -> Callable[..., Any]:
+    """A function with the name of another, and its parameters after the states."""
+
+    def named(values: Sequence[Any], /, *args: Any, **kwargs: Any) -> Any:
+        return pure(values, *args, **kwargs)
+
+    functools.update_wrapper(named, fun, updated=())
+    del named.__dict__["__wrapped__"]
+    parameters = _parameters(fun)
+    if parameters:
+        # JAX finds the positions of static and donated arguments by name here.
+        first = inspect.Parameter("_states", inspect.Parameter.POSITIONAL_ONLY)
+        named.__signature__ = inspect.Signature([first, *parameters])  # type: ignore[attr-defined]
+    return named
+
+
 def _with_states(options: dict[str, Any]) -> dict[str, Any]:
     """Options of `jax.jit` for a function with an argument and a result more."""
     shifted = dict(options)
     for name in ("static_argnums", "donate_argnums"):
-        wanted = shifted.get(name)
-        if wanted is not None:
-            indices = (wanted,) if hasattr(wanted, "__index__") else wanted
-            shifted[name] = tuple(index + (index >= 0) for index in map(operator.index, indices))
-    if isinstance(shifted.get("in_shardings"), (tuple, list)):
-        shifted["in_shardings"] = (None, *shifted["in_shardings"])
+        if shifted.get(name) is not None:
+            shifted[name] = tuple(index + (index >= 0) for index in _indices(shifted[name]))
+    given = shifted.get("in_shardings")
+    if given is not None:
+        shifted["in_shardings"] = (None, *(given if isinstance(given, (tuple, list)) else (given,)))
     if shifted.get("out_shardings") is not None:
         shifted["out_shardings"] = (shifted["out_shardings"], None)
     return shifted

@@ -6,7 +6,8 @@ from typing import Any, Generic
 
 import jax
 
-from ..frames import Effects, Frame
+from ..frames import Effects, Frame, in_foreign_body
+from ..memory import apart, watched
 from ..state import State
 from ..tree import copy_containers
 from ..typing import Filter, P
@@ -79,7 +80,10 @@ class StateFinder(Deferred, Generic[P]):
         Exception
             What the function raises (FND-13).
         """
-        effects = self._observe(args, kwargs) or self._run(args, kwargs)
+        kept = in_foreign_body()
+        effects = self._observe(args, kwargs, kept) or watched(
+            self.fn, lambda: self._run(args, kwargs, kept)
+        )
         used = {
             state: written
             for state, written in effects.touched.items()
@@ -92,12 +96,12 @@ class StateFinder(Deferred, Generic[P]):
 
     find = __call__
 
-    def _run(self, args: Any, kwargs: Any) -> Effects:
-        with Frame() as frame:
+    def _run(self, args: Any, kwargs: Any, kept: bool) -> Effects:
+        with Frame(kept=kept) as frame:
             self.fn(*args, **kwargs)
         return frame.close()  # and never settled
 
-    def _observe(self, args: Any, kwargs: Any) -> Effects | None:
+    def _observe(self, args: Any, kwargs: Any, kept: bool) -> Effects | None:
         """Run the function on abstract JAX arrays, so that nothing is computed.
 
         Much of what Python does with values fails on these: control flow, formatting, NumPy.
@@ -113,9 +117,11 @@ class StateFinder(Deferred, Generic[P]):
             def abstract(values: list[Any]) -> None:
                 for i, value in zip(arrays, values, strict=True):
                     leaves[i] = value
-                seen.append(self._run(*jax.tree.unflatten(treedef, leaves)))
+                given, named = jax.tree.unflatten(treedef, leaves)
+                seen.append(self._run(given, named, kept))
 
-            jax.eval_shape(abstract, [leaves[i] for i in arrays])
+            with apart():
+                jax.eval_shape(abstract, [leaves[i] for i in arrays])
         return seen[-1] if seen else None
 
     def _pick(self, used: dict[State, bool], roles: Iterable[bool]) -> Any:

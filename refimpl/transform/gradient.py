@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 
 from ..frames import Effects, Frame, settle, transaction
+from ..memory import watched
 from ..summary import summary
 from ..tree import Build, pack
 from ..typing import Argnums, Array, ArrayLike, Container, Function, P, Pytree
@@ -149,6 +150,9 @@ class GradientTransform(Deferred, Generic[P]):
 
     def differentiate(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Triple:
         """Derivatives as the transform returned them, full primal output, and aux."""
+        return watched(self.target, lambda: self._differentiate(args, kwargs))
+
+    def _differentiate(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Triple:
         positions = self.selection.positions(len(args))
         with transaction() as frame:
             states = [frame.peek(state) for state in self.selection.states]

@@ -12,6 +12,7 @@ trace. No result hangs on a belief: every trace is checked, and effects are thos
 import functools
 import gc
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from types import CodeType
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary, ref
@@ -20,8 +21,8 @@ import jax
 import jax.numpy as jnp
 
 from ..frames import EAGER, UNSET, Effects, Frame, StateError, current, stack, trace_now
+from ..memory import apart
 from ..state import State
-from .compile import TRACE
 
 __all__ = ["Again", "Beliefs", "fits", "note", "run", "show"]
 
@@ -46,7 +47,7 @@ def run(
     """
     frame = Frame(bound)
     try:
-        with TRACE(None if trace_now() == EAGER else object()), frame:
+        with nullcontext() if trace_now() == EAGER else apart(), frame:
             output = fun(*args, **(kwargs or {}))
     finally:
         note(frame.fetched)

@@ -1,0 +1,84 @@
+"""What a Python object holds: a guess of the states that a function will use."""
+
+import contextlib
+import types
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from .state import State
+
+__all__ = ["guess_states"]
+
+_ENOUGH = 20_000
+_LEAVES = (bool, int, float, complex, str, bytes, type(None), jax.Array, np.ndarray, np.generic)
+_FOREIGN = ("jax", "jaxlib", "numpy", "builtins")
+
+
+def guess_states(*roots: Any) -> list[State]:
+    """States that code reaches from here: by closure, globals, defaults, attributes, containers.
+
+    Some may be missed, and some may not be used: that costs time, and is never wrong.
+    """
+    found: list[State] = []
+    seen: set[int] = set()
+    todo = deque(roots)
+    while todo and len(seen) < _ENOUGH:
+        node = todo.popleft()
+        if isinstance(node, _LEAVES) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, State):
+            found.append(node)
+        else:
+            todo.extend(_held_by(node))
+    return found
+
+
+def _held_by(node: Any) -> Iterable[Any]:
+    if isinstance(node, (list, tuple, set, frozenset, dict)):
+        items = node.values() if isinstance(node, dict) else node
+        return items if len(node) < _ENOUGH else ()
+    if isinstance(node, types.MethodType):
+        return node.__self__, node.__func__
+    if isinstance(node, (types.ModuleType, type)) or _is_foreign(node):
+        return ()
+    attributes = getattr(node, "__dict__", {}).values()
+    return (*attributes, *_used_by(node)) if isinstance(node, types.FunctionType) else attributes
+
+
+def _is_foreign(node: Any) -> bool:
+    name = getattr(node, "__name__" if isinstance(node, types.ModuleType) else "__module__", None)
+    return isinstance(name, str) and name.partition(".")[0] in _FOREIGN
+
+
+def _used_by(fun: types.FunctionType) -> Iterator[Any]:
+    yield from fun.__defaults__ or ()
+    yield from (fun.__kwdefaults__ or {}).values()
+    names = {*_names(fun.__code__), *fun.__code__.co_freevars}
+    spaces: dict[int, Mapping[str, Any]] = {0: fun.__globals__, 1: dict(_closed_over(fun))}
+    todo = [0, 1]
+    for number in todo:  # the function's own spaces, and those of modules and classes it names
+        for name in sorted(names & spaces[number].keys()):
+            held = spaces[number][name]
+            if not isinstance(held, (types.ModuleType, type)):
+                yield held
+            elif id(held) not in spaces and not _is_foreign(held):
+                spaces[id(held)] = vars(held)
+                todo.append(id(held))
+
+
+def _closed_over(fun: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    for name, cell in zip(fun.__code__.co_freevars, fun.__closure__ or (), strict=True):
+        with contextlib.suppress(ValueError):  # a variable that has no value yet
+            yield name, cell.cell_contents
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names(constant)
