@@ -148,21 +148,8 @@ class Frame:
         return value
 
     def peek(self, state: "State") -> Any:
-        """Value of the state, noted as used but not as read by the function.
-
-        Reads are facts: every frame that the value comes through knows of it at once, however
-        the frames above will end.
-        """
-        kept = False
-        for frame in reversed(stack.frames):
-            if state in frame.values or frame.owns(state):
-                break
-            frame.fetched.setdefault(state)
-            if state in frame.bound:
-                break
-            kept = kept or frame.kept
-        if kept:
-            memory.kept_read()
+        """Value of the state, noted as used but not as read by the function."""
+        note_read(state)
         return lookup(state)
 
     def _private_copy(self, state: "State", value: Any) -> Any:
@@ -208,6 +195,23 @@ class Frame:
             if state._home != self.trace:
                 raise _dishonest(state)
         return dict(self.born)
+
+
+def note_read(state: "State") -> None:
+    """Tell every frame that the value of a state comes through that it is used.
+
+    Reads are facts: the frames know of it at once, however those above them will end.
+    """
+    kept = False
+    for frame in reversed(stack.frames):
+        if state in frame.values or frame.owns(state):
+            break
+        frame.fetched.setdefault(state)
+        if state in frame.bound:
+            break
+        kept = kept or frame.kept
+    if kept:
+        memory.kept_read()
 
 
 def current(state: "State") -> Any:
@@ -270,6 +274,8 @@ def settle(effects: Effects) -> None:
         for state, value in effects.born.items():
             state._value, state._home = value, now
         return
+    for state in effects.fetched:
+        note_read(state)
     for state, written in effects.touched.items():
         if written:
             top.write(state, effects.writes[state])
