@@ -227,7 +227,7 @@ def of_entry(place: str, judged: Judgement) -> Difference:
 
     The claim has the oracle's own figure, and the tolerance that decided: the error that the
     oracle's formula admits for this entry, in a dtype shorter than float64 plus the rounding of
-    that dtype, 2**13 eps (1 + max|D|).  So every derivative that the check accepts fulfils it.
+    that dtype, ``2**13 eps (1 + max|D|)``.  So every derivative that the check accepts fulfils it.
     """
     claim = f"abs({place} - {judged.expected!r}) <= {judged.tol!r}"
     return Difference(place, claim, repr(judged.expected), repr(judged.got))
