@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from spec.expected import model
 from spec.language import trees
+from spec.language.axes import DISTINCT
 from spec.language.returns import build, row
 
 Array = NDArray[Any]
@@ -78,8 +79,7 @@ def library(number: Callable[[int, tuple[Any, ...]], Array]) -> SimpleNamespace:
     class ParamState(State):
         pass
 
-    members = {name: _member(world, name) for name in
-               ("grad", "vector_grad", "jacrev", "jacfwd", "hessian")}
+    members = {name: _member(world, name) for name in DISTINCT}
     return SimpleNamespace(
         State=State, ParamState=ParamState, nn=SimpleNamespace(Module=model.Module),
         random=SimpleNamespace(seed=world.restart, normal=world.normal),

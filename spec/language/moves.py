@@ -12,6 +12,8 @@ from typing import Any, Final, Literal
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from spec.language.axes import FIRST_ORDER
+
 STATES: Final = ("s0", "s1", "m.w", "d0")
 """The places for states: two variables, an attribute of a module, and one with a container."""
 
@@ -44,8 +46,7 @@ SWITCHES: Final[dict[Switch, tuple[str, str]]] = {
 SWITCHED: Final = ("on_flag", "scaled")
 """The fields of :class:`Define` that take a switch."""
 
-ANY_OUTPUT: Final = ("vector_grad", "jacrev", "jacfwd")
-FIRST_ORDER: Final = ("grad", *ANY_OUTPUT)
+ANY_OUTPUT: Final = FIRST_ORDER.where(outputs="any")
 SELECTIONS: Final = ("one", "list", "dict", "argument", "both")
 
 
