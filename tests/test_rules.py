@@ -165,7 +165,7 @@ def test_points_of_a_snippet_give_its_parameters(check: Check) -> None:
 def test_script_is_short_and_complete(check: Check) -> None:
     """At every point: few lines, and no name that the script does not define."""
     for point in check.cases.values():
-        script = snippet_source(check, SUBJECT, point)
+        script = snippet_source(check, SUBJECT, point, registry()[check.rule].outcomes)
         lines = [line for line in "\n".join(script).splitlines() if line.strip()]
         assert len(lines) <= LONGEST_SCRIPT, "\n".join(script)
         code = compile("\n".join(script), check.id, "exec")
