@@ -18,13 +18,19 @@ from refimpl.random import RandomState
 from refimpl.transform import (
     GradientTransform,
     StateFinder,
+    checkpoint,
+    cond,
+    for_loop,
     fwd_grad,
     grad,
     hessian,
     jacfwd,
     jvp,
+    scan,
+    switch,
     vector_grad,
     vjp,
+    while_loop,
 )
 
 
@@ -179,3 +185,28 @@ def test_random_numbers() -> None:
     assert_type(refimpl.random.normal(0.0, [1.0, 2.0], size=(3, 2)), jax.Array)
     with pytest.raises(TypeError):
         refimpl.random.uniform(0.0, 1.0, 3, seed=3)  # type: ignore[call-arg]
+
+
+def double(x: jax.Array) -> jax.Array:
+    return 2.0 * x
+
+
+def add(total: jax.Array, x: jax.Array) -> tuple[jax.Array, int]:
+    return total + x, 1
+
+
+def test_control_flow() -> None:
+    one, three = jnp.array(1.0), jnp.ones(3)
+    assert_type(for_loop(double, three), jax.Array)
+    assert_type(scan(add, one, three), tuple[jax.Array, int])
+    assert_type(while_loop(lambda x: x < 5.0, double, one), jax.Array)
+    assert_type(cond(True, double, double, one), jax.Array)
+    assert_type(switch(0, [double, double], one), jax.Array)
+    assert_type(checkpoint(double)(one), jax.Array)
+    assert_type(checkpoint(prevent_cse=False)(double)(one), jax.Array)
+    with pytest.raises(TypeError):
+        checkpoint(double)()  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        checkpoint(double, static=1)  # type: ignore[call-overload]
+    with pytest.raises(TypeError):
+        for_loop(double, three, lenght=3)  # type: ignore[call-arg]

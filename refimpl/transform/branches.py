@@ -6,21 +6,22 @@ it found them.
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 
 from ..frames import lookup, settle, transaction
 from ..state import State
+from ..typing import ArrayLike, Function, Pytree, T
 from .staged import Beliefs, fits, note, show
 
 __all__ = ["cond", "switch"]
 
-Function = Callable[..., Any]
 
-
-def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> Any:
+def cond(
+    pred: ArrayLike, true_fun: Callable[..., T], false_fun: Callable[..., T], *operands: Pytree
+) -> T:
     """Call one of two functions that may read and write states.
 
     Parameters
@@ -34,10 +35,10 @@ def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> 
         Arguments.
     """
     states = _Written("cond", (true_fun, false_fun))
-    return states.call(lambda true, false: jax.lax.cond(pred, true, false, *operands))
+    return cast(T, states.call(lambda yes, no: jax.lax.cond(pred, yes, no, *operands)))
 
 
-def switch(index: Any, branches: Sequence[Function], *operands: Any) -> Any:
+def switch(index: ArrayLike, branches: Sequence[Callable[..., T]], *operands: Pytree) -> T:
     """Call one of several functions that may read and write states.
 
     Parameters
@@ -58,7 +59,7 @@ def switch(index: Any, branches: Sequence[Function], *operands: Any) -> Any:
     if not branches:
         raise ValueError("switch needs at least one branch")
     states = _Written("switch", branches)
-    return states.call(lambda *staged: jax.lax.switch(index, staged, *operands))
+    return cast(T, states.call(lambda *staged: jax.lax.switch(index, staged, *operands)))
 
 
 class _Written(Beliefs[Any]):

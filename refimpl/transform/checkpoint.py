@@ -2,20 +2,35 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack, overload
 
 import jax
 
 from ..frames import settle, transaction
 from ..tree import pack
+from ..typing import Function, P, T
 from .gradient import Carried
 from .staged import run
 
 __all__ = ["checkpoint"]
 
 
+class Options(TypedDict, total=False):
+    """Those of `jax.checkpoint`."""
+
+    prevent_cse: bool
+    policy: Callable[..., bool] | None
+    static_argnums: int | Sequence[int]
+
+
+@overload
+def checkpoint(fun: Callable[P, T], **options: Unpack[Options]) -> Callable[P, T]: ...
+@overload
 def checkpoint(
-    fun: Callable[..., Any] | None = None,
+    fun: None = None, **options: Unpack[Options]
+) -> Callable[[Callable[P, T]], Callable[P, T]]: ...
+def checkpoint(
+    fun: Function | None = None,
     *,
     prevent_cse: bool = True,
     policy: Callable[..., bool] | None = None,

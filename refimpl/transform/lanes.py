@@ -8,7 +8,7 @@ and the stream itself advances once.
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -17,13 +17,11 @@ import jax.numpy as jnp
 from ..frames import StateError, lookup, settle, transaction
 from ..random import DEFAULT, RandomState
 from ..state import State
-from ..typing import Predicate
+from ..typing import Function, Predicate
 from ..util.filter import to_predicate
 from .staged import Beliefs, run, show
 
 __all__ = ["vmap"]
-
-Function = Callable[..., Any]
 
 
 def vmap(

@@ -4,27 +4,28 @@ The states that a body writes travel in the carry of JAX's loop, the random stre
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 
 from ..frames import Frame, lookup, settle, transaction
 from ..state import State
+from ..typing import ArrayLike, Function, Pytree, T
 from .staged import Again, Beliefs, fits, note, run, show
 
 __all__ = ["for_loop", "scan", "while_loop"]
 
-Function = Callable[..., Any]
+C = TypeVar("C")
 
 
 def for_loop(
-    f: Function,
-    *xs: Any,
+    f: Callable[..., T],
+    *xs: Pytree,
     length: int | None = None,
     reverse: bool = False,
     unroll: int | bool = 1,
-) -> Any:
+) -> T:
     """Call a function with every entry of the leading axes of arrays, and stack its results.
 
     Parameters
@@ -54,17 +55,18 @@ def for_loop(
         return None, f(*entries)
 
     options = {"length": length, "reverse": reverse, "unroll": unroll}
-    return _scan(_InCarry("for_loop", f), step, None, xs, options)[1]
+    _, ys = _scan(_InCarry("for_loop", f), step, None, xs, options)
+    return cast(T, ys)
 
 
 def scan(
-    f: Function,
-    init: Any,
-    xs: Any,
+    f: Callable[[Any, Any], tuple[C, T]],
+    init: Pytree,
+    xs: Pytree,
     length: int | None = None,
     reverse: bool = False,
     unroll: int | bool = 1,
-) -> Any:
+) -> tuple[C, T]:
     """Fold a function that may read and write states over the leading axes of arrays.
 
     Parameters
@@ -84,7 +86,8 @@ def scan(
         The last carry and the stacked y. Over no steps, no state is touched.
     """
     options = {"length": length, "reverse": reverse, "unroll": unroll}
-    return _scan(_InCarry("scan", f), f, init, xs, options)
+    carry, ys = _scan(_InCarry("scan", f), f, init, xs, options)
+    return cast(C, carry), cast(T, ys)
 
 
 def _scan(states: "_InCarry", step: Function, init: Any, xs: Any, options: dict[str, Any]) -> Any:
@@ -114,7 +117,9 @@ def _is_empty(xs: Any, length: int | None) -> bool:
     return (0,) in sizes if sizes else length == 0
 
 
-def while_loop(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
+def while_loop(
+    cond_fun: Callable[[Any], ArrayLike], body_fun: Callable[[Any], T], init_val: Pytree
+) -> T:
     """Call a function on its own result as long as a condition holds.
 
     Both functions may read and write states; what the condition writes counts at every test, also
@@ -159,7 +164,7 @@ def while_loop(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
     with transaction():
         values, result = states.trace(stage)
         states.settle(values)
-    return result
+    return cast(T, result)
 
 
 class _InCarry(Beliefs[Any]):

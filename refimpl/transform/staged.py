@@ -9,7 +9,6 @@ The first belief is what the same code wrote in its last call, so in steady stat
 trace. No result hangs on a belief: every trace is checked, and effects are those of the last one.
 """
 
-import functools
 import gc
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
@@ -21,12 +20,12 @@ import jax
 import jax.numpy as jnp
 
 from ..frames import EAGER, UNSET, Effects, Frame, StateError, current, stack, trace_now
-from ..memory import apart
+from ..memory import apart, code_of
 from ..state import State
+from ..typing import Function
 
 __all__ = ["Again", "Beliefs", "fits", "note", "run", "show"]
 
-Function = Callable[..., Any]
 Belief = TypeVar("Belief")
 Result = TypeVar("Result")
 
@@ -82,9 +81,9 @@ class Beliefs(Generic[Belief]):
             raise TypeError(f"{what} needs a function, got {body!r}")
         self.what = what
         self.held: dict[State, Belief] = {}
-        self._code = _code_of(body)
-        self._new = self._code is None or self._code not in _remembered
-        for made, belief in _remembered.get(self._code, ()) if self._code else ():
+        self._code = code_of(body)
+        self._new = self._code not in _remembered
+        for made, belief in _remembered.get(self._code, ()):
             state = made()
             if state is not None and _is_numbers(current(state)):
                 self.held[state] = belief
@@ -98,9 +97,7 @@ class Beliefs(Generic[Belief]):
                 result = stage()
             except Again:
                 continue
-            if self._code is not None:
-                known = [(ref(state), self.held[state]) for state in self.held]
-                _remembered[self._code] = known
+            _remembered[self._code] = [(ref(state), self.held[state]) for state in self.held]
             return result
 
     def run(
@@ -138,17 +135,6 @@ class Beliefs(Generic[Belief]):
 
 
 _remembered: WeakKeyDictionary[CodeType, list[tuple[ref[State], Any]]] = WeakKeyDictionary()
-
-
-def _code_of(fun: Any) -> CodeType | None:
-    while isinstance(fun, functools.partial):
-        fun = fun.func
-    called = getattr(fun, "__func__", fun)
-    for found in (called, getattr(fun, "__wrapped__", None), type(fun).__call__):
-        code = getattr(found, "__code__", None)
-        if isinstance(code, CodeType):
-            return code
-    return None
 
 
 _SCALARS = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
