@@ -135,8 +135,6 @@ class Beliefs(Generic[Belief]):
 
 
 _remembered: WeakKeyDictionary[CodeType, list[tuple[ref[State], Any]]] = WeakKeyDictionary()
-
-
 _SCALARS = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
 
 
