@@ -101,9 +101,7 @@ class Frame:
         was made for this one run, such as one that a transform hands to JAX, is none.
     """
 
-    def __init__(
-        self, bound: "Iterable[tuple[State, Any]]" = (), kept: bool = False
-    ) -> None:
+    def __init__(self, bound: "Iterable[tuple[State, Any]]" = (), kept: bool = False) -> None:
         self.trace = EAGER
         self.kept = kept
         self.bound: dict[State, Any] = dict(bound)
@@ -234,7 +232,7 @@ def lookup(state: "State") -> Any:
     value = current(state)
     if value is UNSET:
         raise StateError(
-            f"{state.label()} has no value: it was created during a call that failed or is not "
+            f"{state!r} has no value: it was created during a call that failed or is not "
             "finished, or in another thread's running transform"
         )
     return value
@@ -309,7 +307,7 @@ def _expect_no_tracers(values: "dict[State, Any]", now: object) -> None:
 
 def _dishonest(state: "State") -> StateError:
     return StateError(
-        f"{state.label()} is written inside a JAX transform (jax.jit, jax.vmap, jax.grad, "
+        f"{state!r} is written inside a JAX transform (jax.jit, jax.vmap, jax.grad, "
         "jax.checkpoint, jax.lax control flow, ...) that knows nothing about states, so the "
         "write could not take effect outside of it. Return the value and write it there, or "
         "use the state-aware transforms of refimpl.transform. (A random stream is written by "

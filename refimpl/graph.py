@@ -1,4 +1,4 @@
-"""Finding the states below a module or any other object (SEL-01 to SEL-18).
+"""Finding the states below a module or any other object (SEL-01 to SEL-17).
 
 Attributes are visited by name, sequences by index, dicts by key (sorted if the keys can be
 compared), depth first. What is reachable in several ways is found once, under its first path.
@@ -79,7 +79,7 @@ def states(node: object, /, *filters: Any) -> Any:
 
     Notes
     -----
-    Rules: SEL-01 to SEL-13, FLT-12, ERR-12, ERR-13.
+    Rules: SEL-01 to SEL-12, FLT-01 to FLT-11, ERR-12, ERR-13.
     """
     for filter in filters[:-1]:
         if filter is ... or filter is True:
@@ -113,7 +113,7 @@ def treefy_states(node: object, /, *filters: Any) -> Any:
 
     Notes
     -----
-    Rules: SEL-14 to SEL-16, FLT-13, GST-10.
+    Rules: SEL-14 to SEL-16, GST-10.
     """
     if isinstance(node, State):
         raise TypeError(f"the path to {node!r} itself is empty; there is nothing to nest")

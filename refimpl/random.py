@@ -97,18 +97,19 @@ class RandomState(State[Key]):
         """The committed key of the calling thread."""
         origin = self._origin  # read once, as another thread may be seeding
         if getattr(self._here, "origin", None) is not origin:
-            self._here.origin, self._here.key = origin, origin.branch()
-        return self._here.key
+            self._here.origin, self._here._value = origin, origin.branch()
+        return self._here._value
 
     @_value.setter
     def _value(self, key: Any) -> None:
         if self._origin.key is UNSET:
             self._origin = _Origin(key)
-        self._here.origin, self._here.key = self._origin, key
+        self._here.origin, self._here._value = self._origin, key
 
     @property
-    def _cell(self) -> Any:
-        return _Cell(self)
+    def _cell(self) -> dict[str, Any]:
+        self._here._value = self._value  # now it has begun in this thread
+        return vars(self._here)
 
     def seed(self, seed_or_key: Seed | None = None) -> None:
         """Start the stream anew, for all threads; inside of a transform, for this thread."""
@@ -121,16 +122,6 @@ class RandomState(State[Key]):
         keys = jax.random.split(self.value, 2 if n is None else n + 1)
         self.value = keys[0]
         return keys[1] if n is None else keys[1:]
-
-
-class _Cell:
-    """Sets ``_value`` of a stream, which is not among its `vars`."""
-
-    def __init__(self, stream: RandomState) -> None:
-        self._stream = stream
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        setattr(self._stream, name, value)
 
 
 # The keys are written out (the first is that of seed 0), so that importing computes nothing.

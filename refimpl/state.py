@@ -105,12 +105,8 @@ class State(Generic[T], metaclass=_Sealing):
 
     @property
     def _cell(self) -> dict[str, Any]:
-        """Where ``_value`` is set without `__setattr__`, for those who set thousands."""
+        """Where C code can set ``_value``: at once for many states, and undivided by interrupts."""
         return vars(self)
-
-    def label(self) -> str:
-        """The state in words, for messages."""
-        return repr(self)
 
     def __repr__(self) -> str:
         value = frames.current(self)

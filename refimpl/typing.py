@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from .state import State
 
     P = ParamSpec("P", default=...)
+    R = TypeVar("R", default=Any)
     T = TypeVar("T", default=Any)
 else:  # Python's own know no default before 3.13
     from typing import ParamSpec, TypeVar
 
     P = ParamSpec("P")
+    R = TypeVar("R")
     T = TypeVar("T")
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "Path",
     "Predicate",
     "Pytree",
+    "R",
     "Seed",
     "Size",
     "T",

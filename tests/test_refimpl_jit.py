@@ -145,7 +145,7 @@ def test_options_mean_what_they_mean_in_jax() -> None:
     with pytest.raises(TypeError):
         jit(f, no_such_option=1)
     with pytest.raises(TypeError, match="callable"):
-        jit(3)  # type: ignore[arg-type]
+        jit(3)  # type: ignore[call-overload]
 
 
 def test_methods() -> None:
@@ -546,7 +546,7 @@ class TestReadsAreFacts:
                 grad(fails)(x)
             return x * box[0] * used.value
 
-        calls = [jit(f), grad(jit(f), used), jit(grad(f, used))]
+        calls: list[Any] = [jit(f), grad(jit(f), used), jit(grad(f, used))]
         for value in (2.0, 5.0):
             read.value = jnp.array(value)
             assert [float(call(1.0)) for call in calls] == [value] * 3

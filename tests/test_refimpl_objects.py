@@ -158,7 +158,7 @@ class TestStates:
         state.value, state.name, state.tag = 2.0, "w", {"t"}
         state.unit = "V"  # type: ignore[attr-defined]
         assert (state.value, state.name, state.tag, vars(state)["unit"]) == (2.0, "w", {"t"}, "V")
-        assert not hasattr(state, "valeu")
+        assert not hasattr(state, "valeu") and vars(State(1.0, label="L"))["label"] == "L"
 
     def test_copies_are_as_strict(self) -> None:
         for make in COPIES:
@@ -182,7 +182,7 @@ class TestStates:
         with pytest.raises(AttributeError, match="mean 'high'"):
             state.hihg = 3.0  # type: ignore[attr-defined]
 
-    @pytest.mark.parametrize("name", ["label", "_value", "_home", "__class__"])
+    @pytest.mark.parametrize("name", ["_cell", "_value", "_home", "__class__"])
     def test_metadata_does_not_hide_what_states_have(self, name: str) -> None:
         with pytest.raises(TypeError, match=f"metadata.*{name!r}"):
             State(1.0, **{name: 3})  # type: ignore[arg-type]

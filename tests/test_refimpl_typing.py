@@ -25,6 +25,7 @@ from refimpl.transform import (
     grad,
     hessian,
     jacfwd,
+    jit,
     jvp,
     scan,
     switch,
@@ -121,6 +122,26 @@ def test_products() -> None:
         jvp(loss, 1.0, 1.0)  # type: ignore[call-overload]
 
 
+def test_jit() -> None:
+    compiled = jit(loss)
+    assert_type(compiled(1.0, steps=2), jax.Array)
+    with pytest.raises(TypeError):
+        compiled()  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        compiled(1.0, stops=3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        jit("loss")  # type: ignore[call-overload]
+
+    @jit(static_argnames="n")
+    def power(x: float, n: int = 2) -> float:
+        return x**n
+
+    assert_type(power(3.0, n=3), float)
+    assert power(3.0, n=3) == 27.0
+    with pytest.raises(TypeError):
+        power(3.0, m=3)  # type: ignore[call-arg]
+
+
 def test_finders() -> None:
     finder = StateFinder(loss, usage="read")
     assert finder(1.0) == {}
@@ -152,10 +173,18 @@ class Layer(refimpl.nn.Module):
     def slope(self, x: float) -> float:
         return x * x
 
+    @jit(static_argnums=0)
+    def scaled(self, x: float) -> jax.Array:
+        return self.w.value * x
+
 
 def test_methods() -> None:
+    layer = Layer()
+    assert_type(layer.scaled(2.0), jax.Array)
     with pytest.raises(TypeError):
-        Layer().slope()  # type: ignore[call-arg]
+        layer.slope()  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        layer.scaled(1.0, 2.0)  # type: ignore[call-arg]
 
 
 def test_selections() -> None:

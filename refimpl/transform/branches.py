@@ -121,7 +121,7 @@ class _Written(Beliefs[Any]):
             if all(fits(other, types) for other in kinds):
                 return types
         raise TypeError(
-            f"{state.label()} ends as {' or '.join(map(show, kinds))}, depending on the branch of "
+            f"{state!r} ends as {' or '.join(map(show, kinds))}, depending on the branch of "
             f"{self.what}, but must have one structure, and the same shapes and dtypes"
         )
 

@@ -21,7 +21,7 @@ import types
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Concatenate, Generic, ParamSpec, cast, overload
 from weakref import ref
 
 import jax
@@ -43,9 +43,12 @@ from ..frames import (
 from ..memory import apart
 from ..reach import guess_states
 from ..state import State
+from ..typing import Function, P, R
 from .deferred import Deferred
 
-__all__ = ["jit"]
+__all__ = ["Jitted", "jit"]
+
+Q = ParamSpec("Q")
 
 _NUMBERS = (jax.Array, np.ndarray, np.generic, bool, int, float, complex)
 _MOST = 256
@@ -61,6 +64,15 @@ class _Trace:
         self.effects = replace(effects, writes={}, born={})
         self.written = list(effects.writes)
         self.born = list(map(ref, effects.born))  # a trace must not be what keeps them alive
+        self.cells = [state._cell for state in self.written]
+        self.own = [i for i, s in enumerate(self.written) if type(s)._cell is not State._cell]
+
+    def cells_here(self) -> list[dict[str, Any]]:
+        """Where written values are set, if there are states of which each thread has its own."""
+        cells = self.cells.copy()
+        for i in self.own:
+            cells[i] = self.written[i]._cell
+        return cells
 
     def settle(self, values: Sequence[Any]) -> None:
         """Commit the values that a call gave, with every check."""
@@ -117,15 +129,26 @@ class _Version:
         )
 
 
-class jit(Deferred):
+@overload
+def jit(fun: Callable[P, R], **options: Any) -> "Jitted[P, R]": ...
+@overload
+def jit(fun: None = None, **options: Any) -> "Callable[[Callable[P, R]], Jitted[P, R]]": ...
+
+
+def jit(fun: Function | None = None, **options: Any) -> Any:
     """Compile a function that may read and write states.
 
     Parameters
     ----------
-    fun : callable
+    fun : callable, optional
         The function; left out, the result is a decorator.
     **options
         Those of `jax.jit`, with the same meaning; positions count the arguments of `fun`.
+
+    Returns
+    -------
+    Jitted
+        Called like the function, with the results and effects of a call of it.
 
     Raises
     ------
@@ -137,8 +160,13 @@ class jit(Deferred):
     -----
     Rules: CMP-01, CMP-02, CMP-11 to CMP-18, STA-15.
     """
+    return Jitted(cast(Function, fun), **options)
 
-    def __init__(self, fun: Callable[..., Any] | None = None, **options: Any) -> None:
+
+class Jitted(Deferred, Generic[P, R]):
+    """A compiled function; see `jit`."""
+
+    def __init__(self, fun: Callable[P, R], **options: Any) -> None:
         if not callable(fun):
             raise TypeError(f"fun must be callable, got {fun!r}")
         functools.update_wrapper(self, fun, updated=())
@@ -148,15 +176,17 @@ class jit(Deferred):
         self._versions: dict[Hashable, _Version] = {}
         jax.jit(fun, **options)  # raises here, and not when called, if an option is wrong
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the compiled function."""
         if stack.frames or not trace_now() == EAGER or jax.config.jax_disable_jit:
-            return self._inline(args, kwargs)
+            inlined: R = self._inline(args, kwargs)
+            return inlined
         key = self._key(args, kwargs) if self._statics else ()
         version = self._versions.get(key)
         if version is None or not version.exact:
             version = self._begin(key, args, kwargs)
         inputs = list(map(_slot, version.inputs))
+        output: R
         output, results = version.compiled(inputs, *args, **kwargs)
         number, values = results.popitem()
         trace = version.traces[number]
@@ -164,10 +194,17 @@ class jit(Deferred):
             trace.settle(values)
         else:
             # One call of C code, which no interrupt divides: all values are set, or none.
-            deque(map(_set_slot, trace.written, itertools.repeat("_value"), values), maxlen=0)
+            cells = trace.cells_here() if trace.own else trace.cells
+            deque(map(operator.setitem, cells, itertools.repeat("_value"), values), maxlen=0)
         return output
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+    @overload
+    def __get__(self, instance: None, owner: type) -> "Jitted[P, R]": ...
+    @overload
+    def __get__(
+        self: "Jitted[Concatenate[Any, Q], R]", instance: object, owner: type | None = None
+    ) -> Callable[Q, R]: ...
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
 
     def _begin(self, key: Hashable, args: Sequence[Any], kwargs: dict[str, Any]) -> _Version:
@@ -213,7 +250,6 @@ class jit(Deferred):
 
 _numbers = itertools.count()
 _slot = operator.attrgetter("_value")
-_set_slot = object.__setattr__
 
 
 def _as_arrays(tree: Any) -> Any:
@@ -233,7 +269,7 @@ def _expect_numbers(states: Iterable[State]) -> None:
         for leaf in jax.tree.leaves(lookup(state)):
             if not isinstance(leaf, _NUMBERS):
                 raise TypeError(
-                    f"jit needs states that hold arrays and numbers; {state.label()} holds "
+                    f"jit needs states that hold arrays and numbers; {state!r} holds "
                     f"a {type(leaf).__name__}"
                 )
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from ..typing import Argnums, Array, Container, Function, P, Pytree
-from .compile import jit
+from .compile import Jitted, jit
 from .gradient import Carried, GradientTransform, Triple
 from .selection import Selected
 
@@ -48,8 +48,8 @@ class Member(GradientTransform[P]):
 
     def __init__(self, target: Callable[P, Any], *args: Any, **options: Any) -> None:
         super().__init__(target, *args, **options)
-        self._whole: jit | None = None
-        if isinstance(target, jit) and target.options.keys() <= {
+        self._whole: Jitted | None = None
+        if isinstance(target, Jitted) and target.options.keys() <= {
             "static_argnums",
             "static_argnames",
         }:
@@ -133,7 +133,7 @@ def grad(
 
     Notes
     -----
-    Rules: RET-01 to RET-12, DER-01 to DER-03, GST-01 to GST-20, ARG-01 to ARG-18, ERR-01 to ERR-11.
+    Rules: RET-01 to RET-12, DER-01, DER-02, GST-01 to GST-20, ARG-01 to ARG-18, ERR-01 to ERR-11.
     """
     params = {"holomorphic": holomorphic, "allow_int": allow_int}
     return member(jax.grad, fun, grad_states, argnums, params, options)
@@ -171,7 +171,7 @@ def jacrev(
 
     Parameters, results by row and errors are those of `grad`. ``var_grads`` and ``arg_grads``
     have JAX's layout: the structure of the output, with that of the states or arguments in place
-    of each of its leaves. Rules: RET-01 to RET-12, DER-06, DER-33.
+    of each of its leaves. Rules: RET-01 to RET-12, DER-06.
     """
     params = {"holomorphic": holomorphic, "allow_int": allow_int}
     return member(_jacrev, fun, grad_states, argnums, params, options)
@@ -192,7 +192,7 @@ def jacfwd(
     """Jacobian in forward mode, for many outputs and few inputs.
 
     Parameters, but for `allow_int`, results by row and errors are those of `grad`, and the layout
-    is that of `jacrev`. Rules: RET-01 to RET-12, DER-06, DER-33, GST-21.
+    is that of `jacrev`. Rules: RET-01 to RET-12, DER-06, GST-21.
     """
     return member(_jacfwd, fun, grad_states, argnums, {"holomorphic": holomorphic}, options)
 
@@ -210,7 +210,7 @@ def hessian(
 
     Parameters, but for `allow_int`, results by row and errors are those of `grad`. With states
     and arguments ``grads`` is ``(var_rows, arg_rows)``, and each entry of a row is
-    ``(var_columns, arg_columns)``. Rules: RET-01 to RET-12, DER-06, DER-13, DER-33.
+    ``(var_columns, arg_columns)``. Rules: RET-01 to RET-12, DER-06, DER-13.
     """
     return member(_hessian, fun, grad_states, argnums, {"holomorphic": holomorphic}, options)
 

@@ -209,7 +209,7 @@ class GradientTransform(Deferred, Generic[P]):
         if not self.check_states:
             return
         missed = [
-            f"{path} ({state.label()})"
+            f"{path} ({state!r})"
             for state, path in self.selection.paths.items()
             if state not in effects.touched
         ]

@@ -86,7 +86,7 @@ class _Axes:
             for entry in _entries(selected):
                 if isinstance(entry, State):
                     if self.states.setdefault(entry, axis) != axis:
-                        raise ValueError(f"{name} gives {entry.label()} two different axes")
+                        raise ValueError(f"{name} gives {entry!r} two different axes")
                 else:
                     self.filters.append((axis, to_predicate(entry)))
 
@@ -209,8 +209,8 @@ class _Lanes(Beliefs[None]):
             return
         for state in self.effects.born:
             raise StateError(
-                f"vmap has met {next(iter(missed)).label()}, which needs a value for each lane, "
-                f"and cannot run its function again, as that created {state.label()}. Name the "
+                f"vmap has met {next(iter(missed))!r}, which needs a value for each lane, "
+                f"and cannot run its function again, as that created {state!r}. Name the "
                 "former in in_states, or use it in a function that creates no states"
             )
         self.learn({state: None for state in self.held if state in self.effects.fetched} | missed)
@@ -222,7 +222,7 @@ class _Lanes(Beliefs[None]):
             lanes(*given)
         except ValueError:
             raise ValueError(
-                f"the lanes of vmap write different values to {state.label()}, which they share. "
+                f"the lanes of vmap write different values to {state!r}, which they share. "
                 "Give it an axis in out_states (and in in_states, if every lane has a value of its "
                 "own to begin with), or write what is the same in all lanes, such as a mean over "
                 "axis_name"
@@ -238,7 +238,7 @@ class _Lanes(Beliefs[None]):
             found = _lengths(axis, lookup(state))
             if len({*sizes[:1], *found}) > 1 or None in found:
                 raise ValueError(
-                    f"{state.label()} has no axis {axis} with an entry for each lane of vmap: its "
+                    f"{state!r} has no axis {axis} with an entry for each lane of vmap: its "
                     f"value is {show(self.types_of(state, lookup(state)))}"
                     + (f", and there are {sizes[0]} lanes" if sizes else "")
                 )

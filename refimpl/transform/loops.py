@@ -208,7 +208,7 @@ class _InCarry(Beliefs[Any]):
             self.learn(found)
         for state, old, types in misfits:
             raise TypeError(
-                f"{state.label()} holds {show(old)} before a step of {self.what} and {show(types)} "
+                f"{state!r} holds {show(old)} before a step of {self.what} and {show(types)} "
                 "after it, but must keep its structure, shapes and dtypes from step to step. Give "
                 "it a value of the right kind before the loop"
             )

@@ -129,7 +129,7 @@ class Selection:
         if all(_differentiable(leaf, allow_int) for leaf in jax.tree.leaves(selected)):
             return
         positions = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
-        names = [f"{path} ({state.label()})" for state, path in self.paths.items()]
+        names = [f"{path} ({state!r})" for state, path in self.paths.items()]
         names += [f"argument {position}" for position in positions]
         for name, value in zip(names, [*selected.states, *selected.args], strict=False):
             for path, leaf in jax.tree_util.tree_leaves_with_path(value):

@@ -107,7 +107,7 @@ class Beliefs(Generic[Belief]):
         output, effects = run(fun, bound, args)
         for state in effects.born:
             raise StateError(
-                f"{state.label()} is created in a body of {self.what} and outlives it. The body "
+                f"{state!r} is created in a body of {self.what} and outlives it. The body "
                 "is traced once for all of its runs, so create the state before"
             )
         for state, written in effects.touched.items():
@@ -129,7 +129,7 @@ class Beliefs(Generic[Belief]):
             return jax.tree.map(jax.typeof, value)
         except TypeError as error:
             raise TypeError(
-                f"a body of {self.what} writes {state.label()}, whose value must then be made of "
+                f"a body of {self.what} writes {state!r}, whose value must then be made of "
                 f"arrays and numbers: {error}"
             ) from error
 

@@ -24,7 +24,7 @@ def to_predicate(filter: Filter) -> Predicate:
 
     A string selects by tag, a type by class, ``...`` and True everything, None and False
     nothing, a list or tuple whatever one of its entries selects; a callable is a predicate
-    (FLT-01 to FLT-12).
+    (FLT-01 to FLT-11).
 
     Raises
     ------

@@ -25,7 +25,7 @@ from tests.saboteurs.hooks import (
 )
 from tests.saboteurs.roster import ANYTHING, Lib, saboteur
 
-JIT = refimpl.transform.jit
+JITTED = refimpl.transform.compile.Jitted
 
 
 @saboteur("CMP-01", also=ANYTHING)
@@ -42,7 +42,7 @@ def effects_are_lost_under_jit(lib: Lib) -> None:
 def effects_of_compiled_functions_are_lost(lib: Lib) -> None:
     """A transform of a compiled function has no effects."""
     def hook(call: Call) -> Any:
-        with kept(written(call) if isinstance(call.fun, JIT) else []):
+        with kept(written(call) if isinstance(call.fun, JITTED) else []):
             return call.proceed()
 
     on_call(lib, hook)
@@ -131,7 +131,7 @@ def second_call_of_a_compiled_function_writes_nothing(lib: Lib) -> None:
     def hook(call: Call) -> Any:
         again = call.memory.setdefault("called", 0)
         call.memory["called"] += 1
-        if not (again and isinstance(call.fun, JIT)):
+        if not (again and isinstance(call.fun, JITTED)):
             return call.proceed()
         with kept([state for state in call.used() if state is not STREAM]):
             return call.proceed()
