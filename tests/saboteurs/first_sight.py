@@ -2,7 +2,7 @@
 
     python -m tests.saboteurs.first_sight [NAME ...]
 
-The status is 1 where `fresh.UNCAUGHT` says otherwise.
+The status is 1 where `uncaught.py` says otherwise.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from multiprocessing import get_context
 
 from spec.run.implementation import load
 from tests.saboteurs.asking import caught, rules
-from tests.saboteurs.fresh import FRESH, UNCAUGHT
+from tests.saboteurs.fresh import FRESH
+from tests.saboteurs.uncaught import UNCAUGHT
 
 
 def noticed(name: str) -> str:
