@@ -188,7 +188,8 @@ class RulesJson(SphinxDirective):
         return [nodes.bullet_list("", *items)]
 
 
-DOWNLOADS = ("rules.json", "rules.schema.json", "report.schema.json")
+SCHEMAS = (ROOT / "spec/chapters/rules.schema.json", ROOT / "spec/report/report.schema.json")
+DOWNLOADS = ("rules.json", *(schema.name for schema in SCHEMAS))
 
 
 def write_downloads(app: Sphinx, error: Exception | None) -> None:
@@ -200,9 +201,8 @@ def write_downloads(app: Sphinx, error: Exception | None) -> None:
         main(["export"])
     target = Path(app.outdir)
     (target / DOWNLOADS[0]).write_text(printed.getvalue(), encoding="utf-8")
-    for name in DOWNLOADS[1:]:
-        text = (ROOT / "spec" / "data" / name).read_text(encoding="utf-8")
-        (target / name).write_text(text, encoding="utf-8")
+    for schema in SCHEMAS:
+        (target / schema.name).write_text(schema.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def fill_title(app: Sphinx, docname: str, content: list[str]) -> None:

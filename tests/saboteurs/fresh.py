@@ -168,7 +168,7 @@ def half_precision_has_no_gradient(lib: Lib) -> None:
     on_leaves(lib, lambda x: jnp.zeros_like(x) if x.dtype == jnp.float16 else x)
 
 
-@saboteur("WRB-10", "WRB-01")
+@saboteur("WRB-01", "WRB-02")
 def third_key_is_not_written(lib: Lib) -> None:
     """Of a written dict of three or more keys, all but the first two keep what they held."""
     def hook(call: Call) -> Any:

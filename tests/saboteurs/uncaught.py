@@ -20,11 +20,6 @@ except ArithmeticError:
     pass
 assert s.value == 1.0, s.value
 """,
-    "finders_stop_at_four": """\
-states = [lib.State(jnp.array(0.0)) for _ in range(5)]
-found = lib.transform.StateFinder(lambda: [s.value for s in states])()
-assert len(found) == 5, found
-""",
     "half_precision_has_no_gradient": """\
 g = lib.transform.grad(lambda x: x * x)(jnp.float16(3.0))
 assert g == 6.0 and g.dtype == jnp.float16, g
