@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,14 @@ from hypothesis import Phase
 
 from spec.chapters import all_checks
 from spec.judge.check import Check
-from spec.language.labels import covered
+from spec.language.labels import covered, label
 from spec.report.coverage import AXES
 from spec.run.decide import PROFILES, seed_of
 
 HOME = Path(__file__).parents[1] / "docs" / "results" / "coverage.json"
 SEEDS = 5
-SURE = 4
-"""A quick run draws at least so many times the cases that a cell needs on average, so that it
-misses the cell in fewer than two runs of a hundred (exp(-4))."""
+SURE = 2
+"""A cell is within reach if every one of the runs that were measured came to it so many times."""
 
 
 def drawn(check: Check, point: str, seed: int) -> list[set[str]]:
@@ -54,19 +53,21 @@ def every(seed: int) -> Iterator[set[str]]:
 
 def measure(seeds: int) -> dict[str, Any]:
     """For every cell, the mean number of cases of a quick run until it is reached."""
-    hits: Counter[str] = Counter()
+    runs: list[Counter[str]] = []
     cases = 0
     for seed in range(seeds):
-        for found in every(seed):
-            cases += 1
-            hits.update(found)
+        found = list(every(seed))
+        cases += len(found)
+        runs.append(Counter(label for labels in found for label in labels))
         print(f"{seed + 1} of {seeds} seeds", file=sys.stderr, flush=True)
+
+    def each(value: Callable[[list[int]], float | None]) -> dict[str, dict[str, float | None]]:
+        return {axis: {cell: value([run[label(axis, cell)] for run in runs]) for cell in cells}
+                for axis, cells in AXES.items()}
+
     return {
         "seeds": seeds, "cases": cases // seeds,
-        "expected": {
-            axis: {cell: expectation(cases, hits[f"{axis}: {cell}"]) for cell in cells}
-            for axis, cells in AXES.items()
-        },
+        "expected": each(lambda hits: expectation(cases, sum(hits))), "fewest": each(min),
     }
 
 
@@ -77,10 +78,9 @@ def expectation(cases: int, hits: int) -> float | None:
 
 def weak(measured: Mapping[str, Any]) -> list[str]:
     """The cells that a quick run may well miss."""
-    most = measured["cases"] / SURE
     return [
-        f"{axis}: {cell} takes {mean} cases" for axis, cells in measured["expected"].items()
-        for cell, mean in cells.items() if mean is None or mean > most
+        f"{axis}: {cell} comes {times} times in a run" for axis, cells in measured["fewest"].items()
+        for cell, times in cells.items() if times < SURE
     ]
 
 

@@ -64,7 +64,7 @@ class Profile:
 
 
 PROFILES = {p.name: p for p in (
-    Profile("quick", 2, together=20), Profile("standard", 20, 300), Profile("thorough", 1000, 3000)
+    Profile("quick", 2, together=24), Profile("standard", 20, 300), Profile("thorough", 1000, 3000)
 )}
 
 
