@@ -103,15 +103,15 @@ class State(Generic[T], metaclass=_Sealing):
     def value(self, value: T) -> None:
         frames.assign(self, value)
 
-    @property
-    def _cell(self) -> dict[str, Any]:
-        """Where C code can set ``_value``: at once for many states, and undivided by interrupts."""
-        return vars(self)
-
     def __repr__(self) -> str:
         value = frames.current(self)
         shown = repr(value) if value is UNSET else summary(value)
         return f"{type(self).__name__}{f' {self.name!r}' if self.name else ''} {shown}"
+
+    @property
+    def _cell(self) -> dict[str, Any]:
+        """Where C code can set ``_value``: at once for many states, and undivided by interrupts."""
+        return vars(self)
 
     if not TYPE_CHECKING:  # a checker refuses what is not declared, if it sees no such method
 

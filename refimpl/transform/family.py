@@ -127,9 +127,8 @@ def grad(
         derivative, or if the function does not return a pair although `has_aux` says so.
     ValueError
         If an index stands twice in `argnums`. In a call: if the function uses none of the
-        values of a selected state.
-    ArgnumsError
-        In a call, which is both: if it has no argument of an index.
+        values of a selected state, or if there is no argument of an index, which is a TypeError,
+        too.
 
     Notes
     -----
