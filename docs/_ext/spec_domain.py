@@ -23,6 +23,7 @@ from typing import Any
 import spec_results as results
 from docutils import nodes
 from spec_nodes import (
+    Cell,
     badge,
     details,
     link,
@@ -33,6 +34,7 @@ from spec_nodes import (
     table,
     term,
 )
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -40,7 +42,7 @@ from sphinx.util.docutils import SphinxDirective
 import spec
 from spec.__main__ import main
 from spec.chapters import all_checks
-from spec.chapters.rules import ORDER, Rule, Withdrawn, families, registry
+from spec.chapters.rules import ORDER, Authority, Rule, Withdrawn, families, registry
 from spec.judge.check import Check
 
 logger = logging.getLogger(__name__)
@@ -98,9 +100,11 @@ class Rules(SphinxDirective):
 
     def section(self, rule: Rule) -> nodes.section:
         anchor = rule.id.lower()
-        title = nodes.title("", rule.id)
+        title = nodes.title("", f"{rule.id} {rule.title}")
         section = nodes.section("", title, ids=[anchor], names=[anchor], classes=["rule"])
-        section += nodes.paragraph("", "", badge(f"level-{rule.level}", rule.level))
+        section += indexed(rule, anchor)
+        section += nodes.paragraph("", "", badge(f"level-{rule.level}", rule.level),
+                                   nodes.Text(" "), nodes.Text(BINDING[rule.authority]))
         note_rule(self, rule.id, anchor)
         section += statement(self, rule.statement)
         if rule.reason:
@@ -113,7 +117,7 @@ class Rules(SphinxDirective):
 
     def facts(self, rule: Rule) -> nodes.definition_list:
         facts = nodes.definition_list(classes=["rule-facts"])
-        facts += term("Source", join(source(entry) for entry in rule.source))
+        facts += term("Source", join(cited(rule, entry) for entry in rule.source))
         facts += term("Since", [nodes.Text(rule.since)])
         if rule.outcomes:
             facts += term("Permitted", join(self.parse_inline(o)[0] for o in rule.outcomes))
@@ -122,6 +126,27 @@ class Rules(SphinxDirective):
         if verdicts := results.verdicts(self.env, rule.id):
             facts += term("Kept by", verdicts)
         return facts
+
+
+def indexed(rule: Rule, anchor: str) -> addnodes.index:
+    """The entries of a rule in the general index: by its title and by its id."""
+    words = [f"{rule.title} ({rule.id})", f"{rule.id}; {rule.title}"]
+    return addnodes.index(entries=[("single", text, anchor, "", None) for text in words])
+
+
+def cited(rule: Rule, entry: str) -> Cell:
+    """A source, with its own words where they are quoted."""
+    words = [quote.words for quote in rule.quotes if quote.source == entry]
+    return source(entry) + [nodes.Text(f" (\u201c{text.strip()}\u201d)") for text in words]
+
+
+BINDING = {
+    Authority.TUTORIAL: "by the words of the tutorial",
+    Authority.JAX: "as in JAX",
+    Authority.INVARIANT: "as an invariant",
+    Authority.RECOMMENDED: "recommended",
+}
+"""What the authority of a rule is called beside its level."""
 
 
 def statement(directive: SphinxDirective, text: str) -> nodes.container:
