@@ -5,7 +5,7 @@ The kinds differ in nothing but their class, which filters can select by (FLT-01
 
 import difflib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from . import frames
 from .frames import UNSET, stack
@@ -29,7 +29,7 @@ class _Sealing(type):
 
         def __call__(cls, *args, **kwargs):
             made = super().__call__(*args, **kwargs)
-            made._sealed = True
+            vars(made)["_sealed"] = True
             return made
 
 
@@ -61,6 +61,8 @@ class State(Generic[T], metaclass=_Sealing):
     Rules: STA-01 to STA-09.
     """
 
+    name: str | None
+    tag: set[str] | None
     _value: Any
     _home: Any
     _sealed = False
@@ -74,8 +76,8 @@ class State(Generic[T], metaclass=_Sealing):
         tag: str | Iterable[str] | None = None,
         **metadata: Any,
     ) -> None:
-        self.name = name
-        self.tag = {tag} if isinstance(tag, str) else set(tag) if tag is not None else None
+        tags = {tag} if isinstance(tag, str) else set(tag) if tag is not None else None
+        vars(self).update(name=name, tag=tags)
         for key, content in metadata.items():
             method = callable(getattr(type(self), key, None))
             if method or key.startswith("_") or hasattr(State, key):
@@ -93,11 +95,14 @@ class State(Generic[T], metaclass=_Sealing):
             When read, if the state was created in a call that failed or is not finished; when
             set, if that could not take effect outside of a JAX transform.
         """
+        value: T
         if stack.frames:
-            return cast(T, stack.frames[-1].read(self))
-        if self._value is UNSET:
-            return cast(T, frames.lookup(self))
-        return cast(T, self._value)
+            value = stack.frames[-1].read(self)
+        elif self._value is UNSET:
+            value = frames.lookup(self)
+        else:
+            value = self._value
+        return value
 
     @value.setter
     def value(self, value: T) -> None:
@@ -116,13 +121,13 @@ class State(Generic[T], metaclass=_Sealing):
     if not TYPE_CHECKING:  # a checker refuses what is not declared, if it sees no such method
 
         def __setattr__(self, name, value):
-            if self._sealed and not (name.startswith("_") or hasattr(type(self), name)):
+            if name != "value" and name[0] != "_" and self._sealed:
                 self._expect_known(name)
             object.__setattr__(self, name, value)
 
     def _expect_known(self, name: str) -> None:
-        known = [key for key in (*vars(self), "value") if not key.startswith("_")]
-        if name not in known:
+        if name not in vars(self) and not hasattr(type(self), name):
+            known = [key for key in (*vars(self), "value") if not key.startswith("_")]
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
             raise AttributeError(f"{self!r} has no attribute {name!r}; {hint}")
