@@ -645,6 +645,30 @@ class TestLanes:
             vmap(lambda: w.value)()
 
 
+def test_a_custom_derivative_does_not_see_a_stale_value() -> None:
+    """JAX runs the rule after the body: it must not find what the state held before the loop."""
+    h, fixed = State(jnp.array(1.0), name="h"), State(jnp.array(3.0))
+
+    def ruled(state: State) -> Any:
+        function = jax.custom_jvp(lambda x: x * state.value)
+        function.defjvp(lambda x, dx: (function(*x), 10.0 * dx[0] * state.value))
+        return function
+
+    def body(function: Any, x: Any) -> Any:
+        h.value = h.value + 1.0
+        return function(x)
+
+    for through in (
+        lambda f, x: jnp.sum(for_loop(lambda y: f(x * y), jnp.ones(2))),
+        lambda f, x: cond(jnp.array(True), f, lambda x: x, x),
+        lambda f, x: transform.checkpoint(f)(x),
+    ):
+        with pytest.raises(StateError, match="'h'.*hand the value to the function"):
+            grad(lambda x, through=through: through(lambda y: body(ruled(h), y), x))(2.0)
+        found = grad(lambda x, through=through: through(lambda y: body(ruled(fixed), y), x))(2.0)
+        assert found in (30.0, 60.0)
+
+
 def used(function: Callable[[], Any]) -> tuple[set[State], dict[State, bool]]:
     """States whose values outside a function uses; and those it touches, True if it writes them."""
     with Frame() as frame:

@@ -11,10 +11,10 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 
-from ..frames import lookup, settle, transaction
+from ..frames import lookup, settle
 from ..state import State
 from ..typing import ArrayLike, Function, Pytree, T
-from .staged import Beliefs, fits, note, show
+from .staged import Beliefs, around, fits, note, show
 
 __all__ = ["cond", "switch"]
 
@@ -72,7 +72,7 @@ class _Written(Beliefs[Any]):
 
     def call(self, choose: Callable[..., Any]) -> Any:
         """Stage the branches, let JAX choose one, and commit what it wrote."""
-        with transaction():
+        with around(self.written):
             output, values = self.trace(functools.partial(self._stage, choose))
             note(self._kept)
             written, final = self.effects.writes, zip(self.held, values, strict=True)

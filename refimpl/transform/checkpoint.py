@@ -6,11 +6,12 @@ from typing import Any, TypedDict, Unpack, overload
 
 import jax
 
-from ..frames import settle, transaction
+from ..frames import settle
+from ..state import State
 from ..tree import pack
 from ..typing import Function, P, T
 from .gradient import Carried
-from .staged import run
+from .staged import around, run
 
 __all__ = ["checkpoint"]
 
@@ -59,12 +60,14 @@ def checkpoint(
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         def pure(*args: Any, **kwargs: Any) -> tuple[Any, Carried]:
             output, effects = run(fun, (), args, kwargs)
+            written.update(effects.writes)
             tracers: list[Any] = []
             build = pack((effects.writes, effects.born), tracers)
             effects.writes, effects.born = {}, {}
             return output, Carried(tracers, (effects, build))
 
-        with transaction():
+        written: set[State] = set()
+        with around(lambda: written):
             output, carried = jax.checkpoint(pure, **options)(*args, **kwargs)
             effects, build = carried.run
             effects.writes, effects.born = build(carried.leaves)

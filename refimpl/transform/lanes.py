@@ -14,12 +14,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..frames import StateError, lookup, settle, transaction
+from ..frames import StateError, lookup, settle
 from ..random import DEFAULT, RandomState
 from ..state import State
 from ..typing import Function, Predicate
 from ..util.filter import to_predicate
-from .staged import Beliefs, run, show
+from .staged import Beliefs, around, run, show
 
 __all__ = ["vmap"]
 
@@ -136,7 +136,7 @@ class _Lanes(Beliefs[None]):
 
     def call(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Run all lanes, and commit what they did."""
-        with transaction():
+        with around(self.written):
             output, groups, born = self.trace(lambda: self._stage(args, kwargs))
             writes = {state: keys[0] for state, keys in self.keys.items()}
             for states, values in zip(self.groups, groups, strict=True):

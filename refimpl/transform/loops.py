@@ -9,10 +9,10 @@ from typing import Any, TypeVar, cast
 import jax
 import jax.numpy as jnp
 
-from ..frames import Frame, lookup, settle, transaction
+from ..frames import Frame, lookup, settle
 from ..state import State
 from ..typing import ArrayLike, Function, Pytree, T
-from .staged import Again, Beliefs, fits, note, run, show
+from .staged import Again, Beliefs, around, fits, note, run, show
 
 __all__ = ["for_loop", "scan", "while_loop"]
 
@@ -104,7 +104,7 @@ def _scan(states: "_InCarry", step: Function, init: Any, xs: Any, options: dict[
             )
         return (values, result[0]), result[1]
 
-    with transaction():
+    with around(states.written):
         (values, carry), ys = states.trace(
             lambda: jax.lax.scan(lifted, (states.start(), init), xs, **options)
         )
@@ -161,7 +161,7 @@ def while_loop(
             return jax.lax.while_loop(test, body, first)
         return jax.lax.while_loop(lambda c: c[0], lambda c: tested(body(c[1])), tested(first))[1]
 
-    with transaction():
+    with around(states.written):
         values, result = states.trace(stage)
         states.settle(values)
     return cast(T, result)

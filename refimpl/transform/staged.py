@@ -10,8 +10,8 @@ trace. No result hangs on a belief: every trace is checked, and effects are thos
 """
 
 import gc
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from types import CodeType
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary, ref
@@ -19,12 +19,23 @@ from weakref import WeakKeyDictionary, ref
 import jax
 import jax.numpy as jnp
 
-from ..frames import EAGER, UNSET, Effects, Frame, StateError, current, stack, trace_now
+from ..frames import (
+    EAGER,
+    UNSET,
+    Effects,
+    Frame,
+    StateError,
+    current,
+    in_foreign_body,
+    settle,
+    stack,
+    trace_now,
+)
 from ..memory import apart, code_of
 from ..state import State
 from ..typing import Function
 
-__all__ = ["Again", "Beliefs", "fits", "note", "run", "show"]
+__all__ = ["Again", "Beliefs", "around", "fits", "note", "run", "show"]
 
 Belief = TypeVar("Belief")
 Result = TypeVar("Result")
@@ -63,6 +74,41 @@ def note(states: Iterable[State]) -> None:
     if stack.frames:
         for state in states:
             stack.frames[-1].peek(state)
+
+
+class _Around(Frame):
+    """The frame around staged bodies.
+
+    No code runs in it but rules of derivatives (`jax.custom_jvp`, `jax.custom_vjp`), which JAX
+    runs when the bodies are over. What these wrote to states cannot be seen any more.
+    """
+
+    def __init__(self, written: Callable[[], Container[State]]) -> None:
+        super().__init__(kept=in_foreign_body())
+        self.written = written
+
+    def read(self, state: State) -> Any:
+        if state in self.written():
+            raise StateError(
+                f"{state!r} is written in a staged body and read by a function with a "
+                "custom derivative. JAX runs the rule when the body is over and that value is "
+                "gone, so hand the value to the function as an argument"
+            )
+        return super().read(state)
+
+
+@contextmanager
+def around(written: Callable[[], Container[State]]) -> Iterator[None]:
+    """A transaction around the staging of bodies.
+
+    Parameters
+    ----------
+    written : callable
+        Returns the states that the bodies have written so far.
+    """
+    with _Around(written) as frame:
+        yield
+    settle(frame.close())
 
 
 class Beliefs(Generic[Belief]):
@@ -122,6 +168,10 @@ class Beliefs(Generic[Belief]):
         self.held = {**self.held, **found} if self._new else found
         self._new = True
         raise Again
+
+    def written(self) -> Container[State]:
+        """The states that the bodies have written in this trace."""
+        return self.effects.writes
 
     def types_of(self, state: State, value: Any) -> Any:
         """Abstract values of a written value, or TypeError by name if it has none."""
