@@ -13,19 +13,23 @@ from one ordinary run of it (FND).
 """
 
 import gc
+import itertools
+import operator
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 import jax
+from jax.core import Tracer
 from jax.extend.core import get_opaque_trace_state
 
 from . import memory
-from .tree import copy_containers, pack, same_leaves
+from .tree import Copies, copy_containers, pack, put_back, same_leaves
 
 if TYPE_CHECKING:
     from .state import State
@@ -39,12 +43,16 @@ __all__ = [
     "assign",
     "create",
     "current",
+    "has_tracers",
     "in_foreign_body",
     "lookup",
+    "note_read",
+    "publish",
     "settle",
     "stack",
     "trace_now",
     "transaction",
+    "whole_stack",
 ]
 
 trace_now: Callable[[], object] = get_opaque_trace_state
@@ -87,6 +95,8 @@ class Effects:
     """The value that each written state has at the end of the run."""
     born: dict["State", Any]
     """The value of each state that was created during the run and is still alive."""
+    copies: Copies = field(default_factory=dict)
+    """The containers and arrays that stood in for those outside, and were perhaps changed."""
 
 
 class Frame:
@@ -107,14 +117,18 @@ class Frame:
         self.bound: dict[State, Any] = dict(bound)
         self.values: dict[State, Any] = {}
         self.originals: dict[State, Any] = {}
+        self.copies: Copies = {}
+        self.lent: list[tuple[State, Any, Any]] = []
         self.touched: dict[State, bool] = {}
         self.fetched: dict[State, None] = {}
         # Weak, so that a state that only lived inside of the function is not kept or committed.
         self.born: WeakKeyDictionary[State, Any] = WeakKeyDictionary()
+        self.first: WeakKeyDictionary[State, Any] = WeakKeyDictionary()
 
     def __enter__(self) -> "Frame":
         memory.renew()
         self.trace = trace_now()
+        self.depth = len(stack.frames)
         stack.frames.append(self)
         return self
 
@@ -124,8 +138,10 @@ class Frame:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        stack.frames.pop()
+        del stack.frames[self.depth :]
         memory.renew()
+        if kind is not None:
+            self.leave_born(self.first)
 
     def owns(self, state: "State") -> bool:
         """Whether the state was created in this frame."""
@@ -133,17 +149,21 @@ class Frame:
 
     def read(self, state: "State") -> Any:
         """Value of the state as code running in this (innermost) frame sees it."""
-        if trace_now() != self.trace and memory.is_staging():
+        now = trace_now()
+        foreign = now != self.trace
+        if foreign and memory.is_staging():
             memory.kept_read()
         value = self.values.get(state, UNSET)
+        if value is UNSET and self.owns(state):
+            return self.born[state] if now == state._home else self._lend(state, self.born[state])
         if value is UNSET:
-            if self.owns(state):
-                return self.born[state]
-            value = self.peek(state)
+            frames = note_read(state)
+            value = lookup(state)
             if not isinstance(value, jax.Array):
-                value = self._private_copy(state, value)
+                for frame in reversed(frames):
+                    value = frame._private_copy(state, value)
         self.touched.setdefault(state, False)
-        return value
+        return self._lend(state, value) if foreign else value
 
     def peek(self, state: "State") -> Any:
         """Value of the state, noted as used but not as read by the function."""
@@ -151,13 +171,20 @@ class Frame:
         return lookup(state)
 
     def _private_copy(self, state: "State", value: Any) -> Any:
-        # The function may change containers and NumPy arrays in place; what lies outside must
-        # not notice.
-        copy = copy_containers(value)
+        # The function may change containers and NumPy arrays in place; what lies outside of the
+        # frame must not notice.
+        copy = copy_containers(value, self.copies)
         if copy is not value:
             self.originals[state] = value
             self.values[state] = copy
         return copy
+
+    def _lend(self, state: "State", value: Any) -> Any:
+        """What a foreign trace may look at, but not change in place: that would not count."""
+        lent = value if isinstance(value, jax.Array) else copy_containers(value)
+        if lent is not value:
+            self.lent.append((state, copy_containers(value), lent))
+        return lent
 
     def write(self, state: "State", value: Any) -> None:
         """Set the state in this (innermost) frame; refuse under a foreign JAX trace."""
@@ -176,6 +203,9 @@ class Frame:
 
     def close(self) -> Effects:
         """Sum up what happened, once the function has returned."""
+        for state, before, lent in self.lent:
+            if not same_leaves(before, lent):
+                raise _dishonest(state)
         writes = {}
         for state, written in self.touched.items():
             if not written and state in self.originals:
@@ -184,7 +214,7 @@ class Frame:
             if written:
                 writes[state] = self.values[state]
         born = self._close_born() if self.born else {}
-        return Effects(self.touched, self.fetched, writes, born)
+        return Effects(self.touched, self.fetched, writes, born, self.copies)
 
     def _close_born(self) -> "dict[State, Any]":
         if any(state._home != self.trace for state in self.born):
@@ -194,22 +224,44 @@ class Frame:
                 raise _dishonest(state)
         return dict(self.born)
 
+    def leave_born(self, first: "Mapping[State, Any]") -> None:
+        """Leave created states with their first values one level down, though the frame is gone.
 
-def note_read(state: "State") -> None:
+        What holds on to such a state will not create it again. A tracer is no value, though.
+        """
+        below = stack.frames[-1] if stack.frames else None
+        for state, value in list(first.items()):
+            if has_tracers(value):
+                continue
+            state._home = trace_now() if below is None else below.trace
+            if below is None:
+                state._value = value
+            else:
+                below.born[state] = below.first[state] = value
+
+
+def note_read(state: "State") -> list[Frame]:
     """Tell every frame that the value of a state comes through that it is used.
 
     Reads are facts: the frames know of it at once, however those above them will end.
+
+    Returns
+    -------
+    list of Frame
+        These frames, the innermost first.
     """
-    kept = False
+    frames, kept = [], False
     for frame in reversed(stack.frames):
         if state in frame.values or frame.owns(state):
             break
         frame.fetched.setdefault(state)
+        frames.append(frame)
         if state in frame.bound:
             break
         kept = kept or frame.kept
     if kept:
         memory.kept_read()
+    return frames
 
 
 def current(state: "State") -> Any:
@@ -243,7 +295,7 @@ def create(state: "State", value: Any) -> None:
     state._home = trace_now()
     if stack.frames:
         state._value = UNSET
-        stack.frames[-1].born[state] = value
+        stack.frames[-1].born[state] = stack.frames[-1].first[state] = value
     else:
         state._value = value
 
@@ -252,35 +304,55 @@ def assign(state: "State", value: Any) -> None:
     """Write a state: into the innermost frame, or for good where there is none."""
     if stack.frames:
         stack.frames[-1].write(state, value)
-    elif trace_now() != state._home:
+        return
+    now = trace_now()
+    if now != state._home or (now == EAGER and has_tracers(value)):
         raise _dishonest(state)
-    else:
-        state._value = value
+    state._value = value
 
 
 def settle(effects: Effects) -> None:
-    """Commit what a finished run did, one level down."""
+    """Commit what a finished run did, one level down: all of it or nothing.
+
+    *Why this is hard, 2.* An interrupt may come between any two steps of the interpreter. So
+    everything is checked and prepared first, and then published by one call of C code.
+    """
     now = trace_now()
     top = stack.frames[-1] if stack.frames else None
     for state in effects.writes:
         if now != (state._home if top is None or top.owns(state) else top.trace):
             raise _dishonest(state)
+    back, actions = put_back(effects.copies)
+    writes = {state: back(value) for state, value in effects.writes.items()}
+    born = {state: back(value) for state, value in effects.born.items()}
     if top is None:
-        _expect_no_tracers({**effects.writes, **effects.born}, now)
-        for state, value in effects.writes.items():
-            state._value = value
-        for state, value in effects.born.items():
-            state._value, state._home = value, now
+        _expect_no_tracers({**writes, **born}, now)
+        for state in born:
+            state._home = now
+        cells = [state._cell for state in (*writes, *born)]
+        publish(cells, [*writes.values(), *born.values()], actions)
         return
     for state in effects.fetched:
         note_read(state)
     for state, written in effects.touched.items():
         if written:
-            top.write(state, effects.writes[state])
+            top.write(state, writes[state])
         elif not top.owns(state):
             top.touched.setdefault(state, False)
-    for state, value in effects.born.items():
-        top.born[state], state._home = value, now
+    for state, value in born.items():
+        top.born[state] = top.first[state] = value
+        state._home = now
+    publish((), (), actions)
+
+
+def publish(
+    cells: Iterable[dict[str, Any]],
+    values: Iterable[Any],
+    actions: Iterable[Callable[[], Any]] = (),
+) -> None:
+    """Set the committed values of states, and do what else is to be done, at one stroke."""
+    sets = map(operator.setitem, cells, itertools.repeat("_value"), values)
+    deque(itertools.chain(map(operator.call, actions), sets), maxlen=0)
 
 
 def in_foreign_body() -> bool:
@@ -289,19 +361,37 @@ def in_foreign_body() -> bool:
 
 
 @contextmanager
+def whole_stack() -> Iterator[None]:
+    """Leave no frame behind, even if an interrupt hits a frame while it is entered or left."""
+    depth = len(stack.frames)
+    try:
+        yield
+    finally:
+        del stack.frames[depth:]
+
+
+@contextmanager
 def transaction() -> Iterator[Frame]:
     """A frame around a whole call: all of its effects are committed at the end, or none."""
-    with Frame(kept=in_foreign_body()) as frame:
-        yield frame
-    settle(frame.close())
+    with whole_stack():
+        with Frame(kept=in_foreign_body()) as frame:
+            yield frame
+        settle(frame.close())
+
+
+def has_tracers(value: Any) -> bool:
+    """Whether a value has the tracer of a JAX transform in it."""
+    if isinstance(value, jax.Array):
+        return isinstance(value, Tracer)
+    tracers: list[Any] = []
+    pack(value, tracers)
+    return bool(tracers)
 
 
 def _expect_no_tracers(values: "dict[State, Any]", now: object) -> None:
     """Catch what got past `write`: tracers put into a container while it was held."""
     for state, value in values.items():
-        tracers: list[Any] = []
-        pack(value, tracers)
-        if tracers and now == EAGER:
+        if now == EAGER and has_tracers(value):
             raise _dishonest(state)
 
 

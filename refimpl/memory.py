@@ -81,12 +81,21 @@ def apart() -> Iterator[None]:
         yield
         return
     with _CONTEXT(_mode.context):
-        _mode.apart = True
         try:
-            yield
+            # Twice, here and below, as an interrupt may hit the place where one of them ends.
+            with _while("apart"), _while("apart"):
+                yield
         finally:
-            _mode.apart = False
             renew()
+
+
+@contextmanager
+def _while(mode: str) -> Iterator[None]:
+    try:
+        setattr(_mode, mode, True)
+        yield
+    finally:
+        setattr(_mode, mode, False)
 
 
 def watched(fun: Any, run: Callable[[], Result]) -> Result:
@@ -95,13 +104,11 @@ def watched(fun: Any, run: Callable[[], Result]) -> Result:
         return run()
     code = code_of(fun)
     if code not in _keeping:
-        _mode.watching = True
         try:
-            return run()
+            with _while("watching"), _while("watching"):
+                return run()
         except _KeptRead:
             _keeping.add(code)
-        finally:
-            _mode.watching = False
     with apart():
         return run()
 

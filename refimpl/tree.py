@@ -5,9 +5,11 @@ What merely travels through a transform (aux, loss, written values) must come ba
 (AUX), so it is walked here; JAX is asked only about node types that it alone knows.
 """
 
+import contextlib
 import copy
 import functools
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Collection, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -15,7 +17,16 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-__all__ = ["Build", "copy_containers", "pack", "same_leaves", "split"]
+__all__ = [
+    "Build",
+    "Copies",
+    "copy_containers",
+    "in_order_of_jax",
+    "pack",
+    "put_back",
+    "same_leaves",
+    "split",
+]
 
 Build = Callable[[Sequence[Any]], Any]
 
@@ -45,12 +56,105 @@ def split(node: Any) -> tuple[list[Any], Build | None]:
     return children, functools.partial(jax.tree.unflatten, treedef)
 
 
-def copy_containers(node: Any) -> Any:
-    """The same leaves in new containers; NumPy arrays are containers of their numbers here."""
+Copies = dict[int, tuple[Any, Any]]
+"""What was copied, by the identity of the original: the original and its copy."""
+
+
+def copy_containers(node: Any, copies: Copies | None = None) -> Any:
+    """The same leaves in new containers; NumPy arrays are containers of their numbers here.
+
+    What is one object in several places, also of several trees with the same `copies`, is one in
+    the copy; a view of an array becomes a view of the copied array.
+    """
+    copies = {} if copies is None else copies
+    if id(node) in copies:
+        return copies[id(node)][1]
     if isinstance(node, np.ndarray):
-        return copy.copy(node) if node.flags.writeable else node
-    children, join = split(node)
-    return node if join is None else join([copy_containers(child) for child in children])
+        copied = _copy_array(node, copies) if node.flags.writeable else node
+    else:
+        children, join = split(node)
+        if join is None:
+            return node
+        inside = [copy_containers(child, copies) for child in children]
+        alike = type(node) is tuple and all(map(operator.is_, children, inside))
+        copied = node if alike else join(inside)
+    if copied is not node:
+        copies[id(node)] = node, copied
+    return copied
+
+
+def _copy_array(array: Any, copies: Copies) -> Any:
+    whole = array
+    while isinstance(whole.base, np.ndarray):
+        whole = whole.base
+    flat = whole.flags.c_contiguous or whole.flags.f_contiguous
+    if whole is array or not flat or array.dtype.hasobject or type(array) is not np.ndarray:
+        return copy.copy(array)
+    start = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    base = copy_containers(whole, copies)
+    return np.ndarray(array.shape, array.dtype, base, start, array.strides)
+
+
+def put_back(copies: Copies) -> tuple[Callable[[Any], Any], list[Callable[[], Any]]]:
+    """How to make in the originals the changes that their copies underwent.
+
+    Returns
+    -------
+    back : callable
+        Gives for a tree the same tree with originals in the places of their copies.
+    actions : list of callable
+        What changes the content of lists, dicts and arrays; written in C, all of them. Nodes of
+        other types cannot be changed from outside: a changed one is replaced.
+    """
+    originals = {id(copied): original for original, copied in copies.values()}
+    done: dict[int, Any] = {}
+
+    def back(node: Any) -> Any:
+        if id(node) not in done:
+            done[id(node)] = find(node)
+        return done[id(node)]
+
+    def find(node: Any) -> Any:
+        original = originals.get(id(node), node)
+        children, join = ([], None) if isinstance(node, np.ndarray) else split(node)
+        if join is None or (original is not node and _is_open(node)):
+            return original
+        inside = [back(child) for child in children]
+        if original is not node and same_leaves(original, join(inside)):
+            return original
+        if all(map(operator.is_, children, inside)):
+            return node
+        return _refill(node, inside) if _is_open(node) else join(inside)
+
+    actions: list[Callable[[], Any]] = []
+    for original, copied in copies.values():
+        if isinstance(original, np.ndarray):
+            if not same_leaves(original, copied):
+                actions.append(functools.partial(original.__setitem__, ..., copied))
+        elif type(original) is list:
+            content = list(map(back, copied))
+            if len(content) != len(original) or not all(map(operator.is_, content, original)):
+                actions.append(functools.partial(original.__setitem__, slice(None), content))
+        elif isinstance(original, dict):
+            mapping = {key: back(value) for key, value in copied.items()}
+            alike = list(mapping) == list(original)
+            if not alike or not all(map(operator.is_, mapping.values(), original.values())):
+                actions += [original.clear, functools.partial(original.update, mapping)]
+    return back, actions
+
+
+def _is_open(node: Any) -> bool:
+    """Whether the content of a container can be changed from outside."""
+    return type(node) is list or isinstance(node, dict)
+
+
+def _refill(node: Any, content: Sequence[Any]) -> Any:
+    """The same list or dict, with as much other content."""
+    if isinstance(node, dict):
+        node.update(zip(list(node), content, strict=True))
+    else:
+        node[:] = content
+    return node
 
 
 def same_leaves(a: Any, b: Any) -> bool:
@@ -76,17 +180,36 @@ def _static(join: Build | None) -> Any:
     return join.args[0].node_data() if isinstance(join, functools.partial) else None
 
 
-def pack(node: Any, tracers: list[Any]) -> Build:
+def pack(node: Any, tracers: list[Any], own: Collection[int] = ()) -> Build:
     """Move the tracers of a tree to a list; the result rebuilds the tree from that list.
 
-    A part without tracers comes back as the very same object.
+    A part without tracers comes back as the very same object, and so does a list or dict whose
+    id is in `own`, with other content.
     """
     if isinstance(node, Tracer):
         tracers.append(node)
         return itemgetter(len(tracers) - 1)
     count = len(tracers)
     children, join = split(node)
-    builds = [pack(child, tracers) for child in children]
+    builds = [pack(child, tracers, own) for child in children]
     if join is None or len(tracers) == count:
         return lambda _: node
+    if id(node) in own and _is_open(node):
+        return lambda leaves: _refill(node, [build(leaves) for build in builds])
     return lambda leaves: join([build(leaves) for build in builds])
+
+
+def in_order_of_jax(node: Any) -> Any:
+    """The tree with plain dicts in the order of keys in which JAX returns them."""
+    children, join = split(node)
+    if join is None:
+        return node
+    if type(node) is dict:
+        keys = list(node)
+        with contextlib.suppress(TypeError):  # keys that cannot be compared stay as they are
+            keys.sort()
+        ordered = {key: in_order_of_jax(node[key]) for key in keys}
+        alike = all(map(operator.is_, ordered.values(), children))
+        return node if alike and keys == list(node) else ordered
+    inside = list(map(in_order_of_jax, children))
+    return node if all(map(operator.is_, children, inside)) else join(inside)

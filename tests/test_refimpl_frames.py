@@ -1,8 +1,11 @@
 """How refimpl keeps values in frames: isolation, atomic failure, honest writes."""
 
 import copy
+import pathlib
 import pickle
+import sys
 import threading
+import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +17,7 @@ import pytest
 
 import refimpl
 from refimpl import ParamState, State, StateError
+from refimpl.frames import stack
 from refimpl.transform import (
     GradientTransform,
     StateFinder,
@@ -347,7 +351,7 @@ class TestCreation:
         kept: list[State] = []
 
         def f(x: Any) -> Any:
-            kept.append(State(1.0))
+            kept.append(State(x))
             raise ArithmeticError
 
         with pytest.raises(ArithmeticError):
@@ -357,6 +361,26 @@ class TestCreation:
             _ = kept[0].value
         with pytest.raises(StateError, match="no value.*failed"):
             copy.copy(kept[0])
+
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_a_state_made_on_demand_survives(self, fails: bool) -> None:
+        """As the plain function would leave it when it fails, and a finder finds it."""
+        slot: list[State] = []
+
+        def f(x: Any) -> Any:
+            if not slot:
+                slot.append(State(jnp.zeros(())))
+            slot[0].value = slot[0].value + x
+            if fails:
+                raise KeyError
+            return slot[0].value
+
+        if fails:
+            with pytest.raises(KeyError):
+                grad(lambda x: grad(f)(x))(1.0)
+        else:
+            assert StateFinder(f)(jnp.array(1.0)) == {} and len(slot) == 1
+        assert slot[0].value == 0.0 and not isinstance(slot[0].value, jax.core.Tracer)
 
     def test_a_kept_state_is_committed(self) -> None:
         kept: list[State] = []
@@ -652,3 +676,198 @@ class TestKeptBodies:
             return w.value * jax.lax.scan(lambda c, _: (c * 2.0, None), x, length=2)[0]
 
         assert grad(f)(1.0) == 8.0 and runs == [1]
+
+
+class TestAliases:
+    """One mutable object in several places is one inside of a transform, and stays the same."""
+
+    @pytest.mark.parametrize("around", [grad, lambda f: grad(grad(f)), vector_grad])
+    def test_two_states_share_an_array(self, around: Any) -> None:
+        array = np.zeros(3)
+        a, b, view = State(array), State(array), State({"head": array[:1], "rest": array[1:]})
+
+        def f(x: Any) -> Any:
+            a.value[0] = 2.0
+            assert view.value["head"][0] == 2.0
+            return x * b.value[0]
+
+        around(f)(2.0)
+        assert a.value is array and b.value is array and array.tolist() == [2.0, 0.0, 0.0]
+        assert view.value["head"].base is array
+        assert float(grad(f)(2.0)) == 2.0
+
+    def test_a_list_twice_in_a_value(self) -> None:
+        shared: list[Any] = [0.0]
+        value: dict[str, Any] = {"p": shared, "q": (shared, {"r": shared})}
+        state = State(value)
+
+        def f(x: Any) -> Any:
+            state.value["p"].append(x)
+            return x * state.value["q"][1]["r"][1]
+
+        assert grad(f)(2.0) == 4.0
+        assert state.value is value and shared == [0.0, 2.0]
+        assert value["q"][1]["r"] is shared and not isinstance(shared[1], jax.core.Tracer)
+
+    def test_a_container_held_over_a_nested_transform(self) -> None:
+        value: dict[str, Any] = {"n": 0, "m": 0}
+        state = State(value)
+
+        def inner(x: Any) -> Any:
+            state.value["n"] += 1
+            return x
+
+        def outer(x: Any) -> Any:
+            held = state.value
+            grad(inner)(x)
+            held["m"] = x
+            return x
+
+        grad(outer)(7.0)
+        assert state.value is value and value == {"n": 1, "m": 7.0}
+
+    def test_a_part_that_moves_stays_itself(self) -> None:
+        part: list[Any] = [1]
+        state: State[Any] = State({"a": part, "b": [2]})
+        other: State[Any] = State(None)
+
+        def f(x: Any) -> Any:
+            other.value = (state.value.pop("a"), {"new": state.value["b"]})
+            other.value[0].append(x)
+            return x
+
+        b = state.value["b"]
+        grad(f)(3.0)
+        assert other.value[0] is part and part == [1, 3.0]
+        assert other.value[1]["new"] is b and state.value == {"b": [2]}
+
+    def test_a_failure_changes_nothing(self) -> None:
+        array = np.zeros(2)
+        shared: list[Any] = [[1], {"k": 2}]
+        a, b = State((array, shared)), State(shared)
+
+        def f(x: Any) -> Any:
+            a.value[0][:] = 5.0
+            b.value[0].append(x)
+            a.value[1][1]["k"] = x
+            raise KeyError
+
+        with pytest.raises(KeyError):
+            grad(f)(1.0)
+        assert array.tolist() == [0.0, 0.0] and shared == [[1], {"k": 2}] and b.value is shared
+
+
+@pytest.mark.parametrize("raw", [
+    lambda body, x: jax.vmap(body)(jnp.ones(3)).sum() * x,
+    lambda body, x: jax.lax.scan(lambda c, _: (body(c), None), x, length=3)[0],
+    lambda body, x: jax.jit(body)(x),
+])  # fmt: skip
+def test_a_change_in_place_under_a_foreign_trace_is_an_error(raw: Any) -> None:
+    held, array = State({"n": 0}, name="culprit"), State(np.zeros(2), name="culprit")
+
+    def counts(y: Any) -> Any:
+        held.value["n"] += 1
+        return y
+
+    def fills(y: Any) -> Any:
+        array.value[0] = 1.0
+        return y
+
+    for body in (counts, fills):
+        with pytest.raises(StateError, match="culprit"):
+            grad(lambda x, body=body: raw(body, x))(1.0)
+    assert held.value == {"n": 0} and array.value.tolist() == [0.0, 0.0]
+    assert grad(lambda x: raw(lambda y: y * (held.value["n"] + 1), x))(1.0) == pytest.approx(
+        float(jax.grad(lambda x: raw(lambda y: y, x))(1.0))
+    )
+
+
+def test_aux_prints_alike_however_it_is_compiled() -> None:
+    def f(x: Any) -> Any:
+        return x * x, {"z": 1.0, "a": [{"y": x, "b": 2}], ("k",): 0, 3: 1}, {"z": x, "a": {}}
+
+    def with_aux(x: Any) -> Any:
+        return f(x)[0], f(x)[2]
+
+    eager, compiled = grad(with_aux, has_aux=True)(2.0), grad(jit(with_aux), has_aux=True)(2.0)
+    assert list(eager[1]) == list(compiled[1]) == ["a", "z"]
+    aux = grad(lambda x: f(x)[:2], has_aux=True)(2.0)[1]
+    assert list(aux) == ["z", "a", ("k",), 3] and list(aux["a"][0]) == ["b", "y"]
+
+
+class Interrupter:
+    """Raises KeyboardInterrupt at one line of the library."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+        self.lines = 0
+
+    def __call__(self, frame: types.FrameType, event: str, _: object) -> Any:
+        if not frame.f_code.co_filename.startswith(LIBRARY):
+            return None
+        if event == "line":
+            self.lines += 1
+            if self.lines == self.left:
+                raise KeyboardInterrupt
+        return self
+
+
+LIBRARY = str(pathlib.Path(refimpl.__file__).parent)
+
+
+def interrupted(call: Callable[[], Any], at: int) -> tuple[bool, int]:
+    """Whether a call was interrupted at a line, and how many lines it ran."""
+    interrupter = Interrupter(at)
+    before = sys.gettrace()
+    sys.settrace(interrupter)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True, interrupter.lines
+    finally:
+        sys.settrace(before)
+    return False, interrupter.lines
+
+
+@pytest.mark.skipif(sys.gettrace() is not None, reason="something else traces lines")
+@pytest.mark.parametrize("way", ["eager", "nested", "jit", "new jit"])
+def test_an_interrupt_at_any_line_leaves_states_and_stack_whole(way: str) -> None:
+    weights = [State(jnp.array(float(i))) for i in range(3)]
+    array = State(np.zeros(2))
+    box: State[Any] = State({"n": 0, "parts": [1.0]})
+
+    def numbers() -> Any:
+        return [float(w._value) for w in weights], float(box._value["n"]), float(
+            box._value["parts"][0]), float(array._value[0])
+
+    def f(x: Any) -> Any:
+        for w in weights:
+            w.value = w.value + 1.0
+        box.value["n"] += 1
+        box.value["parts"][0] = box.value["parts"][0] + 1.0
+        if way in ("eager", "nested"):
+            array.value[0] += 1.0
+        return sum(w.value for w in weights) * x
+
+    compiled = jit(f)
+    makes: dict[str, Callable[[], Any]] = {
+        "eager": lambda: grad(f, weights),
+        "nested": lambda: grad(lambda x: grad(f, weights)(x)[0] * x),
+        "jit": lambda: compiled,
+        "new jit": lambda: jit(f),
+    }
+    made = makes[way]
+    made()(1.0)
+    _, lines = interrupted(lambda: made()(1.0), -1)
+    assert lines > 5
+    for at in range(1, lines + 1, 1 if way in ("eager", "jit") else 11):
+        before = numbers()
+        stopped, _ = interrupted(lambda: made()(1.0), at)
+        after = numbers()
+        steps = [now - then for now, then in zip(after[0], before[0], strict=True)]
+        steps += [after[1] - before[1], after[2] - before[2]]
+        assert steps in ([0.0] * 5, [1.0] * 5), f"half committed at line {at}"
+        assert stack.frames == []
+        if stopped and at % 50 == 1:
+            made()(1.0)
+            assert numbers()[0] == [value + 1.0 for value in after[0]]

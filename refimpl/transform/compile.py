@@ -18,7 +18,6 @@ import inspect
 import itertools
 import operator
 import types
-from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Concatenate, Generic, ParamSpec, cast, overload
@@ -35,10 +34,12 @@ from ..frames import (
     Frame,
     current,
     lookup,
+    publish,
     settle,
     stack,
     trace_now,
     transaction,
+    whole_stack,
 )
 from ..memory import apart
 from ..reach import guess_states
@@ -109,7 +110,7 @@ class _Version:
     def _pure(self, values: Sequence[Any], /, *args: Any, **kwargs: Any) -> Any:
         given = zip(self.inputs, values, strict=True)
         bound = ((state, value) for state, value in given if value is not UNSET)
-        with apart(), Frame(bound) as frame:
+        with whole_stack(), apart(), Frame(bound) as frame:
             output = self.fun(*args, **kwargs)
         if frame.born:
             gc.collect()  # it may be alive only as part of a reference cycle
@@ -193,9 +194,7 @@ class Jitted(Deferred, Generic[P, R]):
         if trace.born:
             trace.settle(values)
         else:
-            # One call of C code, which no interrupt divides: all values are set, or none.
-            cells = trace.cells_here() if trace.own else trace.cells
-            deque(map(operator.setitem, cells, itertools.repeat("_value"), values), maxlen=0)
+            publish(trace.cells_here() if trace.own else trace.cells, values)
         return output
 
     @overload

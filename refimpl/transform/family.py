@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from ..typing import Argnums, Array, Container, Function, P, Pytree
 from .compile import Jitted, jit
-from .gradient import Carried, GradientTransform, Triple
+from .gradient import Carried, GradientTransform
 from .selection import Selected
 
 __all__ = ["Options", "grad", "hessian", "jacfwd", "jacobian", "jacrev", "vector_grad"]
@@ -57,16 +57,23 @@ class Member(GradientTransform[P]):
 
             @functools.wraps(target.fun)
             def whole(*args: Any, **kwargs: Any) -> Any:
-                return inner.differentiate(args, kwargs)
+                found = inner.differentiate(args, kwargs)
+                inner.selection.shape(found[0])  # raises here, before anything is committed
+                return found
 
             self._whole = jit(whole, **target.options)
 
-    def differentiate(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Triple:
+    def differentiate(
+        self,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        shape: Callable[[Any], Any] = lambda grads: grads,
+    ) -> tuple[Any, Any, Any]:
         """As in `GradientTransform`."""
         if self._whole is None:
-            return super().differentiate(args, kwargs)
+            return super().differentiate(args, kwargs, shape)
         grads, loss, aux = self._whole(*args, **kwargs)
-        return grads, loss, aux
+        return shape(grads), loss, aux
 
 
 class Options(TypedDict, total=False):

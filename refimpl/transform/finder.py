@@ -1,12 +1,13 @@
 """StateFinder: which states does a function read and write? (FND-01 to FND-21)"""
 
 import contextlib
+import gc
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Generic
 
 import jax
 
-from ..frames import Effects, Frame, in_foreign_body
+from ..frames import Effects, Frame, in_foreign_body, whole_stack
 from ..memory import apart, watched
 from ..state import State
 from ..tree import copy_containers
@@ -97,9 +98,11 @@ class StateFinder(Deferred, Generic[P]):
     find = __call__
 
     def _run(self, args: Any, kwargs: Any, kept: bool) -> Effects:
-        with Frame(kept=kept) as frame:
+        with whole_stack(), Frame(kept=kept) as frame:
             self.fn(*args, **kwargs)
-        return frame.close()  # and never settled
+        effects = frame.close()  # and never settled, but for what is new
+        frame.leave_born({state: frame.first[state] for state in effects.born})
+        return effects
 
     def _observe(self, args: Any, kwargs: Any, kept: bool) -> Effects | None:
         """Run the function on abstract JAX arrays, so that nothing is computed.
@@ -113,15 +116,28 @@ class StateFinder(Deferred, Generic[P]):
             # Copied, so that a change of a NumPy array in place is not made twice.
             leaves, treedef = jax.tree.flatten(copy_containers((args, kwargs)))
             arrays = [i for i, leaf in enumerate(leaves) if isinstance(leaf, jax.Array)]
+            values = [leaves[i] for i in arrays]
+            made: Frame
 
-            def abstract(values: list[Any]) -> None:
+            def abstract(values: list[Any]) -> Any:
+                nonlocal made
                 for i, value in zip(arrays, values, strict=True):
                     leaves[i] = value
                 given, named = jax.tree.unflatten(treedef, leaves)
-                seen.append(self._run(given, named, kept))
+                with whole_stack(), Frame(kept=kept) as made:
+                    self.fn(*given, **named)
+                if made.born:
+                    gc.collect()  # it may be alive only as part of a reference cycle
+                seen.append(made.close())
+                return list(map(made.first.__getitem__, seen[-1].born))
 
             with apart():
-                jax.eval_shape(abstract, [leaves[i] for i in arrays])
+                jaxpr, shape = jax.make_jaxpr(abstract, return_shape=True)(values)
+            if seen[-1].born:
+                # Their first values are computed after all, or whoever holds them has nothing.
+                first = jax.core.eval_jaxpr(jaxpr.jaxpr, jaxpr.consts, *values)
+                found = jax.tree.unflatten(jax.tree.structure(shape), first)
+                made.leave_born(dict(zip(seen[-1].born, found, strict=True)))
         return seen[-1] if seen else None
 
     def _pick(self, used: dict[State, bool], roles: Iterable[bool]) -> Any:

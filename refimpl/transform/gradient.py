@@ -7,8 +7,8 @@ A call goes through five steps:
    binds the states to what the JAX transform hands in;
 3. transform: differentiate the pure function; aux, loss and written values leave through
    `has_aux`;
-4. commit: settle the effects, once, after everything has succeeded (WRB, ERR);
-5. shape: arrange the derivatives by the table (RET).
+4. shape: arrange the derivatives by the table (RET);
+5. commit: settle the effects, once, after everything has succeeded (WRB, ERR).
 """
 
 import functools
@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from ..frames import Effects, Frame, settle, transaction
 from ..memory import watched
 from ..summary import summary
-from ..tree import Build, pack
+from ..tree import Build, in_order_of_jax, pack
 from ..typing import Argnums, Array, ArrayLike, Container, Function, P, Pytree
 from .deferred import Deferred
 from .selection import Selected, Selection
@@ -134,8 +134,7 @@ class GradientTransform(Deferred, Generic[P]):
         StateError
             If it writes a state where that could not take effect outside of a JAX transform.
         """
-        grads, loss, aux = self.differentiate(args, kwargs)
-        result = self.selection.shape(grads)
+        result, loss, aux = self.differentiate(args, kwargs, self.selection.shape)
         extra = ((loss,) if self.return_value else ()) + ((aux,) if self.has_aux else ())
         return (result, *extra) if extra else result
 
@@ -148,11 +147,21 @@ class GradientTransform(Deferred, Generic[P]):
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
 
-    def differentiate(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Triple:
-        """Derivatives as the transform returned them, full primal output, and aux."""
-        return watched(self.target, lambda: self._differentiate(args, kwargs))
+    def differentiate(
+        self,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        shape: Callable[[Pytree], Pytree] = lambda grads: grads,
+    ) -> Triple:
+        """Derivatives, as the transform returned them or shaped, full primal output, and aux."""
+        return watched(self.target, lambda: self._differentiate(args, kwargs, shape))
 
-    def _differentiate(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Triple:
+    def _differentiate(
+        self,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        shape: Callable[[Pytree], Pytree],
+    ) -> Triple:
         positions = self.selection.positions(len(args))
         with transaction() as frame:
             states = [frame.peek(state) for state in self.selection.states]
@@ -163,12 +172,15 @@ class GradientTransform(Deferred, Generic[P]):
             run = self.transform(lifted, argnums=0, has_aux=True, **self.transform_params)
             grads, carried = self._expect_pair(run(selected))
             effects, build = carried.run
-            loss, aux, effects.writes, effects.born = build(carried.leaves)
+            loss, aux, effects.writes, effects.born, _ = build(carried.leaves)
             loss = jax.tree.map(_as_array, loss)
-            jax.tree.structure(grads)  # raises here, and not when shaped, if it is no pytree
+            jax.tree.structure(grads)  # raises if it is no pytree
             self._check_touched(effects)
+            # *Why this is hard, 4.* Anything may fail until here, a custom transform's result
+            # that cannot be shaped, too. So the commit comes last.
+            result = shape(grads), loss, in_order_of_jax(aux)
             settle(effects)
-        return grads, loss, aux
+        return result
 
     def _lift(
         self, args: Sequence[Any], kwargs: dict[str, Any], positions: Sequence[int]
@@ -183,7 +195,9 @@ class GradientTransform(Deferred, Generic[P]):
                 output, aux = self._split_aux(result) if self.has_aux else (result, None)
             effects = frame.close()
             tracers: list[Any] = []
-            build = pack((output, aux, effects.writes, effects.born), tracers)
+            copies = [copied for _, copied in effects.copies.values()]
+            leaving = (output, aux, effects.writes, effects.born, copies)
+            build = pack(leaving, tracers, set(map(id, copies)))
             effects.writes, effects.born = {}, {}
             return output, Carried(tracers, (effects, build))
 
