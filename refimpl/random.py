@@ -51,12 +51,15 @@ def as_key(seed_or_key: Seed | None = None) -> Key:
 class _Origin:
     """Where the streams of all threads begin; each thread that draws takes the next number."""
 
-    def __init__(self, key: Any) -> None:
+    def __init__(self, key: Any, made: dict[str, Any]) -> None:
         self.key = key
+        self._made = made  # where the key appears when the call that makes the stream is over
         self._numbers = itertools.count()
 
     def branch(self) -> Any:
-        """The key that a further thread begins with."""
+        """The key that a further thread begins with; UNSET while the stream is being made."""
+        if self.key is UNSET:
+            self.key = self._made.get("_value", UNSET)
         if self.key is UNSET:
             return UNSET
         with jax.ensure_compile_time_eval():  # the thread may draw first in a traced function
@@ -86,7 +89,8 @@ class RandomState(State[Key]):
 
     def __new__(cls, *_: Any, **__: Any) -> "RandomState":
         made = super().__new__(cls)
-        made._origin, made._here = _Origin(UNSET), threading.local()
+        made._here = threading.local()
+        made._origin = _Origin(UNSET, vars(made._here))
         return made
 
     def __init__(self, seed_or_key: Seed | None = None, name: str | None = None) -> None:
@@ -95,27 +99,28 @@ class RandomState(State[Key]):
     @property
     def _value(self) -> Any:
         """The committed key of the calling thread."""
-        origin = self._origin  # read once, as another thread may be seeding
-        if getattr(self._here, "origin", None) is not origin:
-            self._here.origin, self._here._value = origin, origin.branch()
-        return self._here._value
+        origin, here = self._origin, vars(self._here)  # as another thread may be seeding
+        if here.get("origin") is not origin or here["_value"] is UNSET:
+            here.update(origin=origin, _value=origin.branch())
+        return here["_value"]
 
     @_value.setter
     def _value(self, key: Any) -> None:
         if self._origin.key is UNSET:
-            self._origin = _Origin(key)
-        self._here.origin, self._here._value = self._origin, key
+            self._origin.key = key
+        vars(self._here).update(origin=self._origin, _value=key)
 
     @property
     def _cell(self) -> dict[str, Any]:
-        self._here._value = self._value  # now it has begun in this thread
+        vars(self._here)["_value"] = self._value  # now it has begun in this thread
         return vars(self._here)
 
     def seed(self, seed_or_key: Seed | None = None) -> None:
         """Start the stream anew, for all threads; inside of a transform, for this thread."""
         self.value = as_key(seed_or_key)
         if not stack.frames:
-            self._origin = self._here.origin = _Origin(self._value)
+            self._origin = _Origin(self._value, {})
+            self._value = self._origin.key
 
     def split_key(self, n: int | None = None) -> Key:
         """Advance the stream and return a fresh key, or an array of n of them."""
