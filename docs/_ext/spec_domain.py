@@ -23,6 +23,7 @@ from typing import Any
 import spec_results as results
 from docutils import nodes
 from spec_nodes import (
+    BINDING,
     Cell,
     badge,
     details,
@@ -42,7 +43,7 @@ from sphinx.util.docutils import SphinxDirective
 import spec
 from spec.__main__ import main
 from spec.chapters import all_checks
-from spec.chapters.rules import ORDER, Authority, Rule, Withdrawn, families, registry
+from spec.chapters.rules import ORDER, Rule, Withdrawn, families, registry
 from spec.judge.check import Check
 
 logger = logging.getLogger(__name__)
@@ -138,15 +139,6 @@ def cited(rule: Rule, entry: str) -> Cell:
     """A source, with its own words where they are quoted."""
     words = [quote.words for quote in rule.quotes if quote.source == entry]
     return source(entry) + [nodes.Text(f" (\u201c{text.strip()}\u201d)") for text in words]
-
-
-BINDING = {
-    Authority.TUTORIAL: "by the words of the tutorial",
-    Authority.JAX: "as in JAX",
-    Authority.INVARIANT: "as an invariant",
-    Authority.RECOMMENDED: "recommended",
-}
-"""What the authority of a rule is called beside its level."""
 
 
 def statement(directive: SphinxDirective, text: str) -> nodes.container:

@@ -9,7 +9,17 @@ from typing import Any
 from docutils import nodes
 from sphinx import addnodes
 
+from spec.chapters.rules import Authority
+
 Cell = list[nodes.Node]
+
+BINDING = {
+    Authority.TUTORIAL: "by the words of the tutorial",
+    Authority.JAX: "as in JAX",
+    Authority.INVARIANT: "as an invariant",
+    Authority.RECOMMENDED: "recommended",
+}
+"""What the authority of a rule is called beside its level."""
 
 
 def badge(kind: str, text: str, label: str = "") -> nodes.inline:

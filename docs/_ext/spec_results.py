@@ -18,6 +18,7 @@ from typing import Any
 
 from docutils import nodes
 from spec_nodes import (
+    BINDING,
     Cell,
     badge,
     details,
@@ -170,7 +171,8 @@ class Matrix(SphinxDirective):
         for id_, rule in registry().items():
             cells = [[verdict(result, id_)] for result in found]
             rows.append([[rule_link(id_)], [badge(f"level-{rule.level}", rule.level)],
-                         self.parse_inline(rule.statement)[0], *cells])
+                         [nodes.strong("", rule.title), nodes.Text(": "),
+                          *self.parse_inline(rule.statement)[0]], *cells])
             mine = sorted({result.verdict(id_).replace(" ", "-") for result in found})
             classes.append([f"level-{rule.level}", f"family-{rule.family}",
                             *(f"verdict-{words}" for words in mine)])
@@ -312,12 +314,13 @@ class Findings(SphinxDirective):
     def section(self, rule: str, found: list[Result]) -> nodes.section:
         anchor = f"finding-{rule.lower()}"
         note_label(self.env, anchor, rule)
-        section = nodes.section("", nodes.title("", rule), ids=[anchor], names=[anchor],
-                                classes=["finding"])
-        facts = nodes.definition_list(classes=["rule-facts"])
         entry = registry()[rule]
+        title = nodes.title("", f"{rule} {entry.title}")
+        section = nodes.section("", title, ids=[anchor], names=[anchor], classes=["finding"])
+        facts = nodes.definition_list(classes=["rule-facts"])
         facts += term("Rule", [rule_link(rule), nodes.Text(" "),
-                               badge(f"level-{entry.level}", entry.level)])
+                               badge(f"level-{entry.level}", entry.level),
+                               nodes.Text(f" {BINDING[entry.authority]}")])
         facts += term("Expected", self.parse_inline(entry.statement)[0])
         facts += term("Because", self.parse_inline(entry.reason)[0] if entry.reason
                       else listed([source(text) for text in entry.source]))
