@@ -46,7 +46,6 @@ DRAWN = [(SABOTEURS[name], rule) for name, at in KNOWN.items()
 """The saboteurs that need drawn examples, by rule."""
 WEEK, MONTH, SEASON = 7, 28, 90
 """In how many days all is done that a run does in slices."""
-RUNS = 3
 ROOT = Path(__file__).parent.parent
 
 
@@ -97,9 +96,8 @@ def test_saboteur_is_caught_where_it_was_caught_last(name: str) -> None:
 
 @pytest.mark.parametrize(("saboteur", "rule"), slice_of(MEANT, WEEK), ids=named)
 def test_saboteur_is_caught_by_every_rule_it_breaks(saboteur: Saboteur, rule: str) -> None:
-    """In one of a few quick runs, as each draws little; and by a script that is right."""
-    runs = (caught(saboteur, rule, seed) for seed in range(RUNS))
-    catch = next((catch for catch in runs if catch), None)
+    """In a quick run, and by a script that is right."""
+    catch = caught(saboteur, rule)
     assert catch, f"{saboteur.story} {rule} did not notice"
     assert_right(catch.script, saboteur)
 

@@ -39,6 +39,9 @@ class Check:
         the argument of the strategy.  One entry with an empty id where there is no axis.
     strategy : callable or None
         From a point of the axis to the strategy that draws cases; None for a snippet.
+    wide : int
+        How many cases a point is given at the least, where they may combine so much that few of
+        them show little.
     """
 
     rule: str
@@ -46,6 +49,7 @@ class Check:
     function: Callable[..., Any]
     cases: Mapping[str, Any]
     strategy: Callable[[Any], SearchStrategy[Any]] | None = None
+    wide: int = 0
 
     @property
     def id(self) -> str:
@@ -87,11 +91,12 @@ def generated(
     rule: str,
     strategy: Callable[[Any], SearchStrategy[Any]],
     cases: Mapping[str, Any] | None = None,
+    wide: int = 0,
 ) -> Callable[[Callable[[Subject, Any], None]], Callable[[Subject, Any], None]]:
     """Register a judge ``(subject, case) -> None`` of the cases that a strategy draws."""
     def register(function: Callable[[Subject, Any], None]) -> Callable[[Subject, Any], None]:
         points = dict(cases) if cases is not None else {"": None}
-        _register(Check(rule, function.__name__, function, points, strategy))
+        _register(Check(rule, function.__name__, function, points, strategy, wide))
         return function
 
     return register

@@ -60,7 +60,9 @@ class Profile:
 
     def share(self, check: Check) -> int:
         """How many cases every point of a generated check is given."""
-        return max(self.examples, -(-self.together // len(check.cases)))
+        if not self.together:
+            return self.examples
+        return max(self.examples, -(-self.together // len(check.cases)), check.wide)
 
 
 PROFILES = {p.name: p for p in (

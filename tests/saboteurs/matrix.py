@@ -224,7 +224,7 @@ def complaints(columns: Sequence[Column]) -> Iterator[str]:
     """What is wrong with a matrix, a line each."""
     for found in columns:
         for name, (hits, runs) in found.counts.items():
-            if 2 * hits < runs and found.rule in breaks()[name]:
+            if hits < runs and found.rule in breaks()[name]:
                 yield f"{name} is caught by {found.rule} in {hits} of {runs} runs"
         for name, message in found.unrelated.items():
             yield f"{name} is caught by {found.rule}, which is unrelated: {message}"
