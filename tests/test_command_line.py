@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 
 import jax
 import jsonschema
 import pytest
 
-import refimpl
-from spec.__main__ import BROKEN, UNUSABLE, main
-from spec.chapters.rules import registry
+from spec.__main__ import BROKEN, INCOMPLETE, UNUSABLE, main
+from spec.chapters.rules import Authority, Level, registry
 from spec.report import committed, document
+from spec.run import selection
 
 FEW = ["--rules", "RET-01,RET-06", "--workers", "1", "--max-examples", "2"]
 
@@ -25,11 +23,26 @@ def check(*arguments: str) -> int:
 
 
 @pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """An empty module that can be imported as ``stranger``."""
-    made = ModuleType("stranger")
-    monkeypatch.setitem(sys.modules, "stranger", made)
+def module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The file of an empty module that can be imported as ``stranger``."""
+    monkeypatch.syspath_prepend(tmp_path)
+    made = tmp_path / "stranger.py"
+    made.write_text("", encoding="utf-8")
     return made
+
+
+HEAD = """
+from types import SimpleNamespace
+import refimpl
+from refimpl import ParamState, State
+"""
+LISTS = HEAD + """
+def grad(*args, **options):
+    right = refimpl.transform.grad(*args, **options)
+    return (lambda *a, **k: list(right(*a, **k))) if options.get("has_aux") else right
+
+transform = SimpleNamespace(grad=grad)
+"""
 
 
 def test_a_right_implementation_passes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,7 +57,7 @@ def test_an_unknown_module_is_one_clear_line(capsys: pytest.CaptureFixture[str])
 
 
 def test_a_module_without_any_name_is_one_clear_line(
-    capsys: pytest.CaptureFixture[str], module: ModuleType
+    capsys: pytest.CaptureFixture[str], module: Path
 ) -> None:
     assert check("stranger") == UNUSABLE
     shown = capsys.readouterr().err
@@ -52,18 +65,17 @@ def test_a_module_without_any_name_is_one_clear_line(
 
 
 def test_a_wrong_adapter_is_stopped_before_the_rules(
-    capsys: pytest.CaptureFixture[str], module: ModuleType
+    capsys: pytest.CaptureFixture[str], module: Path
 ) -> None:
-    module.__dict__["transform"] = SimpleNamespace(grad=lambda f: f)
+    module.write_text(f"{HEAD}transform = SimpleNamespace(grad=lambda f: f)")
     assert check("stranger") == UNUSABLE
     assert "the adapter is wrong: transform.grad(x * x)" in capsys.readouterr().err
 
 
 def test_a_module_that_lacks_names_is_judged_on_the_rest(
-    capsys: pytest.CaptureFixture[str], module: ModuleType
+    capsys: pytest.CaptureFixture[str], module: Path
 ) -> None:
-    module.__dict__.update(State=refimpl.State, ParamState=refimpl.ParamState,
-                           transform=SimpleNamespace(grad=refimpl.transform.grad))
+    module.write_text(f"{HEAD}transform = SimpleNamespace(grad=refimpl.transform.grad)")
     assert check("stranger") == 0
     shown = capsys.readouterr().out
     assert "6 absent" in shown and "2 rules: 2 pass" in shown
@@ -71,7 +83,7 @@ def test_a_module_that_lacks_names_is_judged_on_the_rest(
 
 @pytest.mark.skipif(jax.default_backend() == "gpu", reason="there is a GPU here")
 def test_an_absent_gpu_is_a_skip_that_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    assert check("refimpl", "--device", "gpu") == 0
+    assert check("refimpl", "--device", "gpu") == INCOMPLETE
     assert "skipped, nothing was checked: JAX finds no gpu" in capsys.readouterr().err
 
 
@@ -84,20 +96,66 @@ def test_a_number_below_one_is_refused(
     assert f"argument {option}: expected at least 1, got 0" in capsys.readouterr().err
 
 
-def test_no_rule_by_that_name(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", "refimpl", "--rules", "XYZ"]) == UNUSABLE
-    assert "names no rule" in capsys.readouterr().err
+@pytest.mark.parametrize(("option", "value", "words"), [
+    ("--rules", "XYZ", "'XYZ' names no rule"),
+    ("--rules", "GST-01,GST-99", "'GST-99' names no rule; those of GST are GST-01 to GST-"),
+    ("--rules", "GTS-01", "'GTS-01' names no rule; close to it: GST-01"),
+    ("--rules", "SEL-04", "SEL-04 was withdrawn"),
+    ("--level", "MUST,WILL", "expected some of MUST, SHOULD, MAY, OPEN, got 'WILL'"),
+    ("--authority", "me", "expected some of tutorial, jax, invariant, recommended, got 'me'"),
+    ("--shard", "3/2", "expected a part of a whole such as 2/4, got '3/2'"),
+    ("--timeout", "0", "expected more than 0 seconds, got 0"),
+])
+def test_a_wrong_argument_is_refused_with_a_pointer(
+    capsys: pytest.CaptureFixture[str], option: str, value: str, words: str
+) -> None:
+    """Before the library is imported, which does not even exist."""
+    with pytest.raises(SystemExit, match=str(UNUSABLE)):
+        main(["check", "no.such.module", option, value])
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (["--report", "/proc/nope/r.json"], "--report /proc/nope/r.json: "),
+    (["--report", "/dev/full"], "expected a file or a folder"),
+    (["--expect", "nosuch.json"], "there is no such file or folder"),
+    (["--resume"], "it needs --report"),
+])
+def test_wrong_paths_are_refused_before_anything_is_run(
+    capsys: pytest.CaptureFixture[str], options: list[str], words: str
+) -> None:
+    assert check("no.such.module", *options) == UNUSABLE
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1 and words in shown
+
+
+@pytest.mark.parametrize("text", ["./path.py", "", "a..b"])
+def test_what_is_no_name_of_a_module_is_refused(
+    capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    with pytest.raises(SystemExit, match=str(UNUSABLE)):
+        check(text)
+    assert "expected the name of a module" in capsys.readouterr().err
+
+
+def test_rules_are_chosen_by_family_level_and_authority() -> None:
+    every = selection.rules(())
+    assert every == set(registry()) and selection.rules([" ret-01", "FLT"]) > {"RET-01", "FLT-06"}
+    chosen = {c.rule for c in selection.checks(every, (Level.MUST,), (Authority.JAX,))}
+    assert chosen == {rule.id for rule in registry().values()
+                      if (rule.level, rule.authority) == (Level.MUST, Authority.JAX)}
+
+
+def test_shards_are_the_plan() -> None:
+    points = list(range(23))
+    parts = [selection.shard(points, i, 3) for i in (1, 2, 3)]
+    assert sorted(sum(parts, [])) == points and all(parts)
 
 
 def test_a_broken_rule_fails_the_run_and_shows_a_script_that_fails(
-    capsys: pytest.CaptureFixture[str], module: ModuleType, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], module: Path, tmp_path: Path
 ) -> None:
-    def grad(*args: object, **options: object) -> object:
-        right = refimpl.transform.grad(*args, **options)  # type: ignore[call-overload]
-        return (lambda *a, **k: list(right(*a, **k))) if options.get("has_aux") else right
-
-    module.__dict__.update(State=refimpl.State, ParamState=refimpl.ParamState,
-                           transform=SimpleNamespace(grad=grad))
+    module.write_text(LISTS)
     report = tmp_path / "report.json"
     assert check("stranger", "--report", str(report)) == BROKEN
     failure = next(f for f in committed.read(report)["failures"] if f["verdict"] == "fail")
@@ -128,7 +186,7 @@ def test_verdicts_are_compared_with_committed_ones(
     check("refimpl", "--report", str(file))
     assert check("refimpl", "--expect", str(file)) == 0
     assert check("refimpl", "--expect", str(tmp_path)) == UNUSABLE
-    assert "write one with --report" in capsys.readouterr().out
+    assert "write one with --report" in capsys.readouterr().err
     named = tmp_path / committed.file_name(committed.read(file)["meta"])
     assert check("refimpl", "--report", str(tmp_path)) == 0
     assert named.read_text() == file.read_text()

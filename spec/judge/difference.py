@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from spec.expected.oracles import Judgement
+from spec.judge.stray import strays
 from spec.language import trees
 
 VOLATILE = (
@@ -24,6 +25,8 @@ VOLATILE = (
     (re.compile(r"(?<![\d.])\d{12,}\b"), "..."),
 )
 """What differs from run to run or machine to machine in a text: paths, addresses, ids."""
+LONGEST = 2000
+"""The characters of a text that are kept; a library may say a hundred thousand."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def words(value: Any) -> str:
         return value
     try:
         return " ".join(repr(value).split())
-    except Exception:  # an array that was deleted, for example
+    except strays():  # an array that was deleted, for example
         return f"a {type(value).__name__}"
 
 
@@ -128,14 +131,28 @@ def name_and_line(error: BaseException) -> str:
 
 def first_line(error: BaseException) -> str:
     """The first line of an exception's message, the same in every run and on every machine."""
-    return lasting((str(error).strip().splitlines() or [""])[0])
+    try:
+        text = str(error)
+    except strays():
+        return "its message cannot be shown"
+    return lasting((text.strip().splitlines() or [""])[0])
 
 
 def lasting(text: str) -> str:
-    """A text without what differs from run to run or machine to machine."""
+    """A text that can be kept: without what differs from run to run or machine to machine, at most
+    so long, and with escapes for what is no character of a text."""
+    if (more := len(text) - LONGEST) > 0:
+        text = f"{text[:LONGEST]} ... and {more} characters more"
     for pattern, replacement in VOLATILE:
         text = pattern.sub(replacement, text)
-    return text
+    return "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    """A character, or the escape of one that would steer a terminal or that no file takes."""
+    if character.isprintable() or character == "\n":
+        return character
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def describe(value: Any) -> str:

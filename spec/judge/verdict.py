@@ -12,12 +12,14 @@ class Verdict(StrEnum):
 
     PASS = "pass"
     FAIL = "fail"
+    ERROR = "error"
+    """The check itself broke: a fault of the checker, and never a success."""
     INCONCLUSIVE = "inconclusive"
     ABSENT = "absent"
 
 
 SEVERITY = (
-    Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.ABSENT
+    Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.ABSENT
 )
 """From the verdict that decides for a rule first to the one that decides last.
 

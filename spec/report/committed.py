@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
+from spec.chapters.rules import registry
 from spec.report.document import schema
 from spec.report.report import Report
 
@@ -19,7 +20,12 @@ def read(file: Path) -> dict[str, Any]:
     ValueError
         If the file is no JSON, or lacks a part of a report.
     """
-    data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is no report: {error}") from error
+    if not isinstance(data, dict):
+        raise ValueError(f"{file} is no report: expected an object, got a {type(data).__name__}")
     if missing := [key for key in schema()["required"] if key not in data]:
         raise ValueError(f"{file} is no report: it lacks {', '.join(missing)}")
     return data
@@ -33,7 +39,7 @@ def file_name(meta: Mapping[str, Any]) -> str:
     return f"{meta['implementation']}-{meta['version']}-py{python}{device}.json"
 
 
-def committed(place: Path, report: Report) -> Path:
+def committed(place: Path, meta: Mapping[str, Any]) -> Path:
     """The committed report that a run is to be compared with.
 
     Parameters
@@ -41,6 +47,8 @@ def committed(place: Path, report: Report) -> Path:
     place : Path
         A report, or a folder of reports; in a folder, that of the same implementation and
         version, on the same Python where there is one.
+    meta : mapping
+        What is run.
 
     Raises
     ------
@@ -49,7 +57,7 @@ def committed(place: Path, report: Report) -> Path:
     """
     if not place.is_dir():
         return place
-    name = file_name(report.meta)
+    name = file_name(meta)
     same_version = sorted(place.glob(name.rpartition("-py")[0] + "-py*.json"))
     if not same_version:
         raise FileNotFoundError(f"{place} holds no report of that version; "
@@ -57,8 +65,11 @@ def committed(place: Path, report: Report) -> Path:
     return place / name if place / name in same_version else same_version[-1]
 
 
-def differences(report: Report, expected: dict[str, Any]) -> list[str]:
-    """Where the verdicts of a run, or what it saw of the OPEN rules, differ from committed ones."""
+def differences(report: Report, expected: Mapping[str, Any], asked: Set[str]) -> list[str]:
+    """Where the verdicts of a run, or what it saw of the OPEN rules, differ from committed ones.
+
+    Of the committed ones only those count that were asked for, and those of rules that are gone.
+    """
     def seen(rules: Mapping[str, Any], observed: Mapping[str, str]) -> dict[str, str]:
         return {rule: f"{verdict} ({observed[rule]})" if rule in observed else str(verdict)
                 for rule, verdict in rules.items()}
@@ -68,5 +79,5 @@ def differences(report: Report, expected: dict[str, Any]) -> list[str]:
     return [
         f"{rule}: expected {old.get(rule, 'no such rule')}, got {new.get(rule, 'not run')}"
         for rule in sorted(old.keys() | new.keys())
-        if old.get(rule) != new.get(rule)
+        if (rule in asked or rule not in registry()) and old.get(rule) != new.get(rule)
     ]

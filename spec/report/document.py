@@ -15,6 +15,7 @@ from spec.report.report import Report
 
 def document(report: Report) -> dict[str, Any]:
     """The report as JSON data; see ``spec/report/report.schema.json``."""
+    unreached = {"unreached": dict(report.unreached)} if report.unreached else {}
     return {
         "meta": dict(report.meta),
         "rules": {rule: str(verdict) for rule, verdict in report.verdicts().items()},
@@ -23,6 +24,7 @@ def document(report: Report) -> dict[str, Any]:
         "coverage": coverage.of(report),
         "examples": sum(outcome.examples for outcome in report.outcomes),
         "undecided": sum(outcome.undecided for outcome in report.outcomes),
+        **unreached,
     }
 
 
@@ -52,7 +54,9 @@ def schema() -> dict[str, Any]:
 
 
 def write(report: Report, file: Path) -> None:
-    """Write a report as JSON."""
+    """Write a report as JSON: all of it, or nothing."""
     file.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(document(report), indent=1, ensure_ascii=False)
-    file.write_text(f"{text}\n", encoding="utf-8")
+    fresh = file.with_name(f"{file.name}.part")
+    fresh.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
+    fresh.replace(file)

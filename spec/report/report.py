@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from spec import __version__
 from spec.chapters.rules import registry
-from spec.judge.subject import Subject
 from spec.judge.verdict import Outcome, Verdict, verdict_of
-from spec.run.decide import Profile
-from spec.run.implementation import loaded_versions
 
 
 @dataclass(frozen=True)
@@ -27,10 +22,13 @@ class Report:
         What was run: implementation, versions, platform, seed, profile.
     outcomes : tuple of Outcome
         What every check decided at every point of its axis.
+    unreached : mapping
+        For every rule with planned points that have no verdict, how many these are.
     """
 
     meta: Mapping[str, Any]
     outcomes: tuple[Outcome, ...]
+    unreached: Mapping[str, int] = field(default_factory=dict)
 
     def by_rule(self) -> dict[str, list[Outcome]]:
         """The outcomes of every rule that has any, in the order of the specification."""
@@ -44,10 +42,6 @@ class Report:
     def verdicts(self) -> dict[str, Verdict]:
         """The verdict of every rule."""
         return {rule: verdict_of(mine) for rule, mine in self.by_rule().items()}
-
-    def kept(self) -> bool:
-        """Whether no rule is broken; one of level OPEN is by an outcome that it does not permit."""
-        return Verdict.FAIL not in self.verdicts().values()
 
     def observed(self) -> dict[str, str]:
         """For every rule of level OPEN, the permitted outcomes that were seen."""
@@ -73,26 +67,3 @@ def telling(outcomes: Iterable[Outcome]) -> list[Outcome]:
     found = list(outcomes)
     often = Counter(outcome.message for outcome in found)
     return sorted(found, key=lambda o: (-often[o.message], len(o.script)))
-
-
-def metadata(subject: Subject, profile: Profile, seed: int) -> dict[str, Any]:
-    """What a run was of and with."""
-    return {
-        "specification": __version__,
-        "implementation": subject.name,
-        "version": subject.version,
-        "python": platform.python_version(),
-        "platform": platform.system().lower(),
-        "device": device(subject),
-        "packages": loaded_versions(),
-        "profile": profile.name,
-        "examples": profile.examples,
-        "seed": seed,
-    }
-
-
-def device(subject: Subject) -> str:
-    """The kind of device that the implementation's arrays live on."""
-    array = subject.xp.zeros(())
-    devices = getattr(array, "devices", None)
-    return str(next(iter(devices())).platform) if callable(devices) else "cpu"

@@ -14,6 +14,7 @@ from spec.report.report import Report, telling
 STYLE = {
     Verdict.PASS: "green",
     Verdict.FAIL: "bold red",
+    Verdict.ERROR: "bold magenta",
     Verdict.INCONCLUSIVE: "yellow",
     Verdict.ABSENT: "dim",
 }

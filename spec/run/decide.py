@@ -25,8 +25,10 @@ from spec.judge.difference import (
     Violation,
     lasting,
     name_and_line,
+    raised,
     told,
 )
+from spec.judge.stray import is_ours, strays
 from spec.judge.subject import Absent, Subject
 from spec.judge.verdict import Outcome, Verdict
 from spec.language.labels import covered
@@ -90,11 +92,22 @@ class _Tally:
 
 
 def decide(check: Check, subject: Subject, point: str, profile: Profile, seed: int) -> Outcome:
-    """Run a check at one point of its axis."""
+    """Run a check at one point of its axis; whatever the library does, there is a verdict."""
+    settings = Settings(subject)
     try:
-        return _decide(check, subject.guarded(), point, profile, seed)
+        outcome = _decide(check, subject.guarded(), point, profile, seed)
     except Absent as absent:
-        return Outcome(check.rule, check.name, point, Verdict.ABSENT, f"needs {absent}", examples=0)
+        outcome = Outcome(check.rule, check.name, point, Verdict.ABSENT, f"needs {absent}",
+                          examples=0)
+    except strays() as error:
+        outcome = Outcome(check.rule, check.name, point, Verdict.ERROR, _harness_error(error),
+                          examples=0)
+    changed = settings.restored()
+    if changed and outcome.verdict is not Verdict.FAIL:
+        left = f"jax.config.{changed[0]} changed"
+        return _failed(outcome, f"after the call: {left}",
+                       Difference("", "", "the configuration of JAX as before", left), [])
+    return outcome
 
 
 def _decide(check: Check, subject: Subject, point: str, profile: Profile, seed: int) -> Outcome:
@@ -104,15 +117,14 @@ def _decide(check: Check, subject: Subject, point: str, profile: Profile, seed: 
 
 
 def _decide_snippet(check: Check, subject: Subject, point: str) -> Outcome:
-    arguments = bindings(check, subject, check.cases[point])
     decided = Outcome(check.rule, check.name, point, Verdict.PASS)
     rule = registry()[check.rule]
     try:
         with _quiet():
-            seen = check.function(**arguments)
+            seen = check.function(**bindings(check, subject, check.cases[point]))
     except Inconclusive as error:
         return replace(decided, verdict=Verdict.INCONCLUSIVE, message=str(error))
-    except Exception as error:
+    except strays() as error:
         message, difference = told(error, rule.statement)
     else:
         if not rule.outcomes or seen in rule.outcomes:
@@ -129,6 +141,25 @@ def _failed(outcome: Outcome, message: str, difference: Difference, script: list
     return replace(outcome, verdict=Verdict.FAIL, message=message, place=difference.place,
                    expected=lasting(difference.expected), actual=lasting(difference.actual),
                    script="\n".join(script))
+
+
+class Settings:
+    """The configuration of JAX, which no point may leave to the next other than it found it."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._config = subject.jax.config if subject.on_jax else None
+        self._before = dict(self._config.values) if self._config else {}
+
+    def restored(self) -> list[str]:
+        """Put back what was changed, and name it."""
+        if self._config is None:
+            return []
+        now = self._config.values
+        changed = [name for name, value in self._before.items() if now[name] is not value
+                   and now[name] != value]
+        for name in changed:
+            self._config.update(name, self._before[name])
+        return changed
 
 
 @contextmanager
@@ -169,6 +200,13 @@ def _decide_generated(
         except Inconclusive as reason:
             tally.undecided += 1
             tally.reasons[str(reason)] += 1
+        except strays() as error:
+            if is_ours(error):
+                raise
+            found = raised(error)  # from what is looked at after the call, for example
+            tally.last = case, found
+            tally.failed[key] = found
+            raise found from error
 
     try:
         _search(judge, check, point, profile, seed)
@@ -178,8 +216,8 @@ def _decide_generated(
         message, difference = told(violation, "")
         return _failed(tally.outcome(check, point, Verdict.FAIL), message, difference,
                        case_source(case, subject, violation))
-    except Exception as error:  # an error of the checker is unknown, never a failure
-        return tally.outcome(check, point, Verdict.INCONCLUSIVE, _harness_error(error))
+    except strays() as error:  # no fault of the library, and no success either
+        return tally.outcome(check, point, Verdict.ERROR, _harness_error(error))
     if tally.absent and not tally.examples:
         raise Absent(tally.absent)
     if 2 * tally.undecided > tally.examples:
@@ -222,7 +260,7 @@ def _database(profile: Profile, check: Check, point: str) -> DirectoryBasedExamp
     return DirectoryBasedExampleDatabase(Path(profile.database, check.rule, name))
 
 
-def _harness_error(error: Exception) -> str:
+def _harness_error(error: BaseException) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return (f"the checker itself failed: raised {name_and_line(error)} "
             f"({frame.name}, line {frame.lineno})")

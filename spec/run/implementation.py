@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from spec.judge.difference import name_and_line
+from spec.judge.stray import strays
 from spec.judge.subject import NAMES, Subject
 
 
@@ -46,6 +48,8 @@ def load(name: str, device: str | None = None) -> Subject:
         module = importlib.import_module(name)
     except ImportError as error:
         raise Unusable(f"cannot import {name!r}: {error}") from error
+    except strays() as error:
+        raise Unusable(f"cannot import {name!r}: it raised {name_and_line(error)}") from error
     subject = Subject(name, module)
     if len(subject.missing) == len(NAMES):
         raise Unusable(f"module {name!r} offers none of the names of the interface, "

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from spec.judge.difference import name_and_line
+from spec.judge.stray import strays
 from spec.judge.subject import Subject
 
 
@@ -45,8 +47,8 @@ def faults(subject: Subject) -> list[str]:
             continue
         try:
             held = use(subject.lib, subject.xp)
-        except Exception as error:
-            found.append(f"{words}: raised {type(error).__name__}: {error}")
+        except strays() as error:
+            found.append(f"{words}: raised {name_and_line(error)}")
             continue
         if not held:
             found.append(f"{words}: does not hold")

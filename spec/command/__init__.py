@@ -1,0 +1,1 @@
+"""The command line: ``state-ad-spec check MODULE``, ``merge``, ``export``."""

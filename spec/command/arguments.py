@@ -1,0 +1,164 @@
+"""The arguments of the command line, and what is wrong with them before anything is run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from spec.chapters.rules import Authority, Level
+from spec.run import selection
+from spec.run.decide import PROFILES
+from spec.run.implementation import DEVICES
+
+STATUSES = """exit status: 0 every rule is kept, 1 a rule is broken, 2 the arguments or the module
+cannot be used, 3 the checker itself failed, 4 not everything that was asked for is decided"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of the command line."""
+    top = argparse.ArgumentParser(prog="state-ad-spec", epilog=STATUSES,
+                                  description="Check a library against the specification.")
+    commands = top.add_subparsers(dest="command", required=True)
+    check = commands.add_parser("check", help="check an implementation against the rules",
+                                epilog=STATUSES)
+    check.add_argument("module", type=module, help="the module to check, e.g. brainstate")
+    _add_selection(check.add_argument_group("what is run"))
+    _add_execution(check.add_argument_group("how it is run"))
+    _add_output(check.add_argument_group("what is told"))
+    merge = commands.add_parser("merge", help="join the parts of a run that was shared out",
+                                epilog=STATUSES)
+    merge.add_argument("journals", nargs="+", type=Path, metavar="JOURNAL",
+                       help="the .jsonl files beside the reports of the parts")
+    _add_output(merge.add_argument_group("what is told"))
+    commands.add_parser("export", help="print all rules as JSON")
+    return top
+
+
+def _add_selection(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--rules", default=frozenset(), type=rules, metavar="RET,DER-01",
+                       help="only these families and rules")
+    group.add_argument("--level", default=(), type=several(Level), metavar="MUST,SHOULD",
+                       help="only rules of these levels")
+    group.add_argument("--authority", default=(), type=several(Authority),
+                       metavar="tutorial,jax", help="only rules on these authorities")
+    group.add_argument("--shard", default=(1, 1), type=part, metavar="I/N",
+                       help="only the I-th of N parts; merge joins their results")
+    group.add_argument("--profile", choices=PROFILES, default="quick",
+                       help="how many cases are drawn (default quick)")
+    group.add_argument("--max-examples", type=positive, metavar="N",
+                       help="cases for every point of a generated check")
+    group.add_argument("--seed", type=int, default=0, help="same seed, same cases (default 0)")
+    group.add_argument("--database", default="", metavar="DIR",
+                       help="keep failing cases in this folder, and try those in it first")
+
+
+def _add_execution(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--workers", type=positive, default=os.cpu_count() or 1, metavar="N",
+                       help="processes to share the work (default: one a core)")
+    group.add_argument("--timeout", type=seconds, default=None, metavar="SECONDS",
+                       help="a point that takes longer has failed (default: 300 for the quick "
+                            "profile, 3600 for others)")
+    group.add_argument("--budget", type=seconds, default=float("inf"), metavar="SECONDS",
+                       help="stop after this time, and say what was not reached")
+    group.add_argument("--resume", action="store_true",
+                       help="go on with the run that the journal beside --report holds")
+    group.add_argument("--device", choices=DEVICES, help="where JAX's arrays live")
+
+
+def _add_output(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--full", action="store_true",
+                       help="show every rule, and for each that is not kept a script")
+    group.add_argument("--failures", action="store_true",
+                       help="as --full, without the rules that are kept")
+    group.add_argument("--report", type=Path, metavar="FILE",
+                       help="write the results as JSON to this file, or into this folder under "
+                            "the name of what was run")
+    group.add_argument("--expect", type=Path, metavar="FILE",
+                       help="succeed if the verdicts are those of this committed report; in a "
+                            "folder, of the one for this implementation and version")
+    group.add_argument("--coverage", action="store_true", help="show what the run covered")
+    group.add_argument("--confirm", action="store_true",
+                       help="run the script of every check that failed in a fresh interpreter")
+
+
+def module(text: str) -> str:
+    """The dotted name of a module."""
+    if not all(part.isidentifier() for part in text.split(".")):
+        raise argparse.ArgumentTypeError(
+            f"expected the name of a module as in an import, got {text!r}")
+    return text
+
+
+def positive(text: str) -> int:
+    """A number of things, at least one."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, got {text}")
+    return number
+
+
+def seconds(text: str) -> float:
+    """A time, more than none."""
+    number = float(text)
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"expected more than 0 seconds, got {text}")
+    return number
+
+
+def part(text: str) -> tuple[int, int]:
+    """One of several parts, as ``2/4``."""
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    number, of = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= number <= of:
+        raise argparse.ArgumentTypeError(f"expected a part of a whole such as 2/4, got {text!r}")
+    return number, of
+
+
+def rules(text: str) -> frozenset[str]:
+    """The rules that are named."""
+    try:
+        return selection.rules(text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def several(kind: type[Level] | type[Authority]) -> Callable[[str], tuple[Level | Authority, ...]]:
+    """A reader of some words of a kind, separated by commas."""
+    words = {str(word).lower(): word for word in kind}
+
+    def read(text: str) -> tuple[Level | Authority, ...]:
+        asked = [word.strip() for word in text.split(",") if word.strip()]
+        if not asked or (wrong := [word for word in asked if word.lower() not in words]):
+            raise argparse.ArgumentTypeError(
+                f"expected some of {', '.join(kind)}, got {', '.join(wrong) if asked else text!r}")
+        return tuple(words[word.lower()] for word in asked)
+
+    return read
+
+
+def fault(arguments: argparse.Namespace) -> str:
+    """What is wrong with arguments that are right each by itself, or with the paths among them."""
+    if getattr(arguments, "resume", False) and not arguments.report:
+        return "--resume goes on with a report, so it needs --report"
+    if arguments.expect and getattr(arguments, "shard", (1, 1)) != (1, 1):
+        return "--expect needs the whole run, so it is for merge and not for --shard"
+    if arguments.expect and not arguments.expect.exists():
+        return f"--expect {arguments.expect}: there is no such file or folder"
+    return _unwritable(arguments.report) if arguments.report else ""
+
+
+def _unwritable(report: Path) -> str:
+    """Why a report cannot be written, as far as can be known before there is one."""
+    if report.exists() and not (report.is_file() or report.is_dir()):
+        return f"--report {report}: expected a file or a folder"
+    folder = report if report.is_dir() else report.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        return f"--report {report}: {error}"
+    return ""

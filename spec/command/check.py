@@ -1,0 +1,150 @@
+"""``check``: run the rules on an implementation, whatever it does, and say what was found."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from spec.command import status
+from spec.command.tell import Expected, say, tell
+from spec.judge.check import Check
+from spec.judge.verdict import Outcome
+from spec.report import committed, journal
+from spec.report.journal import Journal, Kept
+from spec.report.progress import Progress
+from spec.report.report import Report
+from spec.run import selection
+from spec.run.decide import PROFILES, Profile, plan
+from spec.run.implementation import NoDevice, Unusable
+from spec.run.pool import Pool
+from spec.run.worker import Job
+
+Points = list[tuple[Check, str]]
+
+PATIENCE = {"quick": 300.0}
+"""Seconds that a point may take by default, by profile."""
+LONG_PATIENCE = 3600.0
+"""Seconds that a point may take by default where many cases are drawn."""
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Check one implementation and print what was found."""
+    checks = selection.checks(arguments.rules or selection.rules(()), arguments.level,
+                              arguments.authority)
+    if not checks:
+        return refuse("no rule is of that level and authority among those chosen")
+    points = selection.shard(plan(checks), *arguments.shard)
+    timeout = arguments.timeout or PATIENCE.get(arguments.profile, LONG_PATIENCE)
+    job = Job(arguments.module, arguments.device, profile(arguments), arguments.seed)
+    until = time.monotonic() + arguments.budget
+    with Pool(job, arguments.workers, timeout) as pool:
+        try:
+            meta = pool.open().meta
+            file = place(arguments.report, meta)
+            kept = earlier(file, meta, checks) if arguments.resume else ()
+            expected = Expected.of(arguments.expect, meta) if arguments.expect else None
+        except NoDevice as error:
+            say(f"skipped, nothing was checked: {error}")
+            return status.INCOMPLETE
+        except (Unusable, ValueError, OSError) as error:
+            return refuse(str(error))
+        except KeyboardInterrupt:
+            say("interrupted, nothing was checked")
+            return status.INCOMPLETE
+        outcomes = gather(pool, points, until, file, Kept(meta, ids(checks), kept))
+    report = Report(meta, in_order(points, outcomes), unreached(points, outcomes))
+    whole = arguments.shard == (1, 1)
+    result = tell(report, arguments, file, expected, {c.rule for c in checks})
+    if file and whole and not report.unreached:
+        journal.beside(file).unlink(missing_ok=True)  # the report has it all
+    return result
+
+
+def refuse(why: str) -> int:
+    """Say why nothing was run."""
+    say(why)
+    return status.UNUSABLE
+
+
+def profile(arguments: argparse.Namespace) -> Profile:
+    """How much is drawn."""
+    named = replace(PROFILES[arguments.profile], database=arguments.database)
+    if arguments.max_examples:
+        return replace(named, examples=arguments.max_examples, together=0)
+    return named
+
+
+def place(report: Path | None, meta: Mapping[str, Any]) -> Path | None:
+    """The file of a report, which has the name of what was run in a folder."""
+    return report / committed.file_name(meta) if report and report.is_dir() else report
+
+
+def ids(checks: Iterable[Check]) -> tuple[str, ...]:
+    """The ids of checks."""
+    return tuple(check.id for check in checks)
+
+
+def earlier(
+    file: Path | None, meta: Mapping[str, Any], checks: Iterable[Check]
+) -> tuple[Outcome, ...]:
+    """What the journal of a run that ended too soon holds of a run of the same.
+
+    Raises
+    ------
+    ValueError
+        If it is of another run.
+    """
+    assert file is not None
+    if not journal.beside(file).exists():
+        return ()
+    kept = journal.read(journal.beside(file))
+    for key, value in meta.items():
+        if kept.meta.get(key) != value:
+            raise ValueError(f"{journal.beside(file)} is of another run: its {key} is "
+                             f"{kept.meta.get(key)}, and that of this one {value}")
+    mine = set(ids(checks))
+    return tuple(o for o in kept.outcomes if f"{o.rule}/{o.check}" in mine)
+
+
+def gather(
+    pool: Pool, points: Points, until: float, file: Path | None, kept: Kept
+) -> list[Outcome]:
+    """Decide what is not known yet, and keep each outcome as it comes; an interrupt ends it."""
+    outcomes = list(kept.outcomes)
+    done = {(f"{o.rule}/{o.check}", o.point) for o in outcomes}
+    todo = [(check, point) for check, point in points if (check.id, point) not in done]
+    with ExitStack() as stack:
+        log = stack.enter_context(Journal(journal.beside(file), kept)) if file else None
+        progress = stack.enter_context(Progress(Console(stderr=True), len(points), len(done)))
+        try:
+            for _, outcome in pool.decide(todo, until):
+                outcomes.append(outcome)
+                progress.advance(outcome)
+                if log:
+                    log.add(outcome)
+        except KeyboardInterrupt:
+            say("interrupted")
+        except (Unusable, NoDevice) as error:
+            say(f"given up: {error}")
+    return outcomes
+
+
+def in_order(points: Points, outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
+    """Outcomes in the order of the plan."""
+    found = {(f"{o.rule}/{o.check}", o.point): o for o in outcomes}
+    keys = [(check.id, point) for check, point in points]
+    return tuple(found[key] for key in keys if key in found)
+
+
+def unreached(points: Points, outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """For every rule, how many planned points have no verdict."""
+    done = {(f"{o.rule}/{o.check}", o.point) for o in outcomes}
+    return dict(Counter(c.rule for c, point in points if (c.id, point) not in done))

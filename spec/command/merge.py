@@ -1,0 +1,48 @@
+"""``merge``: one report from the journals of the parts of a run."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from spec.chapters import all_checks
+from spec.command.check import in_order, place, refuse, unreached
+from spec.command.tell import Expected, tell
+from spec.report import journal
+from spec.report.journal import Kept
+from spec.report.report import Report
+from spec.run.decide import plan
+
+
+def merge(arguments: argparse.Namespace) -> int:
+    """Join what the parts of a run decided, and print it as the run would have."""
+    try:
+        parts = [journal.read(file) for file in arguments.journals]
+        whole = joined(arguments.journals, parts)
+        expected = Expected.of(arguments.expect, whole.meta) if arguments.expect else None
+    except (ValueError, OSError) as error:
+        return refuse(str(error))
+    points = plan(check for check in all_checks() if check.id in whole.checks)
+    report = Report(whole.meta, in_order(points, whole.outcomes), unreached(points, whole.outcomes))
+    asked = {check.rule for check, _ in points}
+    return tell(report, arguments, place(arguments.report, whole.meta), expected, asked)
+
+
+def joined(files: Sequence[Path], parts: Sequence[Kept]) -> Kept:
+    """The parts as one.
+
+    Raises
+    ------
+    ValueError
+        If they are not of the same run.
+    """
+    first = parts[0]
+    for file, part in zip(files[1:], parts[1:], strict=True):
+        for key, value in first.meta.items():
+            if part.meta.get(key) != value:
+                raise ValueError(f"{files[0]} and {file} are of different runs: {key} is {value} "
+                                 f"and {part.meta.get(key)}")
+        if part.checks != first.checks:
+            raise ValueError(f"{files[0]} and {file} are of runs of different checks")
+    return Kept(first.meta, first.checks, tuple(o for part in parts for o in part.outcomes))

@@ -1,0 +1,89 @@
+"""The outcomes of a run as they come: a file of JSON lines, readable however the run ends.
+
+The first line says what is run; every other is an outcome.  A last line that was cut off is not
+read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from spec.judge.verdict import Outcome, Verdict
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a journal holds.
+
+    Attributes
+    ----------
+    meta : mapping
+        What was run.
+    checks : tuple of str
+        The checks that the whole run is about, of which a shard does a part.
+    outcomes : tuple of Outcome
+        What was decided, in the order in which it came.
+    """
+
+    meta: Mapping[str, Any]
+    checks: tuple[str, ...]
+    outcomes: tuple[Outcome, ...]
+
+
+class Journal:
+    """A journal that is written; each outcome is in the file as soon as it is added."""
+
+    def __init__(self, file: Path, kept: Kept) -> None:
+        """Begin the journal anew with what is known already."""
+        self.file = file
+        fresh = file.with_name(f"{file.name}.part")
+        self._stream = fresh.open("w", encoding="utf-8")
+        self._line({"meta": dict(kept.meta), "checks": list(kept.checks)})
+        for outcome in kept.outcomes:
+            self.add(outcome)
+        fresh.replace(file)  # the stream goes on in the file under its new name
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stream.close()
+
+    def add(self, outcome: Outcome) -> None:
+        """Write an outcome."""
+        self._line({**asdict(outcome), "labels": sorted(outcome.labels)})
+
+    def _line(self, data: Mapping[str, Any]) -> None:
+        self._stream.write(f"{json.dumps(data)}\n")
+        self._stream.flush()
+
+
+def beside(report: Path) -> Path:
+    """Where the journal of a report is."""
+    return report.with_suffix(".jsonl")
+
+
+def read(file: Path) -> Kept:
+    """Read a journal.
+
+    Raises
+    ------
+    ValueError
+        If the file is no journal.
+    """
+    lines = file.read_text(encoding="utf-8").split("\n")[:-1]
+    try:
+        head, *rest = map(json.loads, lines)
+        outcomes = [Outcome(**{**line, "verdict": Verdict(line["verdict"]),
+                               "labels": frozenset(line["labels"])}) for line in rest]
+        return Kept(head["meta"], tuple(head["checks"]), tuple(outcomes))
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{file} is no journal of a run: {error}") from error

@@ -1,0 +1,61 @@
+"""Which points of which checks a run is about."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from spec.chapters import all_checks
+from spec.chapters.rules import Authority, Level, families, registry
+from spec.judge.check import Check
+from spec.run.pool import CHUNK
+
+Item = TypeVar("Item")
+
+
+def rules(names: Iterable[str]) -> frozenset[str]:
+    """The ids of the rules that are named by their own id or that of their family; all if none is.
+
+    Raises
+    ------
+    ValueError
+        If a name is no rule and no family; it says which was meant, or what has replaced it.
+    """
+    wanted = [name.strip().upper() for name in names if name.strip()]
+    if unknown := [name for name in wanted if name not in families() and name not in registry()]:
+        raise ValueError("; ".join(map(_pointer, unknown)))
+    return frozenset(rule.id for rule in registry().values()
+                     if not wanted or rule.id in wanted or rule.family in wanted)
+
+
+def _pointer(name: str) -> str:
+    """What to write in the place of a name that names no rule."""
+    for chapter in families().values():
+        for gone in chapter.withdrawn:
+            if gone.id == name:
+                return f"{name} was withdrawn ({gone.reason}); now it is {', '.join(gone.by)}"
+    if family := families().get(name[:3]):
+        first, last = family.rules[0].id, family.rules[-1].id
+        return f"{name!r} names no rule; those of {family.id} are {first} to {last}"
+    close = difflib.get_close_matches(name, [*families(), *registry()], 3)
+    meant = f"close to it: {', '.join(close)}" if close else (
+        f"the families are {', '.join(families())}")
+    return f"{name!r} names no rule; {meant}"
+
+
+def checks(
+    ids: frozenset[str], levels: Sequence[Level] = (), authorities: Sequence[Authority] = ()
+) -> list[Check]:
+    """The checks of rules, those of some levels or authorities only where some are given."""
+    def chosen(check: Check) -> bool:
+        rule = registry()[check.rule]
+        return (check.rule in ids and (not levels or rule.level in levels)
+                and (not authorities or rule.authority in authorities))
+
+    return [check for check in all_checks() if chosen(check)]
+
+
+def shard(points: Sequence[Item], number: int, of: int) -> list[Item]:
+    """One of several parts of a plan that together are the plan, about equal in work."""
+    return [point for i, point in enumerate(points) if i // CHUNK % of == number - 1]

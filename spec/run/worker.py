@@ -1,0 +1,112 @@
+"""A process that decides points, one after another, for as long as it lives."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from spec import __version__
+from spec.chapters import all_checks
+from spec.judge.subject import Subject
+from spec.run import smoke
+from spec.run.decide import Profile, decide
+from spec.run.implementation import NoDevice, Unusable, load, loaded_versions
+
+Point = tuple[str, str]
+"""The id of a check, and a point of its axis."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all workers of a run do.
+
+    Attributes
+    ----------
+    module : str
+        The implementation, which only workers import.
+    device : str or None
+        Where JAX's arrays are to live.
+    profile : Profile
+        How much is drawn.
+    seed : int
+        Same seed, same cases.
+    """
+
+    module: str
+    device: str | None
+    profile: Profile
+    seed: int
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A worker has the implementation, and it passed the plainest uses.
+
+    Attributes
+    ----------
+    meta : dict
+        What is run, and with what.
+    arrays : str
+        The name of the array namespace.
+    """
+
+    meta: dict[str, Any]
+    arrays: str
+
+
+def serve(connection: Connection, job: Job) -> None:
+    """Say that the implementation is there, or why not; then decide what is asked for."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the keyboard speaks to the parent alone
+    _silence()
+    try:
+        subject = load(job.module, job.device)
+        if faults := smoke.faults(subject):
+            raise Unusable(f"{job.module} fails the plainest uses, so the adapter is wrong: "
+                           f"{'; '.join(faults)}")
+    except (NoDevice, Unusable) as error:
+        connection.send(type(error)(str(error)))
+        return
+    connection.send(Ready(metadata(subject, job.profile, job.seed), subject.arrays))
+    checks = {check.id: check for check in all_checks()}
+    try:
+        while True:
+            for check, point in connection.recv():
+                connection.send(decide(checks[check], subject, point, job.profile, job.seed))
+    except (EOFError, BrokenPipeError):  # nobody asks any more
+        pass
+    finally:
+        os._exit(0)  # whatever threads and exit handlers the library left
+
+
+def _silence() -> None:
+    """Let nothing that a library prints mix with the report."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+
+
+def metadata(subject: Subject, profile: Profile, seed: int) -> dict[str, Any]:
+    """What a run was of and with."""
+    return {
+        "specification": __version__,
+        "implementation": subject.name,
+        "version": subject.version,
+        "python": platform.python_version(),
+        "platform": platform.system().lower(),
+        "device": _device(subject),
+        "packages": loaded_versions(),
+        "profile": profile.name,
+        "examples": profile.examples,
+        "seed": seed,
+    }
+
+
+def _device(subject: Subject) -> str:
+    """The kind of device that the implementation's arrays live on."""
+    array = subject.xp.zeros(())
+    devices = getattr(array, "devices", None)
+    return str(next(iter(devices())).platform) if callable(devices) else "cpu"

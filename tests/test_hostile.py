@@ -1,0 +1,253 @@
+"""Libraries that do everything a program can do to the one that calls it.
+
+Every point has a verdict all the same, the run goes on, and the exit status tells.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import jax
+import jsonschema
+import pytest
+from hypothesis import strategies as st
+
+import refimpl
+from spec.__main__ import BROKEN, CRASHED, INCOMPLETE, UNUSABLE, main
+from spec.chapters import all_checks
+from spec.judge.check import Check
+from spec.judge.subject import Subject
+from spec.judge.verdict import Outcome, Verdict
+from spec.report import document
+from spec.run import pool
+from spec.run.decide import PROFILES, decide
+
+HOSTILE = """
+import os, signal, time
+import numpy
+
+array_namespace = numpy
+
+
+class Silent:
+    def __repr__(self):
+        raise SystemExit("no repr")
+    __eq__ = __str__ = __repr__
+
+
+def recurse(n=0):
+    return recurse(n + 1) + 1
+
+
+def throw(error):
+    raise error
+
+
+DEEDS = {
+    "float": lambda: os._exit(0),
+    "int": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+    "bool": lambda: time.sleep(60),
+    "NoneType": lambda: throw(SystemExit(0)),
+    "dict": lambda: throw(KeyboardInterrupt()),
+    "list": lambda: throw(GeneratorExit()),
+    "tuple": lambda: throw(ValueError("[red] \\ud83d \\x1b[31m" + 100_000 * "x")),
+    "float32": recurse,
+    "int64": Silent,
+    "complex128": lambda: print(100_000 * "noise "),
+}
+
+
+class State:
+    def __init__(self, value, name=None):
+        found = DEEDS.get(type(value).__name__) or DEEDS.get(str(getattr(value, "dtype", "")))
+        changed = found() if found and type(self) is State else None
+        self.value = value if changed is None else changed
+
+
+class ParamState(State):
+    pass
+"""
+DEAD = {
+    "State | float": "the process ended with status 0",
+    "State | int": "the process ended by signal SIGSEGV",
+    "State | bool": "no result within 8 seconds",
+    "State | None": "raised SystemExit: 0",
+    "State | dict": "raised KeyboardInterrupt",
+    "State | list": "raised GeneratorExit",
+    "State | tuple": "raised ValueError: [red]",
+    "State | single": "raised RecursionError",
+    "State | integers": "expected <class 'numpy.ndarray'>",
+}
+
+
+@pytest.fixture
+def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a library that can be imported as ``hostile``."""
+    (tmp_path / "hostile.py").write_text(HOSTILE, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+def test_the_run_goes_on_and_every_point_has_its_verdict(
+    hostile: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = hostile / "report.json"
+    status = main(["check", "hostile", "--rules", "STA-01", "--workers", "2", "--timeout", "8",
+                   "--report", str(file)])
+    assert status == BROKEN
+    report = json.loads(file.read_text(encoding="utf-8"))
+    jsonschema.validate(report, document.schema())
+    first = report["failures"][0]
+    told = {one["case"]: one["message"] for one in [first, *first["also"]]}
+    for point, message in DEAD.items():
+        assert told[point].startswith(message), (point, told[point])
+    assert "State | complex" not in told and "unreached" not in report
+    assert not any(point.startswith("ParamState") for point in told)
+    assert max(map(len, told.values())) < 2200
+    shown = capfd.readouterr().out
+    assert "noise" not in shown and "\x1b" not in shown
+
+
+@pytest.mark.parametrize(("lines", "words"), [
+    ("import sys; sys.exit(0)", "raised SystemExit: 0"),
+    ("import os; os._exit(0)", "the process ended with status 0"),
+    ("raise ValueError('no')", "raised ValueError: no"),
+    ("x = (", "raised SyntaxError"),
+    ("import time; time.sleep(60)", "longer than 2 seconds"),
+])
+def test_an_import_that_fails_is_one_clear_line(
+    lines: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "failing.py").write_text(lines, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(pool, "START", 2.0 if "sleep" in lines else 100.0)
+    arguments = ["check", "failing", "--rules", "STA-01", "--timeout", "1"]
+    assert main(arguments) == UNUSABLE
+    shown = capsys.readouterr()
+    assert shown.err.count("\n") == 1 and words in shown.err and not shown.out
+
+
+def test_what_a_budget_does_not_reach_is_reported(
+    hostile: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = hostile / "report.json"
+    arguments = ["check", "hostile", "--rules", "STA-01,STA-03", "--workers", "1", "--report",
+                 str(file)]
+    assert main([*arguments, "--budget", "0.01"]) == INCOMPLETE
+    report = json.loads(file.read_text(encoding="utf-8"))
+    jsonschema.validate(report, document.schema())
+    assert report["unreached"] == {"STA-01": 30, "STA-03": 2} and not report["rules"]
+
+
+def test_a_run_that_is_killed_is_gone_on_with(hostile: Path) -> None:
+    """From what it wrote before: the point that was decided is not decided again."""
+    arguments = ["check", "hostile", "--rules", "STA-01", "--workers", "1", "--timeout", "2",
+                 "--report", str(hostile / "report.json")]
+    journal = hostile / "report.jsonl"
+    started = subprocess.Popen([sys.executable, "-m", "spec", *arguments], cwd=hostile,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not (journal.exists() and len(journal.read_text().splitlines()) > 2):
+        assert started.poll() is None
+        time.sleep(0.2)
+    started.kill()
+    started.communicate()
+    assert not (hostile / "report.json").exists()
+    head, first, *_ = journal.read_text().splitlines()
+    known = json.loads(first) | {"verdict": "fail", "message": "as it was written"}
+    journal.write_text(f"{head}\n{json.dumps(known)}\n{{cut o", encoding="utf-8")
+    assert main([*arguments, "--resume", "--seed", "1"]) == UNUSABLE
+    assert main([*arguments, "--resume"]) == BROKEN
+    assert "as it was written" in (hostile / "report.json").read_text()
+    assert not journal.exists()
+
+
+def test_parts_of_a_run_are_merged(hostile: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check = ["check", "hostile", "--rules", "STA-03,STA-05", "--workers", "1"]
+    main([*check, "--report", str(hostile / "whole.json")])
+    parts = [hostile / f"part{i}.json" for i in (1, 2)]
+    for i, file in enumerate(parts, 1):
+        main([*check, "--shard", f"{i}/2", "--report", str(file)])
+    journals = [str(file.with_suffix(".jsonl")) for file in parts]
+    merged = hostile / "merged.json"
+    assert main(["merge", *journals, "--report", str(merged)]) == BROKEN
+    assert merged.read_text() == (hostile / "whole.json").read_text()
+    assert main(["merge", journals[0], "--report", str(merged)]) == BROKEN
+    assert "unreached" in json.loads(merged.read_text())
+    assert main(["merge", str(merged)]) == UNUSABLE
+    assert "is no journal of a run" in capsys.readouterr().err
+
+
+# -- without a process -----------------------------------------------------------------------------
+
+
+def the_check(name: str) -> Check:
+    (found,) = (check for check in all_checks() if check.name == name)
+    return found
+
+
+def decided(check: Check, point: str, state: object) -> Outcome:
+    lib = SimpleNamespace(State=state, ParamState=refimpl.ParamState, transform=refimpl.transform)
+    return decide(check, Subject("refimpl", lib), point, PROFILES["quick"], 0)
+
+
+def test_a_changed_configuration_is_found_and_put_back() -> None:
+    def state(value: object) -> refimpl.State:
+        jax.config.update("jax_enable_x64", False)
+        return refimpl.State(value)
+
+    outcome = decided(the_check("states_of_one_value_are_apart"), "array", state)
+    assert outcome.verdict is Verdict.FAIL
+    assert outcome.message == "after the call: jax.config.jax_enable_x64 changed"
+    assert jax.config.jax_enable_x64
+
+
+class Case(int):
+    """A case that prints as a script."""
+
+    def lines(self) -> list[str]:
+        return [f"case = {int(self)}"]
+
+
+def broken(judge: Callable[[Subject, Case], None]) -> Outcome:
+    """What becomes of a generated check whose judge raises."""
+    cases = st.integers(0, 3).map(Case)
+    return decided(Check("RET-01", "made", judge, {"": None}, lambda _: cases), "", refimpl.State)
+
+
+def test_an_error_of_the_checker_is_no_fault_of_the_library_and_no_success() -> None:
+    def judge(subject: Subject, case: Case) -> None:
+        raise KeyError(case)
+
+    judge.__globals__["__name__"], before = "spec.judge", __name__
+    try:
+        outcome = broken(judge)
+    finally:
+        judge.__globals__["__name__"] = before
+    assert outcome.verdict is Verdict.ERROR
+    assert "the checker itself failed: raised KeyError" in outcome.message
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), GeneratorExit(), RuntimeError("broken repr")])
+def test_what_a_library_raises_late_is_its_own_fault(error: BaseException) -> None:
+    """As from a ``__repr__`` that is called when the call is over."""
+    def judge(subject: Subject, case: Case) -> None:
+        raise error  # from this module, which is none of the checker
+
+    outcome = broken(judge)
+    assert outcome.verdict is Verdict.FAIL
+    assert outcome.message.startswith(f"raised {type(error).__name__}")
+
+
+def test_a_crash_of_ours_has_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(arguments: object) -> int:
+        raise AssertionError
+
+    monkeypatch.setattr("spec.__main__.check", crash)
+    assert main(["check", "refimpl"]) == CRASHED
