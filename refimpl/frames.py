@@ -327,10 +327,9 @@ def settle(effects: Effects) -> None:
     born = {state: back(value) for state, value in effects.born.items()}
     if top is None:
         _expect_no_tracers({**writes, **born}, now)
-        for state in born:
-            state._home = now
-        cells = [state._cell for state in (*writes, *born)]
-        publish(cells, [*writes.values(), *born.values()], actions)
+        for state, value in born.items():  # nobody misses these, if it stops here
+            state._value, state._home = value, now
+        publish([state._cell for state in writes], writes.values(), actions)
         return
     for state in effects.fetched:
         note_read(state)

@@ -41,6 +41,7 @@ from ..frames import (
     transaction,
     whole_stack,
 )
+from ..graph import Node
 from ..memory import apart
 from ..reach import guess_states
 from ..state import State
@@ -105,6 +106,7 @@ class _Version:
         self.used: dict[State, None] = {}
         self.exact = True
         """Whether a further call may use the traces that are there."""
+        self.creates = False
         self.compiled = jax.jit(_with_signature(self._pure, fun), **_with_states(options))
 
     def _pure(self, values: Sequence[Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -118,16 +120,19 @@ class _Version:
         unknown = [state for state in effects.fetched if state not in frame.bound]
         _expect_numbers(unknown)
         self.used.update(effects.fetched)
+        self.creates = self.creates or bool(effects.born)
         self.exact = self.exact and not unknown and not effects.born
         number = next(_numbers)
         self.traces[number] = _Trace(effects)
         return output, {number: [*effects.writes.values(), *effects.born.values()]}
 
     def is_good_guess(self) -> bool:
-        """Whether what the first trace used is all here, and not much more."""
-        return not self.used.keys() - set(self.inputs) and (
-            len(self.inputs) <= 2 * len(self.used) + 8
-        )
+        """Whether what the first trace used is all here, and not much more.
+
+        What it created would have no value if it were repeated, so it serves this call as it is.
+        """
+        missed = self.used.keys() - set(self.inputs)
+        return self.creates or (not missed and len(self.inputs) <= 2 * len(self.used) + 8)
 
 
 @overload
@@ -175,6 +180,9 @@ class Jitted(Deferred, Generic[P, R]):
         self.options = options
         self._statics = _static_parameters(fun, options)
         self._versions: dict[Hashable, _Version] = {}
+        self._variants: dict[Sequence[int], Jitted[P, R]] = {}
+        self.wholes: dict[Hashable, Jitted[..., Any]] = {}
+        """Transforms of this function that are compiled as a whole, see `family`."""
         jax.jit(fun, **options)  # raises here, and not when called, if an option is wrong
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -185,6 +193,10 @@ class Jitted(Deferred, Generic[P, R]):
         key = self._key(args, kwargs) if self._statics else ()
         version = self._versions.get(key)
         if version is None or not version.exact:
+            objects = [i for i, arg in enumerate(args) if isinstance(arg, (State, Node))]
+            special = self.with_static(objects)
+            if special is not self:
+                return special(*args, **kwargs)
             version = self._begin(key, args, kwargs)
         inputs = list(map(_slot, version.inputs))
         output: R
@@ -204,7 +216,42 @@ class Jitted(Deferred, Generic[P, R]):
         self: "Jitted[Concatenate[Any, Q], R]", instance: object, owner: type | None = None
     ) -> Callable[Q, R]: ...
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else types.MethodType(self, instance)
+        return self if instance is None else types.MethodType(self.with_static((0,)), instance)
+
+    def with_static(self, positions: Sequence[int]) -> "Jitted[P, R]":
+        """The same for calls with objects at these positions, which no array can stand for."""
+        numbers, names = self._statics or ((), ())
+        missing = tuple(position for position in positions if position not in numbers)
+        if not missing:
+            return self
+        if missing not in self._variants:
+            static = {"static_argnums": (*numbers, *missing), "static_argnames": names}
+            self._variants[missing] = Jitted(self.fun, **{**self.options, **static})
+        return self._variants[missing]
+
+    def trace(self, *args: P.args, **kwargs: P.kwargs) -> jax.stages.Traced:
+        """What `jax.jit` gives by this name; the program takes the values of states first."""
+        version = self._begin_if_new(args, kwargs)
+        return version.compiled.trace(list(map(current, version.inputs)), *args, **kwargs)
+
+    def lower(self, *args: P.args, **kwargs: P.kwargs) -> jax.stages.Lowered:
+        """What `jax.jit` gives by this name; the program takes the values of states first."""
+        lowered: jax.stages.Lowered = self.trace(*args, **kwargs).lower()
+        return lowered
+
+    def eval_shape(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Shapes and dtypes of the result, without computing it."""
+        return self.trace(*args, **kwargs).out_info[0]
+
+    def clear_cache(self) -> None:
+        """Forget all that was compiled."""
+        self._versions.clear()
+        self._variants.clear()
+
+    def _begin_if_new(self, args: Sequence[Any], kwargs: dict[str, Any]) -> _Version:
+        key = self._key(args, kwargs) if self._statics else ()
+        version = self._versions.get(key)
+        return version if version and version.exact else self._begin(key, args, kwargs)
 
     def _begin(self, key: Hashable, args: Sequence[Any], kwargs: dict[str, Any]) -> _Version:
         """A version whose inputs are all that the call uses, as far as its traces can tell."""
@@ -215,7 +262,7 @@ class Jitted(Deferred, Generic[P, R]):
             alive = (state for state in inputs if current(state) is not UNSET)
             version = _Version(self.fun, alive, self.options)
             version.compiled.trace(list(map(_slot, version.inputs)), *args, **kwargs)
-            if version.is_good_guess() or not version.exact and not version.used.keys() - inputs:
+            if version.is_good_guess():
                 break
             inputs = version.used
         while len(self._versions) >= _MOST:

@@ -4,6 +4,7 @@ Each is a transform of pure functions, handed to `GradientTransform` (CUS-01). S
 uniform; without a function every member is a decorator (CUS-10).
 """
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypedDict, Unpack, cast, overload
@@ -40,6 +41,10 @@ def either(make: Callable[Concatenate[Any, Q], Any]) -> Either[Q]:
     return cast(Either[Q], make)
 
 
+_HARMLESS = {"static_argnums", "static_argnames", "keep_unused", "inline"}
+_MOST = 64
+
+
 class Member(GradientTransform[P]):
     """A transform that JAX can compile whole: T(jit(f)) runs as jit(T(f)).
 
@@ -49,19 +54,33 @@ class Member(GradientTransform[P]):
     def __init__(self, target: Callable[P, Any], *args: Any, **options: Any) -> None:
         super().__init__(target, *args, **options)
         self._whole: Jitted | None = None
-        if isinstance(target, Jitted) and target.options.keys() <= {
-            "static_argnums",
-            "static_argnames",
-        }:
-            inner = GradientTransform(target.fun, *args, **options)
+        if isinstance(target, Jitted) and target.options.keys() <= _HARMLESS:
+            self._whole = self._find_whole(target) or self._make_whole(target)
 
-            @functools.wraps(target.fun)
-            def whole(*args: Any, **kwargs: Any) -> Any:
-                found = inner.differentiate(args, kwargs)
-                inner.selection.shape(found[0])  # raises here, before anything is committed
-                return found
+    def _find_whole(self, target: Jitted) -> Jitted | None:
+        """The same transform of the same function, if it was compiled before."""
+        params = tuple(sorted(self.transform_params.items()))
+        selected = tuple(self.selection.states), self.selection.argnums
+        self._key = (self.transform, params, *selected, self.has_aux, self.check_states)
+        with contextlib.suppress(TypeError):  # not everything can be hashed
+            return target.wholes.get(self._key)
+        return None
 
-            self._whole = jit(whole, **target.options)
+    def _make_whole(self, target: Jitted) -> Jitted:
+        inner = GradientTransform(target.fun, *self._arguments[0][1:], **self._arguments[1])
+
+        @functools.wraps(target.fun)
+        def whole(*args: Any, **kwargs: Any) -> Any:
+            found = inner.differentiate(args, kwargs)
+            inner.selection.shape(found[0])  # raises here, before anything is committed
+            return found
+
+        made: Jitted = jit(whole, **target.options)
+        while len(target.wholes) >= _MOST:
+            target.wholes.pop(next(iter(target.wholes)), None)
+        with contextlib.suppress(TypeError):
+            target.wholes[self._key] = made
+        return made
 
     def differentiate(
         self,
