@@ -15,6 +15,7 @@ from one ordinary run of it (FND).
 import gc
 import itertools
 import operator
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -76,11 +77,27 @@ EAGER: Final = trace_now()
 
 
 class _Stack(threading.local):
+    """The frames of a thread; a thread that a function starts begins with those of its run."""
+
     def __init__(self) -> None:
-        self.frames: list[Frame] = []
+        self.frames: list[Frame] = _inherited.pop(threading.current_thread(), [])
 
 
+_inherited: "WeakKeyDictionary[threading.Thread, list[Frame]]" = WeakKeyDictionary()
 stack = _Stack()
+
+
+def _note_start(event: str, arguments: tuple[Any, ...]) -> None:
+    # Python tells nobody else which thread starts another (and before 3.12 nobody at all).
+    if event.startswith("_thread.start") and stack.frames:
+        thread = getattr(arguments[0], "__self__", None)
+        if isinstance(thread, threading.Thread):
+            _inherited[thread] = frames = list(stack.frames)
+            for frame in frames:
+                frame.heirs.append(frames)
+
+
+sys.addaudithook(_note_start)
 
 
 @dataclass(eq=False)
@@ -113,12 +130,15 @@ class Frame:
 
     def __init__(self, bound: "Iterable[tuple[State, Any]]" = (), kept: bool = False) -> None:
         self.trace = EAGER
+        self.thread = threading.get_ident()
         self.kept = kept
         self.bound: dict[State, Any] = dict(bound)
         self.values: dict[State, Any] = {}
         self.originals: dict[State, Any] = {}
         self.copies: Copies = {}
         self.lent: list[tuple[State, Any, Any]] = []
+        self.heirs: list[list[Frame]] = []
+        """The stacks of threads that were started in it, which end with it."""
         self.touched: dict[State, bool] = {}
         self.fetched: dict[State, None] = {}
         # Weak, so that a state that only lived inside of the function is not kept or committed.
@@ -139,6 +159,8 @@ class Frame:
         traceback: TracebackType | None,
     ) -> None:
         del stack.frames[self.depth :]
+        for frames in self.heirs:
+            frames.clear()
         memory.renew()
         if kind is not None:
             self.leave_born(self.first)
@@ -165,6 +187,14 @@ class Frame:
         self.touched.setdefault(state, False)
         return self._lend(state, value) if foreign else value
 
+    def _expect_own_thread(self, state: "State", value: Any) -> None:
+        if threading.get_ident() != self.thread and has_tracers(value):
+            raise StateError(
+                f"{state!r} is read in a thread that was started inside of a transform, where JAX "
+                "cannot trace it. Read it before, in the thread of the transform, or start the "
+                "thread outside"
+            )
+
     def peek(self, state: "State") -> Any:
         """Value of the state, noted as used but not as read by the function."""
         note_read(state)
@@ -181,6 +211,7 @@ class Frame:
 
     def _lend(self, state: "State", value: Any) -> Any:
         """What a foreign trace may look at, but not change in place: that would not count."""
+        self._expect_own_thread(state, value)
         lent = value if isinstance(value, jax.Array) else copy_containers(value)
         if lent is not value:
             self.lent.append((state, copy_containers(value), lent))

@@ -1,4 +1,4 @@
-"""What a Python object holds: a guess of the states that a function will use."""
+"""What a Python object holds: states that a function will use, tracers that must not be kept."""
 
 import contextlib
 import types
@@ -8,10 +8,11 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from .state import State
 
-__all__ = ["guess_states"]
+__all__ = ["guess_states", "hides_tracer"]
 
 _ENOUGH = 20_000
 _LEAVES = (bool, int, float, complex, str, bytes, type(None), jax.Array, np.ndarray, np.generic)
@@ -36,6 +37,37 @@ def guess_states(*roots: Any) -> list[State]:
         else:
             todo.extend(_held_by(node))
     return found
+
+
+def hides_tracer(value: Any) -> bool:
+    """Whether an object that JAX does not know holds a tracer, which nothing would replace."""
+    leaves = [leaf for leaf in jax.tree.leaves(value, is_leaf=callable) if not _is_leaf(leaf)]
+    todo, seen = deque(leaves), set[int]()
+    while todo and len(seen) < _ENOUGH:
+        node = todo.popleft()
+        if isinstance(node, Tracer):
+            return True
+        if not (isinstance(node, State) or _is_leaf(node)) and id(node) not in seen:
+            seen.add(id(node))
+            todo.extend(_inside(node))
+    return False
+
+
+def _is_leaf(leaf: Any) -> bool:
+    objects = isinstance(leaf, np.ndarray) and leaf.dtype.hasobject
+    return isinstance(leaf, _LEAVES) and not objects
+
+
+def _inside(node: Any) -> Iterable[Any]:
+    if isinstance(node, types.FunctionType):
+        return [held for _, held in _closed_over(node)]
+    if isinstance(node, np.ndarray):
+        objects: list[Any] = node.ravel().tolist()
+        return objects
+    if isinstance(node, deque):
+        return node
+    slots = [getattr(node, name, None) for name in getattr(type(node), "__slots__", ())]
+    return (*_held_by(node), *slots)
 
 
 def _held_by(node: Any) -> Iterable[Any]:

@@ -1,5 +1,6 @@
 """How refimpl keeps values in frames: isolation, atomic failure, honest writes."""
 
+import concurrent.futures
 import copy
 import pathlib
 import pickle
@@ -17,7 +18,7 @@ import pytest
 
 import refimpl
 from refimpl import ParamState, State, StateError
-from refimpl.frames import stack
+from refimpl.frames import Frame, stack
 from refimpl.transform import (
     GradientTransform,
     StateFinder,
@@ -871,3 +872,101 @@ def test_an_interrupt_at_any_line_leaves_states_and_stack_whole(way: str) -> Non
         if stopped and at % 50 == 1:
             made()(1.0)
             assert numbers()[0] == [value + 1.0 for value in after[0]]
+
+
+class Box:
+    """An object that JAX does not know."""
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+
+@pytest.mark.parametrize("hide", [
+    Box, lambda x: [Box({"a": [x]})], lambda x: lambda: x,
+    lambda x: types.SimpleNamespace(deep=Box(x)),
+])  # fmt: skip
+def test_an_object_that_hides_a_tracer_is_refused(hide: Any) -> None:
+    state, before = State[Any](None, name="culprit"), Box(1.0)
+
+    def writes(x: Any) -> Any:
+        state.value = hide(x * x)
+        return x
+
+    state.value = before
+    with pytest.raises(StateError, match="culprit"):
+        grad(writes)(2.0)
+    assert state.value is before
+    with pytest.raises(StateError, match="aux"):
+        grad(lambda x: (x, hide(x)), has_aux=True)(2.0)
+    concrete = hide(3.0)
+    assert grad(lambda x: (x, concrete), has_aux=True)(2.0)[1] is not None
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="Python does not tell who starts a thread")
+class TestHelperThreads:
+    """Threads that the function itself starts."""
+
+    @staticmethod
+    def aside(work: Callable[[], Any]) -> Any:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            return pool.submit(work).result()
+
+    def test_a_traced_state_is_refused_by_name(self) -> None:
+        w = ParamState(jnp.array(2.0), name="culprit")
+        for f in (lambda x: self.aside(lambda: w.value * x), lambda x: self.aside(lambda: w.value)):
+            with pytest.raises(StateError, match="culprit.*thread"):
+                grad(f, w)(3.0)
+            assert w.value == 2.0
+
+    def test_a_write_is_refused_and_leaves_nothing(self) -> None:
+        log = State(jnp.array(0.0), name="culprit")
+        with pytest.raises(StateError, match="culprit"):
+            grad(lambda x: self.aside(lambda: setattr(log, "value", x)))(3.0)
+        assert log.value == 0.0
+
+    def test_a_constant_is_read_and_noted(self) -> None:
+        scale = State(jnp.array(2.0))
+
+        def f(x: Any) -> Any:
+            return self.aside(lambda: scale.value) * x
+
+        assert grad(f)(3.0) == 2.0
+        with Frame() as frame:
+            f(3.0)
+        assert set(frame.fetched) == {scale}
+
+    def test_a_thread_that_lives_on_sees_what_is_committed(self) -> None:
+        w, seen, go = ParamState(jnp.array(2.0)), [], threading.Event()
+
+        def later() -> None:
+            go.wait()
+            seen.append(w.value)
+
+        threads: list[threading.Thread] = []
+
+        def f(x: Any) -> Any:
+            threads.append(threading.Thread(target=later))
+            threads[0].start()
+            w.value = w.value * x
+            return w.value
+
+        grad(f, w)(3.0)
+        go.set()
+        threads[0].join()
+        assert [float(value) for value in seen] == [6.0]
+
+
+def test_a_tracer_is_not_stored_outside_of_all_frames() -> None:
+    state = State(jnp.array(0.0), name="culprit")
+    escaped: list[Any] = []
+
+    def lets_escape(x: Any) -> Any:
+        escaped.append(x)
+        return x
+
+    jax.grad(lets_escape)(1.0)
+    with pytest.raises(StateError, match="culprit"):
+        state.value = escaped[0]
+    with pytest.raises(StateError, match="culprit"):
+        state.value = {"a": escaped}  # type: ignore[assignment]
+    assert state.value == 0.0

@@ -588,3 +588,82 @@ class TestMemory:
         jax.clear_caches()
         gc.collect()
         assert [made() for made in alive] == [None] * 3
+
+
+class Cell(refimpl.nn.Module):
+    """A module with a compiled method."""
+
+    def __init__(self, weight: float) -> None:
+        self.weight, self.count = State(jnp.array(weight)), State(jnp.array(0))
+
+    @jit
+    def step(self, x: Any) -> Any:
+        self.count.value += 1
+        return self.weight.value * x
+
+
+class TestObjects:
+    """Modules and states as arguments, and methods."""
+
+    def test_a_method_serves_every_instance(self) -> None:
+        a, b = Cell(2.0), Cell(5.0)
+        assert [float(cell.step(3.0)) for cell in (a, b, a)] == [6.0, 15.0, 6.0]
+        assert a.count.value == 2 and b.count.value == 1
+
+    def test_a_module_or_a_state_is_an_argument(self) -> None:
+        cell, runs = Cell(2.0), [0]
+
+        @jit
+        def loss(model: Any, weight: Any, x: Any) -> Any:
+            runs[0] += 1
+            model.count.value += 1
+            return model.weight.value * x + weight.value
+
+        for count in (1, 2, 3):
+            assert loss(cell, cell.weight, 3.0) == 8.0 and cell.count.value == count
+        assert runs == [1]
+
+    def test_a_new_instance_compiles_no_other_again(self) -> None:
+        runs = [0]
+
+        @jit(static_argnums=0)
+        def f(model: Cell, x: Any) -> Any:
+            runs[0] += 1
+            return model.step(x)
+
+        cells = [Cell(float(i)) for i in range(5)]
+        for _ in range(2):
+            assert [float(f(cell, 2.0)) for cell in cells] == [0.0, 2.0, 4.0, 6.0, 8.0]
+        assert runs == [5]
+
+
+def test_a_transform_made_anew_is_compiled_once() -> None:
+    w, runs = State(jnp.array(2.0)), [0]
+
+    @jit
+    def loss(x: Any) -> Any:
+        runs[0] += 1
+        return w.value**2 * x
+
+    for _ in range(3):
+        assert grad(loss, [w])(3.0) == [12.0]
+        assert grad(loss, {"w": w}, 0)(3.0) == ({"w": 12.0}, 4.0)
+        assert hessian(loss, w)(3.0) == 6.0
+    assert runs[0] <= 6  # the Hessian runs the function more than once
+    assert len(loss.wholes) == 3
+
+
+def test_names_of_jax_jit() -> None:
+    w, runs = State(jnp.array(2.0)), [0]
+
+    @jit
+    def f(x: Any) -> Any:
+        runs[0] += 1
+        w.value = w.value + 1.0
+        return {"y": w.value * x}
+
+    assert f.eval_shape(jnp.ones(3))["y"].shape == (3,) and w.value == 2.0
+    assert f.lower(jnp.ones(3)).compile() is not None and f.trace(jnp.ones(3)).jaxpr
+    assert f(jnp.ones(3))["y"].tolist() == [3.0] * 3 and runs == [1]
+    f.clear_cache()
+    assert f(jnp.ones(3))["y"].tolist() == [4.0] * 3 and runs == [2]

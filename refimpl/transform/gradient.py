@@ -19,8 +19,9 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, overload
 import jax
 import jax.numpy as jnp
 
-from ..frames import Effects, Frame, settle, transaction
+from ..frames import Effects, Frame, StateError, settle, transaction
 from ..memory import watched
+from ..reach import hides_tracer
 from ..summary import summary
 from ..tree import Build, in_order_of_jax, pack
 from ..typing import Argnums, Array, ArrayLike, Container, Function, P, Pytree
@@ -194,6 +195,7 @@ class GradientTransform(Deferred, Generic[P]):
                 result = self.target(*everything, **kwargs)
                 output, aux = self._split_aux(result) if self.has_aux else (result, None)
             effects = frame.close()
+            _expect_nothing_hidden(aux, effects)
             tracers: list[Any] = []
             copies = [copied for _, copied in effects.copies.values()]
             leaving = (output, aux, effects.writes, effects.born, copies)
@@ -232,6 +234,18 @@ class GradientTransform(Deferred, Generic[P]):
                 f"the function neither reads nor writes {', '.join(missed)}; "
                 "check_states=False gives zeros instead"
             )
+
+
+def _expect_nothing_hidden(aux: Any, effects: Effects) -> None:
+    remedy = (
+        "that JAX does not know and that holds a traced value, which would never get its number. "
+        "Register its class with jax.tree_util, or keep arrays and containers of them instead"
+    )
+    for state, value in {**effects.writes, **effects.born}.items():
+        if hides_tracer(value):
+            raise StateError(f"{state!r} is given an object {remedy}")
+    if hides_tracer(aux):
+        raise StateError(f"aux holds an object {remedy}")
 
 
 def _as_array(leaf: ArrayLike) -> Array:
