@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jax
@@ -47,7 +48,10 @@ transform = SimpleNamespace(grad=grad)
 
 def test_a_right_implementation_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert check("refimpl") == 0
-    assert "2 rules: 2 pass" in capsys.readouterr().out
+    *head, totals, advice = capsys.readouterr().out.splitlines()
+    assert head[0].startswith("refimpl ") and "on the " in head[0]
+    assert any(re.match(r"2 rules at \d+ points, profile quick, seed 0", line) for line in head)
+    assert totals == "2 rules: 2 pass" and advice.startswith("next: keep it so")
 
 
 def test_an_unknown_module_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +82,10 @@ def test_a_module_that_lacks_names_is_judged_on_the_rest(
     module.write_text(f"{HEAD}transform = SimpleNamespace(grad=refimpl.transform.grad)")
     assert check("stranger") == 0
     shown = capsys.readouterr().out
-    assert "6 absent" in shown and "2 rules: 2 pass" in shown
+    assert "absent, with how many rules need it: transform." in shown
+    assert "2 rules: 2 pass" in shown
+    assert check("stranger", "--full") == 0
+    assert "6 absent" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(jax.default_backend() == "gpu", reason="there is a GPU here")

@@ -21,6 +21,7 @@ from spec.report import committed, journal
 from spec.report.journal import Journal, Kept
 from spec.report.progress import Progress
 from spec.report.report import Report
+from spec.report.summary import show_header
 from spec.run import selection
 from spec.run.decide import PROFILES, Profile, plan
 from spec.run.implementation import NoDevice, Unusable
@@ -59,6 +60,7 @@ def check(arguments: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             say("interrupted, nothing was checked")
             return status.INCOMPLETE
+        show_header(meta, len({c.rule for c, _ in points}), len(points), Console())
         outcomes = gather(pool, points, until, file, Kept(meta, ids(checks), kept))
     report = Report(meta, in_order(points, outcomes), unreached(points, outcomes))
     whole = arguments.shard == (1, 1)

@@ -6,12 +6,15 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.console import Console
+
 from spec.chapters import all_checks
 from spec.command.check import in_order, place, refuse, unreached
 from spec.command.tell import Expected, tell
 from spec.report import journal
 from spec.report.journal import Kept
 from spec.report.report import Report
+from spec.report.summary import show_header
 from spec.run.decide import plan
 
 
@@ -25,6 +28,7 @@ def merge(arguments: argparse.Namespace) -> int:
         return refuse(str(error))
     points = plan(check for check in all_checks() if check.id in whole.checks)
     report = Report(whole.meta, in_order(points, whole.outcomes), unreached(points, whole.outcomes))
+    show_header(whole.meta, len({c.rule for c, _ in points}), len(points), Console())
     asked = {check.rule for check, _ in points}
     return tell(report, arguments, place(arguments.report, whole.meta), expected, asked)
 

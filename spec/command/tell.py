@@ -17,6 +17,7 @@ from spec.command import status
 from spec.judge.verdict import Outcome
 from spec.report import committed, document
 from spec.report.report import Report
+from spec.report.summary import next_step, show_summary
 from spec.report.terminal import show, show_coverage
 
 
@@ -68,12 +69,17 @@ def tell(
     if file:
         document.write(report, file)
     console = Console()
-    show(report, console, passes=not arguments.failures)
+    full = arguments.full or arguments.failures
+    if full:
+        show(report, console, passes=not arguments.failures)
+    else:
+        show_summary(report, console)
     if arguments.coverage:
         show_coverage(report, console)
     unconfirmed = confirm(report, Console(stderr=True)) if arguments.confirm else []
     if expected is None:
         result = status.of(report)
+        console.print(next_step(report, full), markup=False, highlight=False, soft_wrap=True)
     else:
         result = compare(report, expected, asked)
     return result or (status.BROKEN if unconfirmed else status.KEPT)

@@ -22,8 +22,7 @@ STYLE = {
 
 def show(report: Report, console: Console, *, passes: bool = True) -> None:
     """Print the table of rules, then a script for every rule that is broken."""
-    table = Table(title=f"{report.meta['implementation']} {report.meta['version']}",
-                  title_justify="left", expand=True)
+    table = Table(expand=True)
     for column in ("rule", "level"):
         table.add_column(column, no_wrap=True)
     table.add_column("statement", ratio=1)
@@ -35,10 +34,11 @@ def show(report: Report, console: Console, *, passes: bool = True) -> None:
             words = f"[{STYLE[verdict]}]{verdict}[/]"
             words += f"\n{escape(observed[id_])}" if id_ in observed else ""
             words += absences(rules[id_])
+            words += f"\n{report.unreached[id_]} not reached" if id_ in report.unreached else ""
             table.add_row(id_, str(rule.level), escape(rule.statement), words)
     console.print(table)
     for id_, mine in report.by_rule().items():
-        if verdicts[id_] is not Verdict.PASS:
+        if verdicts[id_] not in (Verdict.PASS, Verdict.ABSENT):
             show_failure(id_, mine, console)
     console.print(totals(report))
 
@@ -97,4 +97,6 @@ def totals(report: Report) -> str:
     undecided = sum(outcome.undecided for outcome in report.outcomes)
     cases = sum(outcome.examples for outcome in report.outcomes)
     left = f"; {undecided} of {cases} cases undecided" if undecided else ""
-    return f"{len(verdicts)} rules: {', '.join(counts)}{left}"
+    unreached = sum(report.unreached.values())
+    left += f"; {unreached} points not reached" if unreached else ""
+    return f"{len(verdicts)} rules: {', '.join(counts) or 'none decided'}{left}"

@@ -1,0 +1,115 @@
+"""The report for a person: what was run, what is kept, why the rest is not, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from spec.chapters.rules import Authority, Level, registry
+from spec.judge.verdict import Verdict
+from spec.report.causes import Cause, causes, wanting
+from spec.report.report import Report
+from spec.report.terminal import STYLE, contrast, points, totals
+
+FEW: Final = 12
+"""Rules that are all named, kept or not."""
+SCRIPTS: Final = 3
+"""Causes that are shown with a script; the others have a line each."""
+
+
+def show_header(meta: Mapping[str, Any], rules: int, count: int, console: Console) -> None:
+    """Say what is run, on what and with what, before it is run."""
+    packages = "".join(f", {name} {meta['packages'][name]}" for name in ("jax", "numpy")
+                       if name in meta["packages"])
+    console.print(f"{meta['implementation']} {meta['version']} on the {meta['device']}: "
+                  f"specification {meta['specification']}, Python {meta['python']}{packages}",
+                  markup=False, highlight=False, style="bold")
+    console.print(f"{rules} rules at {count} points, profile {meta['profile']}, "
+                  f"seed {meta['seed']}", markup=False, highlight=False)
+
+
+def show_summary(report: Report, console: Console) -> None:
+    """Print the verdicts by level and authority, then the causes of what is not kept."""
+    _show_verdicts(report, console)
+    lacks = wanting(report.outcomes)
+    if lacks:
+        names = ", ".join(f"{name} ({count})" for name, count in lacks.items())
+        console.print(Text(f"\nabsent, with how many rules need it: {names}"))
+    found = causes(report)
+    for number, cause in enumerate(found[:SCRIPTS], 1):
+        _show_cause(number, cause, console)
+    if others := found[SCRIPTS:]:
+        console.print()
+    for number, cause in enumerate(others, SCRIPTS + 1):
+        console.print(Text(f"{number}. {_where(cause)}: {cause.words}"), no_wrap=True,
+                      overflow="ellipsis")
+    console.print()
+    console.print(totals(report), highlight=False)
+
+
+def _show_verdicts(report: Report, console: Console) -> None:
+    """The verdicts of each level and authority, and the titles of the rules that are not kept."""
+    verdicts = report.verdicts()
+    for level in Level:
+        for authority in Authority:
+            mine = {id_: verdict for id_, verdict in verdicts.items()
+                    if (registry()[id_].level, registry()[id_].authority) == (level, authority)}
+            if mine:
+                counts = ", ".join(f"{list(mine.values()).count(v)} {v}" for v in Verdict
+                                   if v in mine.values())
+                console.print(Text(f"\n{level}, {authority}: {counts}", style="bold"))
+            for verdict in Verdict:
+                named = [id_ for id_, found in mine.items() if found is verdict]
+                if named and (verdict is not Verdict.PASS or len(verdicts) <= FEW):
+                    line = Text(f"{verdict} ", style=STYLE[verdict])
+                    line.append(", ".join(map(_titled, named)), style="default")
+                    console.print(Padding(line, (0, 0, 0, 2)))
+
+
+def _titled(id_: str) -> str:
+    return f"{id_} {registry()[id_].title}"
+
+
+def _where(cause: Cause) -> str:
+    """The first rule that fails by a cause, and how many more."""
+    more = len(cause.rules) - 1
+    return cause.rules[0] + (f" and {more} more" if more else "")
+
+
+def _show_cause(number: int, cause: Cause, console: Console) -> None:
+    """Print a cause in full: the rules that fail by it, and a script that shows it."""
+    shown = cause.shown
+    console.print()
+    style = STYLE[shown.verdict]
+    console.rule(Text(f"{number}. {shown.rule} {shown.verdict}", style=style), align="left")
+    others = [id_ for id_ in cause.rules if id_ != shown.rule]
+    also = f" The same: {', '.join(others)}." if others else ""
+    console.print(Text(registry()[shown.rule].statement + also))
+    (alike,) = [list(group) for group in cause.groups if group[0] is shown]
+    if where := points(alike):
+        console.print(Text(where, style="italic"), no_wrap=True, overflow="ellipsis")
+    console.print(Text("\n".join(contrast(shown))), soft_wrap=True)
+    if shown.script:
+        console.print()
+        console.print(shown.script, markup=False, highlight=False, soft_wrap=True)
+
+
+def next_step(report: Report, full: bool) -> str:
+    """One line that says what to do now."""
+    found = causes(report)
+    verdicts = report.verdicts()
+    scripts = "" if full or len(found) <= SCRIPTS else "; --failures has one for every rule"
+    if Verdict.FAIL in verdicts.values():
+        return f"next: run the script of {found[0].shown.rule} by itself{scripts}"
+    if Verdict.ERROR in verdicts.values():
+        return "next: report the error, which is one of the checker and not of the library"
+    if report.unreached:
+        return (f"next: {sum(report.unreached.values())} points of {len(report.unreached)} rules "
+                f"were not reached; go on with --resume, or allow more time")
+    if Verdict.PASS not in verdicts.values():
+        return "next: offer the names that are absent, as nothing could be judged without them"
+    return "next: keep it so: write the results with --report FILE, and compare with --expect FILE"

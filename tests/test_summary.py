@@ -1,0 +1,77 @@
+"""The screen that a person sees, made from outcomes that are given."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from spec.judge.verdict import Outcome, Verdict
+from spec.report.causes import causes, wanting
+from spec.report.report import Report
+from spec.report.summary import next_step, show_summary
+
+FAIL = Verdict.FAIL
+
+
+def raising(rule: str, message: str, script: str = "a\nb") -> Outcome:
+    return Outcome(rule, "c", "", FAIL, f"raised {message}", "", "no error", message, script)
+
+
+def shown(outcomes: list[Outcome], width: int = 80, **unreached: int) -> list[str]:
+    stream = io.StringIO()
+    show_summary(Report({}, tuple(outcomes), unreached), Console(file=stream, width=width))
+    return stream.getvalue().splitlines()
+
+
+SAME = [raising("RET-09", "TypeError: 2 given", "long script"),
+        raising("RET-11", "hessian raised TypeError: 3 given", "short"),
+        Outcome("RET-10", "c", "", FAIL, "1 is not 2", "s", "2", "1", "other"),
+        Outcome("ARG-01", "c", "", Verdict.PASS)]
+
+
+def test_failures_of_one_raising_line_are_one_cause() -> None:
+    first, second = causes(Report({}, tuple(SAME)))
+    assert first.rules == ["RET-09", "RET-11"] and first.points == 2
+    assert first.words == "raised TypeError: 2 given" and first.shown.script == "short"
+    assert second.words == "expected 2, got 1"
+
+
+def test_a_cause_has_one_script_and_names_the_other_rules() -> None:
+    text = "\n".join(shown(SAME))
+    assert "short" in text and "long script" not in text and "other" in text
+    assert "The same: RET-09." in " ".join(text.split())
+    assert "MUST, tutorial: 1 pass, 3 fail" in text
+    assert text.splitlines()[-1] == "4 rules: 1 pass, 3 fail"
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_many_causes_fit_a_line_each(width: int) -> None:
+    from spec.chapters.rules import registry
+
+    many = [raising(rule, f"TypeError: [red] {'abc'[i % 3] * (i + 1)}")
+            for i, rule in enumerate(list(registry())[:60])]
+    lines = shown(many, width)
+    numbered = [line for line in lines if line.split(".")[0].isdigit() and "raised" in line]
+    assert len(numbered) == 57 and all(len(line) <= width for line in numbered)
+    assert "[red]" in numbered[0] or width == 40
+
+
+def test_what_is_absent_is_a_line() -> None:
+    absent = [Outcome(rule, "c", point, Verdict.ABSENT, f"needs {name}")
+              for rule, point, name in [("RET-01", "a", "nn.Module"), ("RET-01", "b", "nn.Module"),
+                                        ("RET-02", "", "nn.Module"), ("RET-03", "", "State")]]
+    assert wanting(absent) == {"nn.Module": 2, "State": 1}
+    assert "absent, with how many rules need it: nn.Module (2), State (1)" in shown(absent)
+    assert next_step(Report({}, tuple(absent)), False).startswith("next: offer the names")
+
+
+def test_the_last_line_says_what_to_do() -> None:
+    kept = Outcome("RET-01", "c", "", Verdict.PASS)
+    broke = Outcome("RET-02", "c", "", Verdict.ERROR, "the checker itself failed")
+    assert "run the script of RET-11" in next_step(Report({}, tuple(SAME)), False)
+    assert "report the error" in next_step(Report({}, (kept, broke)), False)
+    assert "--resume" in next_step(Report({}, (kept,), {"RET-02": 3}), False)
+    assert "--expect" in next_step(Report({}, (kept,)), False)
+    assert shown([kept], **{"RET-02": 3})[-1] == "1 rules: 1 pass; 3 points not reached"
