@@ -190,6 +190,8 @@ class GradientTransform(Deferred, Generic[P]):
             everything = list(args)
             for position, arg in zip(positions, selected.args, strict=True):
                 everything[position] = arg
+            # *Why this is hard, 3.* JAX may run this several times, and wants a pure function of
+            # arrays. So each run has a frame of its own, which it leaves through `Carried`.
             bound = zip(self.selection.states, selected.states, strict=True)
             with Frame(bound) as frame:
                 result = self.target(*everything, **kwargs)
