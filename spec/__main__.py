@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -39,8 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def script() -> int:
     """The installed command; modules of the working directory are found, as by ``python -m``."""
-    if "" not in sys.path:
-        sys.path.insert(0, "")
+    if not {"", os.getcwd()} & set(sys.path):
+        sys.path.insert(0, os.getcwd())
     return main()
 
 

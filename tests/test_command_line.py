@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+import tomllib
 from pathlib import Path
 
 import jax
 import jsonschema
 import pytest
 
-from spec.__main__ import BROKEN, INCOMPLETE, UNUSABLE, main
+from spec.__main__ import BROKEN, INCOMPLETE, UNUSABLE, main, script
 from spec.chapters.rules import Authority, Level, registry
 from spec.report import committed, document
 from spec.run import selection
@@ -208,3 +210,17 @@ def test_the_export_holds_every_rule(capsys: pytest.CaptureFixture[str]) -> None
     exported = json.loads(capsys.readouterr().out)
     rules = exported["families"] if isinstance(exported, dict) else exported
     assert [rule["id"] for family in rules for rule in family["rules"]] == list(registry())
+
+
+def test_the_installed_command_finds_an_adapter_beside_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It starts without the working directory on the path, unlike ``python -m``."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    assert project["project"]["scripts"] == {"state-ad-spec": "spec.__main__:script"}
+    (tmp_path / "beside.py").write_text(f"{HEAD}transform = None")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    monkeypatch.setattr(sys, "argv", ["state-ad-spec", "check", "beside", "--rules", "STA-02"])
+    assert script() == 0
+    assert capsys.readouterr().out.startswith("beside unknown on the ")

@@ -29,7 +29,7 @@ def test_rule(
     record_property("verdict", str(outcome.verdict))
     if outcome.verdict is Verdict.ABSENT:
         pytest.skip(f"{subject.name} {outcome.message}")
-    statement = registry()[check.rule].statement
-    assert outcome.verdict is Verdict.PASS, (
-        f"{check.rule} {outcome.verdict}: {statement}\n{outcome.message}\n\n{outcome.script}"
-    )
+    if outcome.verdict is not Verdict.PASS:
+        statement = registry()[check.rule].statement
+        pytest.fail(f"{check.rule} {outcome.verdict}: {statement}\n{outcome.message}\n\n"
+                    f"{outcome.script}", pytrace=False)

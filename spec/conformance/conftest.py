@@ -1,0 +1,48 @@
+"""What the tests of the suite ask for; loaded only where they are collected."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from spec.judge.subject import Subject
+from spec.run import smoke
+from spec.run.decide import PROFILES, Profile
+from spec.run.implementation import DEVICES, NoDevice, Unusable, load
+
+
+def option(request: pytest.FixtureRequest, name: str, choices: tuple[str, ...]) -> str | None:
+    """The value of an option with a few choices; another one stops the run at once."""
+    given: str | None = request.config.getoption(name)
+    if given is not None and given not in choices:
+        pytest.exit(f"{name}: expected one of {', '.join(choices)}, got {given!r}", returncode=4)
+    return given
+
+
+@pytest.fixture(scope="session")
+def subject(request: pytest.FixtureRequest) -> Subject:
+    """The implementation under test; a wrong adapter stops the run at once."""
+    try:
+        found = load(request.config.getoption("--spec-impl"),
+                     option(request, "--spec-device", DEVICES))
+    except NoDevice as error:
+        pytest.skip(str(error))
+    except Unusable as error:
+        pytest.exit(f"spec: {error}", returncode=4)
+    if faults := smoke.faults(found):
+        pytest.exit(f"spec: the adapter is wrong: {'; '.join(faults)}", returncode=4)
+    return found
+
+
+@pytest.fixture(scope="session")
+def rules_profile(request: pytest.FixtureRequest) -> Profile:
+    """How much is drawn."""
+    name = option(request, "--spec-profile", tuple(PROFILES))
+    return replace(PROFILES[str(name)], database=request.config.getoption("--spec-database"))
+
+
+@pytest.fixture(scope="session")
+def rules_seed(request: pytest.FixtureRequest) -> int:
+    """The seed of every generated check."""
+    return int(request.config.getoption("--spec-seed"))
