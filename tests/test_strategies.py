@@ -8,23 +8,27 @@ from dataclasses import replace
 from typing import Any
 
 import hypothesis
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import Phase
 
 from spec.expected.expectation import Expectation
 from spec.language import trees
+from spec.language.bodies import FLOW, METHOD, PLACE
 from spec.language.call_forms import ARGNUMS, AUXES, CONTAINERS, MODULAR, NOTHING
 from spec.language.cases import Case
-from spec.language.programs import Ref
+from spec.language.operations import OPERATIONS, giving
+from spec.language.programs import Block, Invoke, Method, Program, Ref, Var, Write, walk
 from spec.language.returns import ROWS
 from spec.language.strategies import cases
 from spec.language.transforms import FAMILY
 from spec.language.values import KINDS, SHAPES, discrete, values
 from spec.language.wishes import CALM, EVERYTHING, Wish, calm
 
-LONGEST = 45
-"""No case prints more lines: six states, a module with as many parts, and a body of three."""
+LONGEST = 60
+"""No case prints more lines: six states, a module with as many parts and two methods, a body of
+three statements, and an early return."""
 
 def drawn(strategy: Any, count: int = 100, seed: int = 0) -> list[Any]:
     """What a strategy draws with a seed."""
@@ -85,6 +89,61 @@ def test_writes_keep_the_structure_and_kind_of_a_value(many: list[Case]) -> None
         after = expectation(case).after
         for state in case.program.writes:
             assert kinds(after[state]) == kinds(case.program.value_of(state)), repr(case)
+
+
+def test_operations_run_alike_and_keep_their_shape() -> None:
+    given = {shape: np.linspace(-1.0, 1.0, int(np.prod(shape))).reshape(shape) for shape in SHAPES}
+    for one in OPERATIONS:
+        text = one.text.format(*(f"a{i}" for i in range(len(one.arguments))))
+        values = {f"a{i}": given[shape] for i, shape in enumerate(one.arguments)}
+        on_numpy, on_jax = (eval(text, {"jnp": xp} | {
+            name: xp.asarray(value) for name, value in values.items()}) for xp in (np, jnp))
+        assert np.shape(on_numpy) == one.result, text
+        np.testing.assert_allclose(on_jax, on_numpy, rtol=1e-12, err_msg=text)
+
+
+def test_every_shape_has_every_kind_of_operation_that_it_can_have() -> None:
+    kinds = {shape: {one.kind for one in giving(shape, SHAPES)} for shape in SHAPES}
+    assert kinds[3,] | kinds[()] == kinds[2, 3] | {"index"}, f"{kinds}"
+    assert all(kinds.values()) and giving((0,), SHAPES) == []
+
+
+def test_operations_of_scalars_ask_for_scalars_alone() -> None:
+    assert {one.arguments for one in giving((), SHAPES[:1])} <= {((),), ((), ())}
+
+
+@pytest.mark.parametrize("sign", [
+    "class Model(", "class Base(", "= m(", "self.", " m.", "for k in", "if jnp.ndim(",
+    "else:", "    if s",
+])
+def test_bodies_hold_what_they_may_hold(sign: str, many: list[Case]) -> None:
+    assert any(sign in repr(case) for case in many), f"no case has {sign!r}"
+
+
+def test_labels_of_bodies_are_what_is_printed(many: list[Case]) -> None:
+    for case in many:
+        text, early = repr(case), case.program.early is not None
+        assert (FLOW.label("early return") in case.labels) == early, text
+        assert (FLOW.label("for") in case.labels) == ("for k in" in text), text
+        assert (METHOD.label("none") in case.labels) == (not case.program.methods), text
+        if METHOD.label("__call__") in case.labels:
+            assert "def __call__" in text, text
+        if PLACE.label("self") in case.labels:
+            assert "self." in text, text
+
+
+def test_a_program_without_flow_is_straight() -> None:
+    for case in drawn(cases(calm(writes=True)), 20):
+        assert {FLOW.label("straight"), METHOD.label("none")} <= case.labels, repr(case)
+
+
+def test_writes_in_blocks_and_methods_count() -> None:
+    inner = Write("s1", "1.0", "self.w")
+    method = Method("__call__", "v", (inner,), "v")
+    body = (Block("if True:", (Write("s0", "2.0"),), (Invoke("t0", "m", "1.0", method),)),)
+    program = Program((Var("s0", 1.0), Var("s1", 1.0)), (), body, "t0")
+    assert program.writes == ["s0", "s1"]
+    assert list(walk(body))[1:] == [*body[0].body, *body[0].otherwise, inner]
 
 
 def test_bystanders_hold_discrete_leaves_and_are_never_selected(many: list[Case]) -> None:

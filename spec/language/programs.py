@@ -9,7 +9,7 @@ implementation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,13 +43,18 @@ class Assign:
 
 @dataclass(frozen=True)
 class Write:
-    """A write of a state; the expression has the structure of the state's value."""
+    """A write of a state; the expression has the structure of the state's value.
+
+    ``place`` is the source that reaches the state where that is not its variable, such as
+    ``self.sub.w``.
+    """
 
     state: str
     expr: str
+    place: str = ""
 
     def source(self) -> str:
-        return f"{self.state}.value = {self.expr}"
+        return f"{self.place or self.state}.value = {self.expr}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,73 @@ class Line:
         return self.text
 
 
-Statement = Assign | Write | Draw | Fail | Line
+@dataclass(frozen=True)
+class Block:
+    """Statements under a head, such as ``for k in range(2):``, and those of its ``else``."""
+
+    head: str
+    body: tuple[Statement, ...]
+    otherwise: tuple[Statement, ...] = ()
+
+    def source(self) -> str:
+        other = ["else:", *indented(self.otherwise)] if self.otherwise else []
+        return "\n".join([self.head, *indented(self.body), *other])
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of the class of the module ``m``, of one parameter; ``inherited`` from a base."""
+
+    name: str
+    param: str
+    body: tuple[Statement, ...]
+    out: str
+    inherited: bool = False
+
+    def source(self) -> str:
+        """The definition, in its class."""
+        lines = [f"def {self.name}(self, {self.param}):", *indented(self.body)]
+        return "\n".join([*lines, f"    return {self.out}"])
+
+
+@dataclass(frozen=True)
+class Invoke:
+    """A local variable that holds what a method returns."""
+
+    target: str
+    callee: str
+    argument: str
+    method: Method
+
+    def source(self) -> str:
+        return f"{self.target} = {self.callee}({self.argument})"
+
+
+Statement = Assign | Write | Draw | Fail | Line | Block | Invoke
+
+
+def indented(body: Iterable[Statement | Method]) -> list[str]:
+    """The lines of statements in a block."""
+    return ["    " + line for statement in body for line in statement.source().splitlines()]
+
+
+def walk(body: Iterable[Statement]) -> Iterator[Statement]:
+    """The statements, and those that stand in their blocks and in the methods they call."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, Block):
+            yield from walk((*statement.body, *statement.otherwise))
+        if isinstance(statement, Invoke):
+            yield from walk(statement.method.body)
+
+
+@dataclass(frozen=True)
+class Exit:
+    """A return before the last line, under a condition."""
+
+    condition: str
+    out: str
+    aux: str | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +192,11 @@ class Node:
 
 @dataclass(frozen=True)
 class Program:
-    """A stateful function as data; ``form`` says whether its output is scalar, array or tree."""
+    """A stateful function as data.
+
+    ``form`` says whether its output is scalar, array or tree; ``methods`` are those of the
+    module, and ``early`` is a return after the body and before the last.
+    """
 
     states: tuple[Var, ...]
     params: tuple[Param, ...]
@@ -131,18 +206,21 @@ class Program:
     module: Node | None = None
     seed: int | None = None
     form: str = "scalar"
+    methods: tuple[Method, ...] = ()
+    early: Exit | None = None
 
     def setup(self, has_aux: bool = False) -> list[str]:
         """The lines that build states, modules and the function ``f``."""
         lines = [var.source() for var in self.states]
         if self.module is not None:
-            lines += module_source(self.module)
+            lines += module_source(self.module, self.methods)
         if self.seed is not None:
             lines.append(f"lib.random.seed({self.seed})")
         lines.append(f"def f({', '.join(param.source() for param in self.params)}):")
-        lines += ["    " + statement.source() for statement in self.body]
-        lines.append(f"    return {self.out}, {self.aux}" if has_aux else f"    return {self.out}")
-        return lines
+        lines += indented(self.body)
+        if self.early is not None:
+            lines += [f"    if {self.early.condition}:", f"    {_returned(self.early, has_aux)}"]
+        return [*lines, _returned(self, has_aux)]
 
     @property
     def draws(self) -> list[tuple[int, ...]]:
@@ -152,25 +230,36 @@ class Program:
     @property
     def writes(self) -> list[str]:
         """The states that are written, in order of their first write."""
-        return list(dict.fromkeys(s.state for s in self.body if isinstance(s, Write)))
+        return list(dict.fromkeys(s.state for s in walk(self.body) if isinstance(s, Write)))
 
     def value_of(self, state: str) -> Tree:
         """The initial value of a state."""
         return next(var.value for var in self.states if var.id == state)
 
 
-def module_source(root: Node) -> list[str]:
+def _returned(given: Program | Exit, has_aux: bool) -> str:
+    return f"    return {given.out}, {given.aux}" if has_aux else f"    return {given.out}"
+
+
+def module_source(root: Node, methods: tuple[Method, ...] = ()) -> list[str]:
     """The lines that build the module ``m``; shared nodes are built once."""
-    lines = ["class M(lib.nn.Module): pass"]
-    _emit(root, "m", {}, lines)
+    lines, kind = ["class M(lib.nn.Module): pass"], "M"
+    for name, inherited in (("Base", True), ("Model", False)):
+        own = [method for method in methods if method.inherited == inherited]
+        if own:
+            lines += [f"class {name}({kind}):", *indented(own)]
+            kind = name
+    _emit(root, "m", {}, lines, kind)
     return lines
 
 
-def _emit(node: Node, name: str, names: dict[int, str], lines: list[str]) -> None:
+def _emit(
+    node: Node, name: str, names: dict[int, str], lines: list[str], kind: str = "M"
+) -> None:
     """Append the lines that build a node, its children first where they are nodes."""
     names[id(node)] = name
     attributes = [f"{key} = {_child(c, names, lines)}" for key, c in node.attributes.items()]
-    lines.append(f"{name} = M()")
+    lines.append(f"{name} = {kind}()")
     lines += [f"{name}.{line}" for line in attributes]
 
 
@@ -210,3 +299,19 @@ def module_states(root: Node) -> list[tuple[Path, str]]:
 
     visit(root, ())
     return found
+
+
+def module_places(root: Node, name: str) -> Iterator[tuple[str, str]]:
+    """The source that reaches each state below a module, by every way there, and the state."""
+    def visit(held: Any, text: str) -> Iterator[tuple[str, str]]:
+        if isinstance(held, Ref):
+            yield text, held.state
+        elif isinstance(held, Node):
+            for key, child in held.attributes.items():
+                yield from visit(child, f"{text}.{key}")
+        else:
+            keys: list[Any] = list(held) if isinstance(held, Mapping) else [*range(len(held))]
+            for key in keys:
+                yield from visit(held[key], f"{text}[{key!r}]")
+
+    return visit(root, name)

@@ -6,14 +6,24 @@ Variety goes into values, containers, and the order of reads and writes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from typing import Any, Final
 
-import numpy as np
 from hypothesis import strategies as st
 
-from spec.language import trees
+from spec.language.bodies import (
+    ACCESS,
+    FLOW,
+    METHOD,
+    WRITTEN,
+    Body,
+    Name,
+    Place,
+    access,
+    names_in,
+    tests_of,
+)
 from spec.language.call_forms import (
     ARGNUMS,
     AUXES,
@@ -25,8 +35,8 @@ from spec.language.call_forms import (
     selections,
 )
 from spec.language.cases import Case
-from spec.language.labels import Chooser, DrawFn, choice
-from spec.language.programs import Assign, Draw, Node, Param, Program, Ref, Statement, Var, Write
+from spec.language.labels import DrawFn, choice
+from spec.language.programs import Exit, Invoke, Method, Node, Param, Program, Ref, Var
 from spec.language.returns import ROWS, Row
 from spec.language.transforms import FAMILY
 from spec.language.trees import Tree
@@ -54,64 +64,14 @@ VALUE: Final = choice("value", (*KINDS, "discrete"), {"discrete state": ("discre
 SELECTED: Final = choice("selected value", ("leaf", "pytree"), {"pytree state": ("pytree",)})
 DTYPE: Final = choice("dtype", ("float64", "float32"))
 OUTPUT: Final = choice("output", ("scalar", "array", "tree"), {"pytree output": ("tree",)})
-ACCESS: Final = choice("access", ("read", "write only", "read then write", "write then read",
-                                  "no access", "written twice"))
 STATES: Final = choice("states", map(str, range(7)))
-WRITTEN: Final = choice("written", ("0", "1", "2", "3"), {"write": ("1", "2", "3")})
 RANDOM: Final = choice("random", ("draws", "no draws"), {"draw": ("draws",)})
-MODULE: Final = choice("module", ("attribute", "list", "dict", "module", "nothing shared",
-                                  "shared state", "shared module"))
+MODULE: Final = choice("module", ("attribute", "list", "dict", "module", "module in a module",
+                                  "nothing shared", "shared state", "shared module"))
 KEYWORD: Final = choice("keyword", ("none", "left out", "given"), {"keyword": ("given",)})
 FAILURE: Final = choice(
     "failure", ("none", "before the first step", "between steps", "after the last step"),
     {"failure": ("before the first step", "between steps", "after the last step")})
-
-COEFFICIENTS: Final = (1.0, 2.0, 0.5, -1.0, -0.5, 1.5)
-
-
-@dataclass(frozen=True)
-class Name:
-    """Source text that stands for an array of a known shape, and the state that it reads."""
-
-    text: str
-    shape: Shape
-    state: str = ""
-
-
-def names_in(text: str, value: Tree, state: str = "") -> list[Name]:
-    """The floating leaves of a value that stands in a variable, as source."""
-    found = []
-    for path, leaf in trees.leaves(value):
-        if not trees.is_inexact(leaf):
-            continue
-        index = "".join(f"[{key!r}]" for key in path)
-        found.append(Name(text + index, np.asarray(leaf).shape, state))
-    return found
-
-
-def fit(name: Name, shape: Shape, dtype: str = "float64") -> str:
-    """Source of an array of the shape that depends on the name."""
-    if name.shape == shape:
-        return name.text
-    if shape == ():
-        return f"jnp.sum({name.text})"
-    if name.shape == (2, 3) and shape == (3,):
-        return f"jnp.sum({name.text}, axis=0)"
-    ones = f"jnp.ones({shape})" if dtype == "float64" else f"jnp.ones({shape}, jnp.{dtype})"
-    if name.shape == () or (name.shape == (3,) and shape == (2, 3)):
-        return f"{name.text} * {ones}"
-    return f"jnp.sum({name.text}) * {ones}"
-
-
-def access(events: str) -> str:
-    """The option of :data:`ACCESS` for reads ``r`` and writes ``w`` in their order."""
-    if "w" not in events:
-        return "read" if events else "no access"
-    if events.count("w") > 1:
-        return "written twice"
-    if "r" not in events:
-        return "write only"
-    return "read then write" if events[0] == "r" else "write then read"
 
 
 @st.composite
@@ -120,7 +80,7 @@ def cases(draw: DrawFn, wish: Wish) -> Case:
     return Draft(draw, wish).case()
 
 
-class Draft(Chooser):
+class Draft(Body):
     """A case in the making.
 
     Parameters
@@ -132,19 +92,12 @@ class Draft(Chooser):
 
     Attributes
     ----------
-    scope : list of Name
-        What an expression may use.
-    events : dict
-        How each state was accessed so far: ``r`` for a read and ``w`` for a write.
     kinds : dict
         The kind of value of each state that may be selected.
     """
 
     def __init__(self, draw: DrawFn, wish: Wish) -> None:
-        super().__init__(draw)
-        self.wish = wish
-        self.scope: list[Name] = []
-        self.events: dict[str, str] = {}
+        super().__init__(draw, wish)
         self.kinds: dict[str, str] = {}
 
     def case(self) -> Case:
@@ -160,7 +113,8 @@ class Draft(Chooser):
         need_args = with_args or not row.states or not states
         args = [self.argument(i) for i in range(draw(st.integers(1 if need_args else 0, 2)))]
         optional, kwargs = self.keywords()
-        module = self.module([var.id for var in states]) if form in MODULAR else None
+        modular = form in MODULAR or (wish.models and bool(states) and draw(st.booleans()))
+        module = self.module([var.id for var in states]) if modular else None
         chosen = self.chosen(form, states)
         must = [names_in(f"{id}.value", value, id)[0] for id, value in chosen.items()]
         if with_args or not row.states:  # else half of the derivatives would be zero
@@ -198,11 +152,14 @@ class Draft(Chooser):
     def bystander(self, id: str) -> Var:
         """One more state, with integers and booleans in it."""
         self.note(VALUE, "discrete")
-        return self.known(Var(id, self.draw(discrete(self.wish.dtype, self.wish.shapes))))
+        var = Var(id, self.draw(discrete(self.wish.dtype, self.wish.shapes)))
+        self.tests += tests_of(var)
+        return self.known(var)
 
     def known(self, var: Var) -> Var:
         """A state that the program may access from now on."""
         self.events[var.id] = ""
+        self.places.append(Place(var.id, var))
         self.scope += names_in(f"{var.id}.value", var.value, var.id)
         return var
 
@@ -247,13 +204,17 @@ class Draft(Chooser):
         attributes: dict[str, Any] = {}
         for index, state in enumerate(states):
             name = "wvub"[index % 4] + str(index)
-            match self.choose(MODULE, ("attribute", "list", "module", "dict")):
+            match self.choose(MODULE, (
+                    "attribute", "list", "module", "dict", "module in a module")):
                 case "attribute":
                     attributes[name] = Ref(state)
                 case "list":
                     attributes.setdefault("items", []).append(Ref(state))
                 case "module":
                     attributes.setdefault("sub", Node({})).attributes[name] = Ref(state)
+                case "module in a module":
+                    sub = attributes.setdefault("sub", Node({})).attributes
+                    sub.setdefault("layer", Node({})).attributes[name] = Ref(state)
                 case "dict":
                     attributes.setdefault("table", {})[name] = Ref(state)
         shared = ("shared module",) if "sub" in attributes else ()
@@ -273,71 +234,40 @@ class Draft(Chooser):
         module: Node | None, member: str, row: Row,
     ) -> Program:
         """The function, whose output depends on every name in ``must``."""
-        body = tuple(self.statement(i, states) for i in range(self.draw(
-            st.integers(*self.wish.steps))))
+        methods = self.methods_of(module, states) if self.wish.models else ()
+        body = [self.statement() for _ in range(self.draw(st.integers(*self.wish.steps)))]
+        if methods and not any(isinstance(statement, Invoke) for statement in body):
+            body.append(self.call())
         scalar = FAMILY[member].outputs == "scalar"
         kind = self.choose(OUTPUT, ("scalar",) if scalar else self.wish.outputs)
+        early = self.early(kind, must, row) if self.wish.flow else None
         out = self.output(kind, must)
         aux = self.aux() if row.has_aux else None
-        made = Program(states, params, body, out, aux, module, form=kind)
+        made = Program(states, params, tuple(body), out, aux, module, None, kind, methods, early)
         for events in self.events.values():
             self.note(ACCESS, access(events))
         self.note(WRITTEN, str(min(len(made.writes), 3)))
+        for made_of, none in ((FLOW, "straight"), (METHOD, "none")):
+            if not self.labels & set(map(made_of.label, made_of.options)):
+                self.note(made_of, none)
         self.note(RANDOM, "draws" if made.draws else "no draws")
         seed = self.draw(st.integers(0, 9)) if made.draws else None
         return replace(made, seed=seed)
 
-    def statement(self, index: int, states: Sequence[Var]) -> Statement:
-        """An assignment, a write or a draw."""
-        wish = self.wish
-        kinds = ["assign"] + ["write"] * (wish.writes and bool(states)) + ["draw"] * wish.draws
-        kind = self.draw(st.sampled_from(kinds))
-        if kind == "write":
-            var = self.draw(st.sampled_from(states))
-            new = self.like(var)
-            self.events[var.id] += "w"
-            return Write(var.id, new)
-        shape, target = self.draw(st.sampled_from(wish.shapes)), f"t{index}"
-        made = Draw(target, shape) if kind == "draw" else Assign(target, self.array(shape))
-        self.scope.append(Name(target, shape))
-        return made
+    def methods_of(self, module: Node | None, states: Sequence[Var]) -> tuple[Method, ...]:
+        """The methods of the module, if it has any; and the body may use its states from now on."""
+        if module is None:
+            return ()
+        methods = self.model(module, states) if self.draw(st.booleans()) else ()
+        self.reach(module, "m", states)
+        return methods
 
-    def use(self, name: Name, shape: Shape) -> str:
-        """Source of an array of the shape that depends on a name."""
-        if name.state:
-            self.events[name.state] += "r"
-        return fit(name, shape, self.wish.dtype)
-
-    def array(self, shape: Shape) -> str:
-        """Source of an array of the shape over the names in scope."""
-        names, terms = st.sampled_from(list(self.scope)), []
-        for _ in range(self.draw(st.integers(1, 2))):
-            inner = self.use(self.draw(names), shape)
-            if self.draw(st.booleans()):
-                inner = f"{inner} * {self.use(self.draw(names), shape)}"
-            term = self.draw(st.sampled_from(self.wish.functions)).format(inner)
-            coefficient = self.draw(st.sampled_from(COEFFICIENTS))
-            terms.append(term if coefficient == 1.0 else f"{coefficient} * {term}")
-        return " + ".join(terms)
-
-    def like(self, var: Var) -> str:
-        """Source of a value with the structure of a state's: floating leaves are new, all others
-        are kept."""
-        def source(tree: Tree, old: str) -> str:
-            if tree is None:
-                return "None"
-            if trees.items(tree) is None:
-                if trees.is_inexact(tree):
-                    return self.array(np.asarray(tree).shape)
-                self.events[var.id] += "r"
-                return old
-            children = {k: source(child, f"{old}[{k!r}]") for k, child in trees.items(tree) or ()}
-            if isinstance(tree, dict):
-                return "{" + ", ".join(f"{key!r}: {child}" for key, child in children.items()) + "}"
-            inner = ", ".join(children.values())
-            return f"[{inner}]" if isinstance(tree, list) else f"({inner},)"
-
-        return source(var.value, f"{var.id}.value")
+    def early(self, kind: str, must: Sequence[Name], row: Row) -> Exit | None:
+        """A return under a condition, in one program of four."""
+        if self.draw(st.integers(0, 3)) < 3:
+            return None
+        self.note(FLOW, "early return")
+        return Exit(self.condition(), self.output(kind, must), self.aux() if row.has_aux else None)
 
     def output(self, kind: str, must: Sequence[Name]) -> str:
         """The source of an output of a kind that depends on every name in ``must``."""

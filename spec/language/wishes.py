@@ -71,6 +71,13 @@ class Wish:
     keywords : bool
         Whether there are parameters with defaults, left out or given by keyword.
 
+    operations : bool
+        Whether expressions hold matrix products, slices, joins and what else is not elementwise.
+    flow : bool
+        Whether there are loops, conditions and early returns in Python.
+    models : bool
+        Whether states may stand in a module, and be read and written through it and its methods.
+
     The defaults keep to what every rule takes for granted; a rule asks for what it is about, so
     that a failure points at its cause.
     """
@@ -93,6 +100,9 @@ class Wish:
     steps: tuple[int, int] = (0, 3)
     bystanders: bool = False
     keywords: bool = False
+    operations: bool = False
+    flow: bool = False
+    models: bool = False
 
     @property
     def value_kinds(self) -> tuple[str, ...]:
@@ -109,13 +119,13 @@ def calm(**wishes: Any) -> Wish:
 EVERYTHING: Final = Wish(
     nested=True, draws=True, writes=True, outputs=("scalar", "array", "tree"),
     containers=CONTAINERS, argnums=ARGNUMS, auxes=tuple(AUXES), most=6, bystanders=True,
-    keywords=True,
+    keywords=True, operations=True, flow=True, models=True,
 )
 """All that a wish can ask for, at once."""
 
 ORDINARY: Final = replace(
     EVERYTHING, kinds=("array", "array", "dict", "tuple", "list", "deep", "empty", "zero"),
-    most=4,
+    most=4, fewest=2, steps=(1, 6),
     containers=("one", "list", "tuple", "dict", "nested", "module"),
     argnums=("int", "list", "tuple"), auxes=("array", "dict"),
 )
