@@ -28,13 +28,13 @@ SURE = 2
 """A cell is within reach if every one of the runs that were measured came to it so many times."""
 
 
-def drawn(check: Check, point: str, seed: int) -> list[set[str]]:
-    """The features of the cases that the quick profile draws for a point of a check."""
+def cases(check: Check, point: str, seed: int) -> list[Any]:
+    """The cases that the quick profile draws for a point of a check."""
     assert check.strategy is not None
-    found: list[set[str]] = []
+    found: list[Any] = []
 
     def collect(case: Any) -> None:
-        found.append(covered(case))
+        found.append(case)
 
     settings: Any = hypothesis.settings(
         max_examples=PROFILES["quick"].share(check), phases=[Phase.generate], database=None,
@@ -48,7 +48,8 @@ def drawn(check: Check, point: str, seed: int) -> list[set[str]]:
 def every(seed: int) -> Iterator[set[str]]:
     """The features of every case that a quick run draws and that is counted."""
     checks = [check for check in all_checks() if check.strategy is not None]
-    return (one for c in checks for point in c.cases for one in drawn(c, point, seed) if one)
+    return (one for c in checks for point in c.cases for case in cases(c, point, seed)
+            if (one := covered(case)))
 
 
 def measure(seeds: int) -> dict[str, Any]:

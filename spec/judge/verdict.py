@@ -53,6 +53,8 @@ class Outcome:
         For a rule of level OPEN, which of the permitted outcomes the implementation shows.
     labels : frozenset of str
         What the cases that ran covered; see :mod:`spec.language.labels`.
+    counted : tuple of frozenset
+        The shares that every drawn case counts for; see :mod:`spec.language.shares`.
     """
 
     rule: str
@@ -68,6 +70,7 @@ class Outcome:
     undecided: int = 0
     seen: str = ""
     labels: frozenset[str] = frozenset()
+    counted: tuple[frozenset[str], ...] = ()
 
 
 def verdict_of(outcomes: Iterable[Outcome]) -> Verdict:

@@ -7,9 +7,11 @@ the labels of its cases.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from typing import Final
 
 from spec.language import histories, labels, strategies
+from spec.language.shares import FAMILIES, shares
 from spec.report.report import Report
 
 DECLARING: Final = (strategies, histories)
@@ -31,6 +33,12 @@ def table(covered: Iterable[str]) -> dict[str, dict[str, bool]]:
 def of(report: Report) -> dict[str, dict[str, bool]]:
     """For every axis, which of its cells the cases of a run covered."""
     return table(label for outcome in report.outcomes for label in outcome.labels)
+
+
+def shares_of(report: Report) -> dict[str, Fraction]:
+    """What the calls that were drawn for the rules on whole calls are made of."""
+    return shares([one for outcome in report.outcomes if outcome.rule.startswith(FAMILIES)
+                   for one in outcome.counted])
 
 
 def empty_cells(covered: Iterable[str]) -> list[str]:

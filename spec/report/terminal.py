@@ -8,6 +8,7 @@ from rich.table import Table
 
 from spec.chapters.rules import registry
 from spec.judge.verdict import Outcome, Verdict, verdict_of
+from spec.language.shares import FAMILIES, SHARES
 from spec.report import coverage
 from spec.report.report import Report, telling
 
@@ -79,7 +80,7 @@ def contrast(outcome: Outcome) -> list[str]:
 
 
 def show_coverage(report: Report, console: Console) -> None:
-    """Print, for every axis, how many cells the run covered, and which it did not."""
+    """Print, for every axis, how many cells the run covered, and which it did not; and shares."""
     table = Table(title="coverage", title_justify="left", expand=True)
     table.add_column("axis", no_wrap=True)
     table.add_column("covered", no_wrap=True)
@@ -88,6 +89,13 @@ def show_coverage(report: Report, console: Console) -> None:
         empty = [cell for cell, hit in cells.items() if not hit]
         table.add_row(axis, f"{len(cells) - len(empty)} of {len(cells)}", escape(", ".join(empty)))
     console.print(table)
+    parts = Table(title=f"shares of what was drawn for {', '.join(FAMILIES)}",
+                  title_justify="left")
+    for heading in ("calls that", "share", "floor"):
+        parts.add_column(heading, no_wrap=True)
+    for name, share in coverage.shares_of(report).items():
+        parts.add_row(name, f"{float(share):.0%}", f"{float(SHARES[name][0]):.0%}")
+    console.print(parts)
 
 
 def totals(report: Report) -> str:

@@ -32,6 +32,7 @@ from spec.judge.stray import is_ours, strays
 from spec.judge.subject import Absent, Subject
 from spec.judge.verdict import Outcome, Verdict
 from spec.language.labels import covered
+from spec.language.shares import counted
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,13 @@ class _Tally:
     failed: dict[str, Violation] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
     labels: set[str] = field(default_factory=set)
+    counted: list[frozenset[str]] = field(default_factory=list)
 
     def outcome(self, check: Check, point: str, verdict: Verdict, message: str = "") -> Outcome:
         """What was decided, with what was counted on the way."""
         return Outcome(check.rule, check.name, point, verdict, message, examples=self.examples,
-                       undecided=self.undecided, labels=frozenset(self.labels))
+                       undecided=self.undecided, labels=frozenset(self.labels),
+                       counted=tuple(self.counted))
 
 
 def decide(check: Check, subject: Subject, point: str, profile: Profile, seed: int) -> Outcome:
@@ -187,6 +190,7 @@ def _decide_generated(
                 return
         tally.examples += 1
         tally.labels |= covered(case)
+        tally.counted += counted(case)
         try:
             with _quiet():
                 check.function(subject, case)

@@ -24,14 +24,14 @@ def var_grads_mirror_the_container(subject: Subject, case: Case) -> None:
 
 MIRRORED: Final[Mapping[str, Mapping[str, Wish]]] = {
     "GST-01": {"one": calm(containers=("one",))},
-    "GST-02": {form: calm(containers=(form,)) for form in ("list", "tuple")},
-    "GST-03": {"namedtuple": calm(containers=("namedtuple",))},
-    "GST-05": {"keys": calm(containers=("keys",), fewest=2, most=6)},
+    "GST-02": {form: calm(containers=(form,), fewest=3, most=4) for form in ("list", "tuple")},
+    "GST-03": {"namedtuple": calm(containers=("namedtuple",), fewest=2)},
+    "GST-05": {"keys": calm(containers=("keys",), fewest=3, most=6)},
     "GST-06": {"nested": calm(containers=("nested",))},
-    "GST-07": {"none": calm(containers=("none",))},
+    "GST-07": {"none": calm(containers=("none",), fewest=3, most=4)},
     "GST-08": {"twice": calm(containers=("twice",))},
-    "GST-09": {"module": calm(containers=("module",), fewest=2)},
-    "GST-10": {"treefy": calm(containers=("treefy",), fewest=2)},
+    "GST-09": {"module": calm(containers=("module",), fewest=3, most=4)},
+    "GST-10": {"treefy": calm(containers=("treefy",), fewest=3, most=4)},
 }
 """The rules on containers whose mirror image is all they are about."""
 
@@ -143,7 +143,7 @@ def result_and_effects_are_as_with_states(subject: Subject, case: Case) -> None:
     judge_effects(seen)
 
 
-WITHOUT_STATES: Final = calm(containers=tuple(NOTHING), writes=True)
+WITHOUT_STATES: Final = calm(containers=tuple(NOTHING), writes=True, steps=(1, 4))
 _points = (EVERY.calls(WITHOUT_STATES, rows("states"), "states {member}")
            | EVERY.calls(WITHOUT_STATES, rows("both"), "both {member}"))
 generated("GST-12", Calls.strategy, _points)(result_and_effects_are_as_with_states)
@@ -288,7 +288,7 @@ def states_and_arguments_keep_their_own(lib, jnp, T):
 
 
 @generated("GST-19", Calls.strategy,
-           EVERY.calls(calm(bystanders=True, writes=True), plain("states")))
+           EVERY.calls(calm(bystanders=True, writes=True, steps=(1, 3)), plain("states")))
 def other_states_may_hold_integers(subject: Subject, case: Case) -> None:
     """Sides and effects, with integers and booleans in a state that is not selected."""
     seen = observe(case, subject)

@@ -1,0 +1,73 @@
+"""What programs are made of in the main: shares of the drawn calls, each with a floor.
+
+Coverage says that something was drawn once; a share says that it is drawn often enough to meet
+the rest.  The floors are about the rules that judge whole calls: CMP-21, WRB and GST.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from fractions import Fraction
+from typing import Any, Final
+
+from spec.language.bodies import FLOW, METHOD
+from spec.language.cases import Case
+from spec.language.operations import OPERATION
+from spec.language.programs import Write, walk
+
+FAMILIES: Final = ("CMP-21", "WRB", "GST")
+"""The rules, or families of them, whose draws the floors are about."""
+
+
+def writes(case: Case) -> int:
+    """How many statements write a state."""
+    return sum(isinstance(statement, Write) for statement in walk(case.program.body))
+
+
+def selected(case: Case) -> int:
+    """How many states and arguments are differentiated."""
+    states = len(case.selection.states) if case.selection is not None else 0
+    return states + (len(case.positions) if "arg" in case.sides else 0)
+
+
+def _shows(axis: str, *nothing: str) -> Callable[[Case], bool]:
+    """Whether a choice was made on the way to a case, and came out as something."""
+    none = {f"{axis}: {option}" for option in nothing}
+    return lambda case: any(
+        label.startswith(f"{axis}: ") and label not in none for label in case.labels)
+
+
+SHARES: Final[Mapping[str, tuple[Fraction, Callable[[Case], bool]]]] = {
+    "write a state": (Fraction(1, 2), lambda case: writes(case) >= 1),
+    "write twice": (Fraction(1, 4), lambda case: writes(case) >= 2),
+    "differentiate three or more": (Fraction(1, 4), lambda case: selected(case) >= 3),
+    "have a module": (Fraction(1, 8), lambda case: case.program.module is not None),
+    "call a method": (Fraction(1, 50), _shows(METHOD.name, "none")),
+    "branch or loop": (Fraction(1, 20), _shows(FLOW.name, "straight")),
+    "hold an operation": (Fraction(1, 10), _shows(OPERATION.name)),
+}
+"""The shares that are measured: the floor of each, and the cases that count for it."""
+
+
+def is_drawn(case: Any) -> bool:
+    """Whether a case was drawn; those of a table carry no choices."""
+    return isinstance(case, Case) and any(label.startswith("dtype: ") for label in case.labels)
+
+
+def counted(case: Any) -> tuple[frozenset[str], ...]:
+    """The shares that a case counts for, if it was drawn; else nothing."""
+    if not is_drawn(case):
+        return ()
+    return (frozenset(name for name, (_, holds) in SHARES.items() if holds(case)),)
+
+
+def shares(drawn: Collection[frozenset[str]]) -> dict[str, Fraction]:
+    """The share of the drawn cases that count for each; of none, zero."""
+    return {name: Fraction(sum(name in one for one in drawn), max(len(drawn), 1))
+            for name in SHARES}
+
+
+def below(measured: Mapping[str, Fraction]) -> list[str]:
+    """The shares that are under their floors."""
+    return [f"{float(measured[name]):.0%} {name}; expected at least {float(floor):.0%}"
+            for name, (floor, _) in SHARES.items() if measured[name] < floor]

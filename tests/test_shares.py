@@ -1,0 +1,58 @@
+"""What a quick run draws for the rules on whole calls has enough of everything in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from spec.chapters import all_checks
+from spec.judge.verdict import Outcome, Verdict
+from spec.language.cases import Case
+from spec.language.programs import Program, Var, Write
+from spec.language.returns import ROWS
+from spec.language.shares import FAMILIES, SHARES, below, counted, shares
+from spec.language.strategies import DTYPE
+from spec.report import coverage
+from spec.report.report import Report
+from tests import power
+
+
+def test_a_quick_run_keeps_every_floor() -> None:
+    checks = [check for check in all_checks()
+              if check.strategy is not None and check.rule.startswith(FAMILIES)]
+    drawn = [one for c in checks for p in c.cases for case in power.cases(c, p, 0)
+             for one in counted(case)]
+    assert below(shares(drawn)) == []
+
+
+def plain(body: int) -> Case:
+    """A drawn call that writes so many times."""
+    program = Program((Var("s0", 1.0),), (), (Write("s0", "2.0"),) * body, "s0.value")
+    return Case(program, "grad", ROWS[0], args=(1.0,),
+                labels=frozenset({DTYPE.label("float64")}))
+
+
+def test_shares_count_drawn_cases_alone() -> None:
+    table = replace(plain(2), labels=frozenset())
+    drawn = [one for case in (table, plain(0), plain(1), plain(2), "no case")
+             for one in counted(case)]
+    assert shares(drawn) == {name: 0 for name in SHARES} | {
+        "write a state": Fraction(2, 3), "write twice": Fraction(1, 3)}
+
+
+def test_a_share_under_its_floor_is_told() -> None:
+    told = below(shares(counted(plain(0))))
+    assert len(told) == len(SHARES)
+    assert told[0] == "0% write a state; expected at least 50%"
+
+
+def test_a_report_counts_the_families_that_judge_whole_calls() -> None:
+    once, twice = (counted(plain(count)) for count in (1, 2))
+    outcomes = (
+        Outcome("WRB-01", "a", "", Verdict.PASS, counted=once),
+        Outcome("GST-19", "b", "", Verdict.PASS, counted=twice),
+        Outcome("DER-01", "c", "", Verdict.PASS, counted=twice),
+    )
+    measured = coverage.shares_of(Report({}, outcomes))
+    assert measured["write a state"] == 1 and measured["write twice"] == Fraction(1, 2)
+    assert shares(()) == dict.fromkeys(SHARES, 0)
