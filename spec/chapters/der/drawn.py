@@ -30,7 +30,7 @@ from spec.language.returns import SIDES
 from spec.language.transforms import Member
 from spec.language.wishes import Wish
 
-PLAINEST: Final = Wish()
+PLAINEST: Final = Wish(operations=True)
 BLOCKS: Final = DISTINCT.where(layout=("jacobian", "hessian"))
 
 def differentiating(

@@ -49,7 +49,7 @@ def pullbacks(draw: Any, sides: str) -> Product:
     case = draw(cases(Wish(
         ("vector_grad",), plain(sides), nested=True, writes=True, outputs=(kind,),
         containers=("one", "list", "tuple", "namedtuple", "nested"),
-        argnums=("int", "list", "tuple"))))
+        argnums=("int", "list", "tuple"), operations=True, models=True)))
     cotangent = draw(arrays(shape))
     words = [trees.literal(arg) for arg in case.args]
     if case.selection is not None:
@@ -138,7 +138,8 @@ def jvp_without_aux_returns_two(lib, jnp):
 @st.composite
 def pushes(draw: Any, _: None) -> Product:
     """Calls of ``jvp`` at one tangent for every argument."""
-    drawn = draw(cases(Wish(members=("jacfwd",), rows=plain("arguments"), writes=True)))
+    drawn = draw(cases(Wish(members=("jacfwd",), rows=plain("arguments"), writes=True,
+                            operations=True, models=True)))
     case = replace(drawn, argnums=tuple(range(len(drawn.args))))
     tangents = tuple(draw(arrays(np.shape(arg))) for arg in case.args)
     primals = trees.literal(case.args)
