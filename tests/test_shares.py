@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 from spec.chapters import all_checks
 from spec.judge.verdict import Outcome, Verdict
@@ -13,6 +14,7 @@ from spec.language.returns import ROWS
 from spec.language.shares import FAMILIES, SHARES, below, counted, shares
 from spec.language.strategies import DTYPE
 from spec.report import coverage
+from spec.report.journal import Journal, Kept, read
 from spec.report.report import Report
 from tests import power
 
@@ -56,3 +58,11 @@ def test_a_report_counts_the_families_that_judge_whole_calls() -> None:
     measured = coverage.shares_of(Report({}, outcomes))
     assert measured["write a state"] == 1 and measured["write twice"] == Fraction(1, 2)
     assert shares(()) == dict.fromkeys(SHARES, 0)
+
+
+def test_a_journal_keeps_what_was_counted(tmp_path: Path) -> None:
+    outcome = Outcome("WRB-01", "a", "", Verdict.PASS, counted=counted(plain(2)))
+    file = tmp_path / "report.jsonl"
+    with Journal(file, Kept({}, ("WRB-01/a",), ())) as journal:
+        journal.add(outcome)
+    assert read(file).outcomes == (outcome,)

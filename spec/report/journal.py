@@ -59,7 +59,8 @@ class Journal:
 
     def add(self, outcome: Outcome) -> None:
         """Write an outcome."""
-        self._line({**asdict(outcome), "labels": sorted(outcome.labels)})
+        self._line({**asdict(outcome), "labels": sorted(outcome.labels),
+                    "counted": [sorted(one) for one in outcome.counted]})
 
     def _line(self, data: Mapping[str, Any]) -> None:
         self._stream.write(f"{json.dumps(data)}\n")
@@ -83,7 +84,9 @@ def read(file: Path) -> Kept:
     try:
         head, *rest = map(json.loads, lines)
         outcomes = [Outcome(**{**line, "verdict": Verdict(line["verdict"]),
-                               "labels": frozenset(line["labels"])}) for line in rest]
+                               "labels": frozenset(line["labels"]),
+                               "counted": tuple(map(frozenset, line["counted"]))})
+                    for line in rest]
         return Kept(head["meta"], tuple(head["checks"]), tuple(outcomes))
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{file} is no journal of a run: {error}") from error
