@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -39,11 +40,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def script() -> int:
-    """The installed command; modules of the working directory are found, as by ``python -m``."""
+    """The installed command; modules of the working directory are found, as by ``python -m``.
+
+    To be told to end is as an interrupt from the keyboard: what is known by then is reported.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not {"", os.getcwd()} & set(sys.path):
         sys.path.insert(0, os.getcwd())
     return main()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(script())

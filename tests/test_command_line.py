@@ -221,6 +221,7 @@ def test_the_installed_command_finds_an_adapter_beside_the_user(
     (tmp_path / "beside.py").write_text(f"{HEAD}transform = None")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    monkeypatch.setattr("signal.signal", lambda number, handler: None)
     monkeypatch.setattr(sys, "argv", ["state-ad-spec", "check", "beside", "--rules", "STA-02"])
     assert script() == 0
     assert capsys.readouterr().out.startswith("beside unknown on the ")

@@ -6,6 +6,7 @@ Every point has a verdict all the same, the run goes on, and the exit status tel
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -146,16 +147,41 @@ def test_what_a_budget_does_not_reach_is_reported(
     assert report["unreached"] == {"STA-01": 30, "STA-03": 2} and not report["rules"]
 
 
+def begun(folder: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
+    """A run in a process of its own, of which an outcome or two are written."""
+    started = subprocess.Popen([sys.executable, "-m", "spec", *arguments], cwd=folder,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    journal = folder / "report.jsonl"
+    while not (journal.exists() and len(journal.read_text().splitlines()) > 2):
+        assert started.poll() is None
+        time.sleep(0.2)
+    return started
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_interrupted_reports_what_it_knows(
+    number: signal.Signals, hostile: Path
+) -> None:
+    """It is stopped where the library hangs; a point before that was broken."""
+    file = hostile / "report.json"
+    started = begun(hostile, ["check", "hostile", "--rules", "STA-01", "--workers", "1",
+                              "--timeout", "500", "--report", str(file)])
+    started.send_signal(number)
+    shown, errors = started.communicate(timeout=60)
+    report = json.loads(file.read_text(encoding="utf-8"))
+    jsonschema.validate(report, document.schema())
+    assert 1 < sum(report["unreached"].values()) < 30
+    assert started.returncode == (BROKEN if report["failures"] else INCOMPLETE)
+    assert b"interrupted" in errors and b"points not reached" in shown
+    assert b"Traceback" not in errors and (hostile / "report.jsonl").exists()
+
+
 def test_a_run_that_is_killed_is_gone_on_with(hostile: Path) -> None:
     """From what it wrote before: the point that was decided is not decided again."""
     arguments = ["check", "hostile", "--rules", "STA-01", "--workers", "1", "--timeout", "2",
                  "--report", str(hostile / "report.json")]
     journal = hostile / "report.jsonl"
-    started = subprocess.Popen([sys.executable, "-m", "spec", *arguments], cwd=hostile,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while not (journal.exists() and len(journal.read_text().splitlines()) > 2):
-        assert started.poll() is None
-        time.sleep(0.2)
+    started = begun(hostile, arguments)
     started.kill()
     started.communicate()
     assert not (hostile / "report.json").exists()

@@ -16,9 +16,6 @@ from spec.run import smoke
 from spec.run.decide import Profile, decide
 from spec.run.implementation import NoDevice, Unusable, load, loaded_versions
 
-Point = tuple[str, str]
-"""The id of a check, and a point of its axis."""
-
 
 @dataclass(frozen=True)
 class Job:
