@@ -11,6 +11,7 @@ import numpy as np
 from jax.core import Tracer
 
 from .state import State
+from .tree import split
 
 __all__ = ["guess_states", "hides_tracer"]
 
@@ -41,8 +42,7 @@ def guess_states(*roots: Any) -> list[State]:
 
 def hides_tracer(value: Any) -> bool:
     """Whether an object that JAX does not know holds a tracer, which nothing would replace."""
-    leaves = [leaf for leaf in jax.tree.leaves(value, is_leaf=callable) if not _is_leaf(leaf)]
-    todo, seen = deque(leaves), set[int]()
+    todo, seen = deque(leaf for leaf in _leaves(value) if not _is_leaf(leaf)), set[int]()
     while todo and len(seen) < _ENOUGH:
         node = todo.popleft()
         if isinstance(node, Tracer):
@@ -51,6 +51,14 @@ def hides_tracer(value: Any) -> bool:
             seen.add(id(node))
             todo.extend(_inside(node))
     return False
+
+
+def _leaves(node: Any) -> Iterator[Any]:
+    children, join = split(node)  # as JAX fails on dicts whose keys cannot be sorted
+    if join is None:
+        yield node
+    for child in children:
+        yield from _leaves(child)
 
 
 def _is_leaf(leaf: Any) -> bool:

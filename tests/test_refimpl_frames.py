@@ -898,6 +898,8 @@ def test_an_object_that_hides_a_tracer_is_refused(hide: Any) -> None:
     assert state.value is before
     with pytest.raises(StateError, match="aux"):
         grad(lambda x: (x, hide(x)), has_aux=True)(2.0)
+    odd = {1: 0, "a": 0, None: Box(0)}
+    assert grad(lambda x: (x, odd), has_aux=True)(2.0)[1] is odd
     concrete = hide(3.0)
     assert grad(lambda x: (x, concrete), has_aux=True)(2.0)[1] is not None
 
