@@ -44,11 +44,11 @@ for _rule, _wishes in MIRRORED.items():
 
 @snippet("GST-04", cases=EVERY.bound())
 def keys_stay_or_are_sorted(lib, jnp, T):
-    """Two keys that are not in order."""
-    z, b = lib.State(jnp.array(2.0)), lib.State(jnp.array(3.0))
-    got = T(lambda: z.value * b.value, grad_states={'z': z, 'b': b})()
+    """Three keys, as two that are reversed are sorted."""
+    z, b, m = (lib.State(jnp.array(x)) for x in (2.0, 3.0, 4.0))
+    got = T(lambda: z.value * b.value * m.value, grad_states={'z': z, 'b': b, 'm': m})()
     assert type(got) is dict, {"expected": "a dict", "got": got}
-    orders = {'z b': 'order kept', 'b z': 'keys sorted'}
+    orders = {'z b m': 'order kept', 'b m z': 'keys sorted'}
     return orders.get(' '.join(got), f"the keys {list(got)}")
 
 
