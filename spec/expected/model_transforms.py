@@ -8,7 +8,8 @@ transforms nest.  Nothing is traced and nothing is cached, so there is little to
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -54,6 +55,15 @@ class World:
         for state, value in values:
             state.value = value
 
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """While a derivative is taken."""
+        self.depth += 1
+        try:
+            yield
+        finally:
+            self.depth -= 1
+
     def restart(self, seed: int) -> None:
         """Seed the stream."""
         self.seed, self.shapes = seed, ()
@@ -88,34 +98,35 @@ def library(number: Callable[[int, tuple[Any, ...]], Array]) -> SimpleNamespace:
 
 
 def _member(world: World, member: str) -> Callable[..., Any]:
+    """A transform of the family: the five steps of a call, and what a failure leaves."""
     def transform(
         fun: Callable[..., Any], grad_states: Any = None, argnums: int | None = None,
         has_aux: bool = False, return_value: bool = False,
     ) -> Callable[..., Any]:
         def call(*args: Any) -> Any:
-            start, sides = world.save(), _Sides(grad_states, argnums, args)
-            try:
-                result = fun(*args)
-            except BaseException:
-                world.load(start)
-                raise
-            end = world.save()
-            out, aux = result if has_aux else (result, None)
+            start, sides = world.save(), _Sides(grad_states, argnums, args)  # 1, the point
 
             def flat(vector: Array) -> Array:
                 world.load(start)
                 got = fun(*sides.place(vector))
                 return np.asarray(got[0] if has_aux else got)
 
-            world.depth += 1
-            parts = sides.derivative(flat, member)
-            world.depth -= 1
-            world.load(end)
-            if not world.depth:  # inside of another transform, all that is used may be complex
-                parts = {side: trees.map_leaves(np.real, part) for side, part in parts.items()}
-            found = row(states=grad_states is not None, args="arg" in parts, has_aux=has_aux,
-                        return_value=return_value)
-            return build(found.result, {**parts, "loss": out, "aux": aux})
+            try:
+                result = fun(*args)  # 3, as it stands
+                end = world.save()
+                out, aux = result if has_aux else (result, None)
+                with world.inside():
+                    parts = sides.derivative(flat, member)  # 2, from the same start
+                if not world.depth:  # inside of another transform, all that is used may be complex
+                    parts = {side: trees.map_leaves(np.real, part) for side, part in parts.items()}
+                found = row(states=grad_states is not None, args="arg" in parts, has_aux=has_aux,
+                            return_value=return_value)
+                shaped = build(found.result, {**parts, "loss": out, "aux": aux})  # 4
+            except BaseException:
+                world.load(start)
+                raise
+            world.load(end)  # 5
+            return shaped
 
         return call
 
