@@ -29,6 +29,8 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "spec_api",
+    "spec_choices",
+    "spec_clauses",
     "spec_domain",
     "spec_tables",
     "spec_results",

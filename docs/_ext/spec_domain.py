@@ -22,6 +22,7 @@ from typing import Any
 
 import spec_results as results
 from docutils import nodes
+from spec_clauses import clauses
 from spec_nodes import (
     BINDING,
     Cell,
@@ -119,6 +120,8 @@ class Rules(SphinxDirective):
     def facts(self, rule: Rule) -> nodes.definition_list:
         facts = nodes.definition_list(classes=["rule-facts"])
         facts += term("Source", join(cited(rule, entry) for entry in rule.source))
+        if found := clauses(self.env, rule.id):
+            facts += term("Clause", found)
         facts += term("Since", [nodes.Text(rule.since)])
         if rule.outcomes:
             facts += term("Permitted", join(self.parse_inline(o)[0] for o in rule.outcomes))
