@@ -197,7 +197,8 @@ def families() -> Mapping[str, Family]:
     return found
 
 
-ORDER = ("RET", "ARG", "GST", "AUX", "DER", "WRB", "FLT", "SEL", "FND", "CUS", "STA", "CMP", "ERR")
+ORDER = ("RET", "ARG", "GST", "AUX", "DER", "WRB", "FLT", "SEL", "FND", "CUS", "STA", "CMP", "ERR",
+         "CTL")
 
 
 @cache

@@ -10,12 +10,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from spec.expected import model_control
+from spec.expected.journal import Journaled
 
-class State:
+
+class State(Journaled):
     """A mutable value."""
 
     def __init__(self, value: Any, name: str | None = None, tag: Any = None) -> None:
-        self.value = value
+        super().__init__(value)
         self.name = name
         self.tag = tag
 
@@ -48,5 +51,6 @@ class Replay:
 def library() -> SimpleNamespace:
     """A fresh model library with its own random stream."""
     return SimpleNamespace(
-        State=State, ParamState=ParamState, nn=SimpleNamespace(Module=Module), random=Replay()
+        State=State, ParamState=ParamState, nn=SimpleNamespace(Module=Module), random=Replay(),
+        transform=model_control.library(),
     )

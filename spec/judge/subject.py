@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from spec.language.transforms import FAMILY
+from spec.language.transforms import CONTROL, FAMILY
 
 NAMES: Final = (
     "State",
@@ -17,6 +17,7 @@ NAMES: Final = (
     *(f"random.{n}" for n in ("seed", "split_key", "normal", "uniform", "randn", "random")),
     *(f"transform.{n}" for n in FAMILY),
     *(f"transform.{n}" for n in ("vjp", "jvp", "GradientTransform", "StateFinder", "jit")),
+    *(f"transform.{n}" for n in CONTROL),
     *(
         f"util.filter.{n}"
         for n in (

@@ -62,3 +62,6 @@ FAMILY: Final = {
         Member("fwd_grad", "sample", "scalar", "forward"),
     )
 }
+
+CONTROL: Final = ("for_loop", "scan", "cond", "switch", "while_loop", "vmap", "checkpoint")
+"""The functions of class control."""

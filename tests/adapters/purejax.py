@@ -138,4 +138,6 @@ def jvp(fun: Function, primals: Any, tangents: Any, has_aux: bool = False) -> An
 transform = SimpleNamespace(
     grad=member(jax.grad), jacrev=member(jax.jacrev), jacobian=member(jax.jacrev),
     jacfwd=member(jax.jacfwd), hessian=member(jax.hessian), vjp=vjp, jvp=jvp, jit=jax.jit,
+    scan=jax.lax.scan, cond=jax.lax.cond, switch=jax.lax.switch, while_loop=jax.lax.while_loop,
+    vmap=jax.vmap, checkpoint=jax.checkpoint,
 )

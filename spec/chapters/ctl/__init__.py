@@ -1,0 +1,1 @@
+"""The rules, tables and checks of chapter CTL."""
