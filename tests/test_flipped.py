@@ -41,6 +41,7 @@ from spec.language.strategies import cases
 from spec.language.transforms import FAMILY, Member
 from spec.language.wishes import Wish, calm
 from spec.run.decide import Profile, decide
+from tests.day import slice_of
 
 # -- the mutator -----------------------------------------------------------------------------------
 
@@ -631,8 +632,12 @@ TABLES = {
 """Every table of the specification."""
 
 
-@pytest.mark.parametrize(("name", "id"), [(name, id) for name in TABLES
-                                          for id in TABLES[name].rows])
+ROWS_OF_TABLES = [(name, id) for name in TABLES for id in TABLES[name].rows]
+WEEK = 7
+"""In how many days every row of every table is asked."""
+
+
+@pytest.mark.parametrize(("name", "id"), slice_of(ROWS_OF_TABLES, WEEK))
 def test_row_is_noticed_when_a_field_is_flipped(name: str, id: str) -> None:
     table = TABLES[name]
     row = table.rows[id]

@@ -64,11 +64,6 @@ assert g == [3.0, 5.0], g
 s = lib.State(jnp.array(3.0))
 assert lib.util.filter.PathContains("w")(("a", "b", "c", "w"), s)
 """,
-    "square_blocks_are_transposed": """\
-m = jnp.array([[1.0, 2.0], [3.0, 4.0]])
-j = lib.transform.jacrev(lambda x: m @ x)(jnp.ones(2))
-assert jnp.all(j == m), j
-""",
     "third_key_is_not_written": """\
 s = lib.State({"a": jnp.array(1.0), "b": jnp.array(1.0), "c": jnp.array(1.0)})
 def f(x):
