@@ -67,6 +67,18 @@ class Profile:
             return self.examples
         return max(self.examples, -(-self.together // len(check.cases)), check.wide)
 
+    def search(self, check: Check) -> int:
+        """How many cases may be run in search of a smaller failure of a point.
+
+        A check that fails at many points shows the shortest script of all, so each may be brief.
+        """
+        if not self.together:
+            return self.shrinks
+        return min(self.shrinks, max(FEWEST, 10 * self.together // len(check.cases)))
+
+
+FEWEST = 6
+"""Cases in search of a smaller failure, for a point of a check that has very many."""
 
 PROFILES = {p.name: p for p in (
     Profile("quick", 2, together=24), Profile("standard", 20, 300), Profile("thorough", 1000, 3000)
@@ -186,7 +198,7 @@ def _decide_generated(
             if key in tally.failed:  # the search may come back to any of them
                 tally.last = case, tally.failed[key]
                 raise tally.last[1]
-            if tally.shrinks > profile.shrinks:
+            if tally.shrinks > profile.search(check):
                 return
         tally.examples += 1
         tally.labels |= covered(case)
