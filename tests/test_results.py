@@ -43,7 +43,8 @@ def test_few_cases_are_undecided(file: Path) -> None:
 def test_every_failure_has_a_short_script(file: Path) -> None:
     for failure in committed.read(file)["failures"]:
         lines = [line for line in failure["script"].splitlines() if line.strip()]
-        assert 0 < len(lines) <= 15, f"{failure['rule']} {failure['case']}: {len(lines)} lines"
+        most = 20 if failure["rule"] == "WRB-26" else 15  # a history is several calls
+        assert 0 < len(lines) <= most, f"{failure['rule']} {failure['case']}: {len(lines)} lines"
 
 
 @pytest.mark.parametrize(
