@@ -187,7 +187,7 @@ class Jitted(Deferred, Generic[P, R]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the compiled function."""
-        if stack.frames or not trace_now() == EAGER or jax.config.jax_disable_jit:
+        if stack.frames or not trace_now() == EAGER or _disabled(jax.config):
             inlined: R = self._inline(args, kwargs)
             return inlined
         key = self._key(args, kwargs) if self._statics else ()
@@ -296,6 +296,7 @@ class Jitted(Deferred, Generic[P, R]):
 
 _numbers = itertools.count()
 _slot = operator.attrgetter("_value")
+_disabled = operator.attrgetter("jax_disable_jit")  # not every JAX declares its options
 
 
 def _as_arrays(tree: Any) -> Any:
