@@ -16,6 +16,7 @@ from spec.command.arguments import fault, parser
 from spec.command.check import check, refuse
 from spec.command.merge import merge
 from spec.command.status import BROKEN, CRASHED, INCOMPLETE, KEPT, UNUSABLE
+from spec.command.tell import say
 
 __all__ = ["BROKEN", "CRASHED", "INCOMPLETE", "KEPT", "UNUSABLE", "main", "parser"]
 
@@ -24,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is one of :mod:`spec.command.status`."""
     try:
         return run(parser().parse_args(argv))
+    except KeyboardInterrupt:  # once more, while the end of a run was told
+        say("interrupted")
+        return INCOMPLETE
     except Exception:  # a traceback alone would exit with 1, as broken rules do
         traceback.print_exc()
         return CRASHED

@@ -61,13 +61,26 @@ def check(arguments: argparse.Namespace) -> int:
             say("interrupted, nothing was checked")
             return status.INCOMPLETE
         show_header(meta, len({c.rule for c, _ in points}), len(points), Console())
-        outcomes = gather(pool, points, until, file, Kept(meta, ids(checks), kept))
+        try:
+            outcomes = gather(pool, points, until, file, Kept(meta, ids(checks), kept))
+        except Exception:
+            unfinished(file)
+            raise
     report = Report(meta, in_order(points, outcomes), unreached(points, outcomes))
     whole = arguments.shard == (1, 1)
     result = tell(report, arguments, file, expected, {c.rule for c in checks})
-    if file and whole and not report.unreached:
+    if report.unreached:
+        unfinished(file)
+    elif file and whole:
         journal.beside(file).unlink(missing_ok=True)  # the report has it all
     return result
+
+
+def unfinished(file: Path | None) -> None:
+    """Say where the outcomes of a run are that has no report, and how it is gone on with."""
+    if file:
+        say(f"{file} is left as it was; {journal.beside(file)} holds what was decided: "
+            f"the same command with --resume goes on from there")
 
 
 def refuse(why: str) -> int:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from spec.chapters import all_checks
 from spec.command.check import in_order, place, refuse, unreached
-from spec.command.tell import Expected, tell
+from spec.command.tell import Expected, say, tell
 from spec.report import journal
 from spec.report.journal import Kept
 from spec.report.report import Report
@@ -30,7 +30,10 @@ def merge(arguments: argparse.Namespace) -> int:
     report = Report(whole.meta, in_order(points, whole.outcomes), unreached(points, whole.outcomes))
     show_header(whole.meta, len({c.rule for c, _ in points}), len(points), Console())
     asked = {check.rule for check, _ in points}
-    return tell(report, arguments, place(arguments.report, whole.meta), expected, asked)
+    file = place(arguments.report, whole.meta)
+    if file and report.unreached:
+        say(f"{file} is left as it was: these journals are not the whole run")
+    return tell(report, arguments, file, expected, asked)
 
 
 def joined(files: Sequence[Path], parts: Sequence[Kept]) -> Kept:

@@ -65,8 +65,8 @@ def tell(
     report: Report, arguments: argparse.Namespace, file: Path | None, expected: Expected | None,
     asked: Set[str],
 ) -> int:
-    """Write a report, show it and compare it; the exit status."""
-    if file:
+    """Show a report, write it if it is complete, and compare it; the exit status."""
+    if file and not report.unreached:
         document.write(report, file)
     console = Console()
     full = arguments.full or arguments.failures

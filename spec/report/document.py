@@ -14,8 +14,8 @@ from spec.report.report import Report
 
 
 def document(report: Report) -> dict[str, Any]:
-    """The report as JSON data; see ``spec/report/report.schema.json``."""
-    unreached = {"unreached": dict(report.unreached)} if report.unreached else {}
+    """The report of a complete run as JSON data; see ``spec/report/report.schema.json``."""
+    assert not report.unreached, "there is no report of a run that is not complete"
     return {
         "meta": dict(report.meta),
         "rules": {rule: str(verdict) for rule, verdict in report.verdicts().items()},
@@ -24,7 +24,6 @@ def document(report: Report) -> dict[str, Any]:
         "coverage": coverage.of(report),
         "examples": sum(outcome.examples for outcome in report.outcomes),
         "undecided": sum(outcome.undecided for outcome in report.outcomes),
-        **unreached,
     }
 
 
@@ -55,8 +54,15 @@ def schema() -> dict[str, Any]:
 
 def write(report: Report, file: Path) -> None:
     """Write a report as JSON: all of it, or nothing."""
+    write_text(f"{json.dumps(document(report), indent=1, ensure_ascii=False)}\n", file)
+
+
+def write_text(text: str, file: Path) -> None:
+    """Write a file: all of it, or nothing, so that what was there before stays whole."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(document(report), indent=1, ensure_ascii=False)
     fresh = file.with_name(f"{file.name}.part")
-    fresh.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
-    fresh.replace(file)
+    try:
+        fresh.write_text(text, encoding="utf-8", errors="backslashreplace")
+        fresh.replace(file)
+    finally:
+        fresh.unlink(missing_ok=True)
