@@ -18,6 +18,9 @@ STATUSES = """exit status: 0 every rule is kept, 1 a rule is broken, 2 the argum
 cannot be used, 3 the checker itself failed, 4 not everything that was asked for is decided"""
 
 
+OR_FOLDER = {"--expect": " or folder"}
+
+
 def parser() -> argparse.ArgumentParser:
     """The arguments of the command line."""
     top = argparse.ArgumentParser(prog="state-ad-spec", epilog=STATUSES,
@@ -80,6 +83,10 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--expect", type=Path, metavar="FILE",
                        help="succeed if the verdicts are those of this committed report; in a "
                             "folder, of the one for this implementation and version")
+    group.add_argument("--known", type=Path, metavar="FILE",
+                       help="the failures in this file are no news; anything else about them is")
+    group.add_argument("--update-known", action="store_true",
+                       help="write the failures of this run to the file of --known")
     group.add_argument("--coverage", action="store_true", help="show what the run covered")
     group.add_argument("--confirm", action="store_true",
                        help="run the script of every check that failed in a fresh interpreter")
@@ -144,10 +151,13 @@ def fault(arguments: argparse.Namespace) -> str:
     """What is wrong with arguments that are right each by itself, or with the paths among them."""
     if getattr(arguments, "resume", False) and not arguments.report:
         return "--resume goes on with a report, so it needs --report"
-    if arguments.expect and getattr(arguments, "shard", (1, 1)) != (1, 1):
-        return "--expect needs the whole run, so it is for merge and not for --shard"
-    if arguments.expect and not arguments.expect.exists():
-        return f"--expect {arguments.expect}: there is no such file or folder"
+    for option, file in (("--expect", arguments.expect), ("--known", arguments.known)):
+        if file and getattr(arguments, "shard", (1, 1)) != (1, 1):
+            return f"{option} needs the whole run, so it is for merge and not for --shard"
+        if file and not file.exists() and not (option == "--known" and arguments.update_known):
+            return f"{option} {file}: there is no such file{OR_FOLDER.get(option, '')}"
+    if arguments.update_known and not arguments.known:
+        return "--update-known writes the file of --known, so it needs one"
     return _unwritable(arguments.report) if arguments.report else ""
 
 

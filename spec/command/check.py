@@ -14,7 +14,8 @@ from typing import Any
 from rich.console import Console
 
 from spec.command import status
-from spec.command.tell import Expected, say, tell
+from spec.command.standard import Standard
+from spec.command.tell import say, tell
 from spec.judge.check import Check
 from spec.judge.verdict import Outcome
 from spec.report import committed, journal
@@ -51,7 +52,7 @@ def check(arguments: argparse.Namespace) -> int:
             meta = pool.open().meta
             file = place(arguments.report, meta)
             kept = earlier(file, meta, checks) if arguments.resume else ()
-            expected = Expected.of(arguments.expect, meta) if arguments.expect else None
+            standard = Standard.of(arguments, meta, {c.rule for c in checks})
         except NoDevice as error:
             say(f"skipped, nothing was checked: {error}")
             return status.INCOMPLETE
@@ -68,7 +69,7 @@ def check(arguments: argparse.Namespace) -> int:
             raise
     report = Report(meta, in_order(points, outcomes), unreached(points, outcomes))
     whole = arguments.shard == (1, 1)
-    result = tell(report, arguments, file, expected, {c.rule for c in checks})
+    result = tell(report, arguments, file, standard)
     if report.unreached:
         unfinished(file)
     elif file and whole:

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from spec.chapters import all_checks
 from spec.command.check import in_order, place, refuse, unreached
-from spec.command.tell import Expected, say, tell
+from spec.command.standard import Standard
+from spec.command.tell import say, tell
 from spec.report import journal
 from spec.report.journal import Kept
 from spec.report.report import Report
@@ -23,17 +24,16 @@ def merge(arguments: argparse.Namespace) -> int:
     try:
         parts = [journal.read(file) for file in arguments.journals]
         whole = joined(arguments.journals, parts)
-        expected = Expected.of(arguments.expect, whole.meta) if arguments.expect else None
+        points = plan(check for check in all_checks() if check.id in whole.checks)
+        standard = Standard.of(arguments, whole.meta, {check.rule for check, _ in points})
     except (ValueError, OSError) as error:
         return refuse(str(error))
-    points = plan(check for check in all_checks() if check.id in whole.checks)
     report = Report(whole.meta, in_order(points, whole.outcomes), unreached(points, whole.outcomes))
     show_header(whole.meta, len({c.rule for c, _ in points}), len(points), Console())
-    asked = {check.rule for check, _ in points}
     file = place(arguments.report, whole.meta)
     if file and report.unreached:
         say(f"{file} is left as it was: these journals are not the whole run")
-    return tell(report, arguments, file, expected, asked)
+    return tell(report, arguments, file, standard)
 
 
 def joined(files: Sequence[Path], parts: Sequence[Kept]) -> Kept:

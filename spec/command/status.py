@@ -10,7 +10,8 @@ from spec.report.report import Report
 KEPT: Final = 0
 """Every rule that was asked for is kept, as far as the names that it needs are there."""
 BROKEN: Final = 1
-"""A rule is broken; with ``--expect``, a verdict is not the committed one."""
+"""A rule is broken; with ``--expect``, a verdict is not the committed one; with ``--known``, a
+failure is not as it is known."""
 UNUSABLE: Final = 2
 """Nothing was run: the arguments, or the module, cannot be used."""
 CRASHED: Final = 3
@@ -32,7 +33,7 @@ def undecided(report: Report) -> int:
     verdicts = set(report.verdicts().values())
     if Verdict.ERROR in verdicts:
         return CRASHED
-    judged = verdicts & {Verdict.PASS, Verdict.FAIL}
+    judged = verdicts & {Verdict.PASS, Verdict.FAIL, Verdict.KNOWN}
     if report.unreached or Verdict.INCONCLUSIVE in verdicts or not judged:
         return INCOMPLETE
     return KEPT

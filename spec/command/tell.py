@@ -5,54 +5,18 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Mapping, Set
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import track
 
 from spec.command import status
+from spec.command.standard import Standard
 from spec.judge.verdict import Outcome
-from spec.report import committed, document
+from spec.report import document
 from spec.report.report import Report
 from spec.report.summary import next_step, show_summary
 from spec.report.terminal import show, show_coverage
-
-
-@dataclass(frozen=True)
-class Expected:
-    """A committed report that a run is compared with.
-
-    Attributes
-    ----------
-    file : Path
-        Where it is.
-    data : mapping
-        What it says.
-    """
-
-    file: Path
-    data: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, place: Path, meta: Mapping[str, Any]) -> Expected:
-        """The committed report for a run of this.
-
-        Raises
-        ------
-        ValueError
-            If the file is no report, or one of another implementation.
-        FileNotFoundError
-            If the folder holds none of this version.
-        """
-        file = committed.committed(place, meta)
-        data = committed.read(file)
-        if (other := data["meta"]["implementation"]) != meta["implementation"]:
-            raise ValueError(f"{file} is a report on {other}, and this is a run of "
-                             f"{meta['implementation']}")
-        return cls(file, data)
 
 
 def say(words: str) -> None:
@@ -62,10 +26,11 @@ def say(words: str) -> None:
 
 
 def tell(
-    report: Report, arguments: argparse.Namespace, file: Path | None, expected: Expected | None,
-    asked: Set[str],
+    report: Report, arguments: argparse.Namespace, file: Path | None, standard: Standard
 ) -> int:
-    """Show a report, write it if it is complete, and compare it; the exit status."""
+    """Show a report, write it if it is complete, and hold it against a standard; the exit status.
+    """
+    report, news = standard.marked(report)
     if file and not report.unreached:
         document.write(report, file)
     console = Console()
@@ -77,27 +42,16 @@ def tell(
     if arguments.coverage:
         show_coverage(report, console)
     unconfirmed = confirm(report, Console(stderr=True)) if arguments.confirm else []
-    if expected is None:
-        result = status.of(report)
-        console.print(next_step(report, full), markup=False, highlight=False, soft_wrap=True)
-    else:
-        result = compare(report, expected, asked)
-    return result or (status.BROKEN if unconfirmed else status.KEPT)
-
-
-def compare(report: Report, expected: Expected, asked: Set[str]) -> int:
-    """Say where the verdicts differ from committed ones; 0 if nowhere."""
-    if report.unreached:
-        print(f"not compared with {expected.file}: the run is not complete")
-        return status.of(report)
-    different = committed.differences(report, expected.data, asked)
-    for line in different:
-        print(f"differs from {expected.file}: {line}")
-    if different:
-        return status.BROKEN
-    print(f"as expected: every verdict is that of {expected.file}")
-    result = status.undecided(report)
-    return result if result == status.CRASHED else status.KEPT
+    lines = [f"differs from {standard.known_file}: {line}" for line in news]
+    result = status.of(report)
+    if standard.expected:
+        more, result = standard.compared(report)
+        lines += more
+    elif not news:
+        lines.append(next_step(report, full))
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return result or (status.BROKEN if unconfirmed or news else status.KEPT)
 
 
 def confirm(report: Report, console: Console) -> list[Outcome]:

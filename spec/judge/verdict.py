@@ -15,11 +15,13 @@ class Verdict(StrEnum):
     ERROR = "error"
     """The check itself broke: a fault of the checker, and never a success."""
     INCONCLUSIVE = "inconclusive"
+    KNOWN = "known"
+    """A failure that is known, with the reason; see :mod:`spec.run.known`."""
     ABSENT = "absent"
 
 
 SEVERITY = (
-    Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.ABSENT
+    Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.KNOWN, Verdict.PASS, Verdict.ABSENT
 )
 """From the verdict that decides for a rule first to the one that decides last.
 
@@ -49,6 +51,8 @@ class Outcome:
         How many cases were judged.
     undecided : int
         How many of them the oracles could not decide.
+    known : str
+        Why a failure that is known is one.
     seen : str
         For a rule of level OPEN, which of the permitted outcomes the implementation shows.
     labels : frozenset of str
@@ -68,12 +72,24 @@ class Outcome:
     script: str = ""
     examples: int = 1
     undecided: int = 0
+    known: str = ""
     seen: str = ""
     labels: frozenset[str] = frozenset()
     counted: tuple[frozenset[str], ...] = ()
+
+
+def case_id(outcome: Outcome) -> str:
+    """What names a check at a point of its axis, for a person who wants it once more."""
+    at = f"[{outcome.point}]" if outcome.point else ""
+    return f"{outcome.rule}/{outcome.check}{at}"
 
 
 def verdict_of(outcomes: Iterable[Outcome]) -> Verdict:
     """The verdict of a rule from the outcomes of its checks."""
     seen = {outcome.verdict for outcome in outcomes}
     return next(verdict for verdict in SEVERITY if verdict in seen)
+
+
+def worst(verdict: str) -> int:
+    """How far down the list of severity a verdict stands; what decides first is 0."""
+    return SEVERITY.index(Verdict(verdict))

@@ -47,10 +47,10 @@ class Cause:
 
 
 def causes(report: Report) -> list[Cause]:
-    """The causes of all that is neither kept nor absent, those of most rules first."""
+    """The causes of all that is neither kept, known nor absent, those of most rules first."""
     found: dict[tuple[str, ...], list[tuple[Outcome, ...]]] = {}
     for alike in report.failures():
-        if alike[0].verdict is not Verdict.ABSENT:
+        if alike[0].verdict not in (Verdict.ABSENT, Verdict.KNOWN):
             found.setdefault(_key(alike[0]), []).append(tuple(alike))
     made = [Cause(said(groups[0][0]), tuple(groups)) for groups in found.values()]
     return sorted(made, key=lambda cause: -len(cause.rules))

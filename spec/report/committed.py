@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from spec.chapters.rules import registry
+from spec.report.changes import changes, lines
 from spec.report.document import schema
-from spec.report.report import Report
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -65,19 +65,12 @@ def committed(place: Path, meta: Mapping[str, Any]) -> Path:
     return place / name if place / name in same_version else same_version[-1]
 
 
-def differences(report: Report, expected: Mapping[str, Any], asked: Set[str]) -> list[str]:
+def differences(
+    report: Mapping[str, Any], expected: Mapping[str, Any], asked: Set[str]
+) -> list[str]:
     """Where the verdicts of a run, or what it saw of the OPEN rules, differ from committed ones.
 
     Of the committed ones only those count that were asked for, and those of rules that are gone.
     """
-    def seen(rules: Mapping[str, Any], observed: Mapping[str, str]) -> dict[str, str]:
-        return {rule: f"{verdict} ({observed[rule]})" if rule in observed else str(verdict)
-                for rule, verdict in rules.items()}
-
-    old = seen(expected["rules"], expected["observed"])
-    new = seen(report.verdicts(), report.observed())
-    return [
-        f"{rule}: expected {old.get(rule, 'no such rule')}, got {new.get(rule, 'not run')}"
-        for rule in sorted(old.keys() | new.keys())
-        if (rule in asked or rule not in registry()) and old.get(rule) != new.get(rule)
-    ]
+    gone = expected["rules"].keys() - registry().keys()
+    return list(lines(changes(expected, report, asked | gone)))

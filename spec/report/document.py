@@ -3,28 +3,65 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from spec.chapters.rules import registry
-from spec.judge.verdict import Outcome
+from spec.chapters.rules import Authority, Level, registry
+from spec.judge.verdict import Outcome, Verdict, case_id
 from spec.report import coverage
+from spec.report.causes import causes
 from spec.report.report import Report
+
+FORMAT: Final = 2
+"""The version of the schema; a report without one is of the first, which lacks what is new here."""
 
 
 def document(report: Report) -> dict[str, Any]:
     """The report of a complete run as JSON data; see ``spec/report/report.schema.json``."""
     assert not report.unreached, "there is no report of a run that is not complete"
+    verdicts = report.verdicts()
     return {
+        "format": FORMAT,
         "meta": dict(report.meta),
-        "rules": {rule: str(verdict) for rule, verdict in report.verdicts().items()},
+        "rules": {rule: str(verdict) for rule, verdict in verdicts.items()},
+        "levels": {rule: str(registry()[rule].level) for rule in verdicts},
+        "counts": counts(verdicts),
         "observed": report.observed(),
+        "causes": [{"words": cause.words, "rules": cause.rules, "points": cause.points,
+                    "shown": case_id(cause.shown)} for cause in causes(report)],
         "failures": [failure(alike) for alike in report.failures()],
+        "points": points(report),
         "coverage": coverage.of(report),
         "examples": sum(outcome.examples for outcome in report.outcomes),
         "undecided": sum(outcome.undecided for outcome in report.outcomes),
     }
+
+
+def counts(verdicts: Mapping[str, Verdict]) -> dict[str, dict[str, dict[str, int]]]:
+    """How many rules of each level and authority have which verdict."""
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for level in Level:
+        for authority in Authority:
+            mine = Counter(str(verdict) for id_, verdict in verdicts.items()
+                           if (registry()[id_].level, registry()[id_].authority)
+                           == (level, authority))
+            if mine:
+                found.setdefault(level, {})[authority] = {
+                    verdict: mine[verdict] for verdict in Verdict if verdict in mine}
+    return found
+
+
+def points(report: Report) -> dict[str, dict[str, str]]:
+    """The verdict of every check at every point of its axis."""
+    found: dict[str, dict[str, str]] = {}
+    for mine in report.by_rule().values():
+        for outcome in mine:
+            at = found.setdefault(f"{outcome.rule}/{outcome.check}", {})
+            at[outcome.point] = str(outcome.verdict)
+    return found
 
 
 def failure(alike: list[Outcome]) -> dict[str, Any]:
@@ -41,6 +78,7 @@ def failure(alike: list[Outcome]) -> dict[str, Any]:
         "expected": outcome.expected or registry()[outcome.rule].statement,
         "actual": outcome.actual or outcome.message,
         "script": outcome.script,
+        **({"known": outcome.known} if outcome.known else {}),
         "also": [{"case": other.point, "message": other.message} for other in alike[1:]],
     }
 

@@ -110,6 +110,6 @@ def next_step(report: Report, full: bool) -> str:
     if report.unreached:
         return (f"next: {sum(report.unreached.values())} points of {len(report.unreached)} rules "
                 f"were not reached; go on with --resume, or allow more time")
-    if Verdict.PASS not in verdicts.values():
+    if not {Verdict.PASS, Verdict.KNOWN} & set(verdicts.values()):
         return "next: offer the names that are absent, as nothing could be judged without them"
     return "next: keep it so: write the results with --report FILE, and compare with --expect FILE"

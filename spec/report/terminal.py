@@ -17,6 +17,7 @@ STYLE = {
     Verdict.FAIL: "bold red",
     Verdict.ERROR: "bold magenta",
     Verdict.INCONCLUSIVE: "yellow",
+    Verdict.KNOWN: "yellow",
     Verdict.ABSENT: "dim",
 }
 
@@ -39,7 +40,7 @@ def show(report: Report, console: Console, *, passes: bool = True) -> None:
             table.add_row(id_, str(rule.level), escape(rule.statement), words)
     console.print(table)
     for id_, mine in report.by_rule().items():
-        if verdicts[id_] not in (Verdict.PASS, Verdict.ABSENT):
+        if verdicts[id_] not in (Verdict.PASS, Verdict.KNOWN, Verdict.ABSENT):
             show_failure(id_, mine, console)
     console.print(totals(report))
 
