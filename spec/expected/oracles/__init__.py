@@ -12,6 +12,7 @@ flat vector; `spec.expected.expectation` leads there from the trees of a case, a
 `hessian_values`    all of them, from values alone                         13 per pair
 `holomorphic`       complex derivative of a holomorphic function           12 n + 2 calls
 `wirtinger`         JAX's gradient of a real function of complex numbers   12 n + 3 calls
+`largest_number`    what the differences are told as `largest`             13 calls
 ==================  =====================================================  ==================
 
 `judge` compares a derivative with one or more estimates. Points where a function is not smooth
@@ -30,6 +31,7 @@ from .differences import (
 )
 from .estimate import Array, Estimate, Function
 from .judgement import Judgement, Verdict, judge
+from .noise import largest_number
 
 __all__ = [
     "Array",
@@ -43,6 +45,7 @@ __all__ = [
     "hessian_values",
     "holomorphic",
     "judge",
+    "largest_number",
     "second",
     "second_values",
     "wirtinger",

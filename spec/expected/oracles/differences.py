@@ -103,7 +103,7 @@ def second_values(
         if direction.shape != point.shape:
             raise ValueError(f"{name} has shape {direction.shape}; expected {point.shape}")
     centre = evaluate(f, point)
-    left_size, right_size = _size(point, left), _size(point, right)
+    left_size, right_size = reaches(point, left), reaches(point, right)
     # Equal sizes keep the two squares comparable, so that their difference loses no digits.
     left, right = left / (left_size or 1.0), right / (right_size or 1.0)
     plus = _curvature(f, point, left + right, centre, largest)
@@ -177,7 +177,7 @@ def first_differences(
 def _slope(
     f: Function, point: Array, direction: Array, centre: Array, largest: float
 ) -> Estimate:
-    size = _size(point, direction)
+    size = reaches(point, direction)
     values = _stencil(f, point, direction / (size or 1.0), centre, STEP)
     with np.errstate(all="ignore"):
         odd, even = _parts(values)
@@ -190,7 +190,7 @@ def _slope(
 def _curvature(
     f: Function, point: Array, direction: Array, centre: Array, largest: float
 ) -> Estimate:
-    size = _size(point, direction)
+    size = reaches(point, direction)
     values = _stencil(f, point, direction / (size or 1.0), centre, SECOND_STEP)
     with np.errstate(all="ignore"):
         _, even = _parts(values)
@@ -206,7 +206,7 @@ def _parts(values: Array) -> tuple[Array, Array]:
     return right - left, (right - centre) + (left - centre)
 
 
-def _size(point: Array, direction: Array) -> float:
+def reaches(point: Array, direction: Array) -> float:
     """How many times its reach the most moved coordinate moves along `direction`."""
     reach = np.exp2(np.floor(np.log2(np.maximum(1.0, np.abs(point)))))
     return float(np.max(np.abs(direction) / reach, initial=0.0))
