@@ -18,7 +18,7 @@ import operator
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -128,6 +128,9 @@ class Frame:
         was made for this one run, such as one that a transform hands to JAX, is none.
     """
 
+    lost: "Container[State]" = ()
+    """States that were written inside, by what is over: rules of derivatives come too late."""
+
     def __init__(self, bound: "Iterable[tuple[State, Any]]" = (), kept: bool = False) -> None:
         self.trace = EAGER
         self.thread = threading.get_ident()
@@ -175,11 +178,13 @@ class Frame:
         foreign = now != self.trace
         if foreign and memory.is_staging():
             memory.kept_read()
+        if state in self.lost:
+            raise _late(state)
         value = self.values.get(state, UNSET)
         if value is UNSET and self.owns(state):
             return self.born[state] if now == state._home else self._lend(state, self.born[state])
         if value is UNSET:
-            frames = note_read(state)
+            frames = note_read(state, late=True)
             value = lookup(state)
             if not isinstance(value, jax.Array):
                 for frame in reversed(frames):
@@ -195,9 +200,17 @@ class Frame:
                 "thread outside"
             )
 
+    def _expect_in_reach(self, state: "State", value: Any) -> None:
+        if has_tracers(value) and not _is_traced_here(value):
+            raise StateError(
+                f"{state!r} is differentiated, or depends on what is, and is read by a function "
+                "with a custom derivative, where JAX cannot trace it. So hand the value to the "
+                "function as an argument"
+            )
+
     def peek(self, state: "State") -> Any:
         """Value of the state, noted as used but not as read by the function."""
-        note_read(state)
+        note_read(state, late=True)
         return lookup(state)
 
     def _private_copy(self, state: "State", value: Any) -> Any:
@@ -212,6 +225,7 @@ class Frame:
     def _lend(self, state: "State", value: Any) -> Any:
         """What a foreign trace may look at, but not change in place: that would not count."""
         self._expect_own_thread(state, value)
+        self._expect_in_reach(state, value)
         lent = value if isinstance(value, jax.Array) else copy_containers(value)
         if lent is not value:
             self.lent.append((state, copy_containers(value), lent))
@@ -271,10 +285,11 @@ class Frame:
                 below.born[state] = below.first[state] = value
 
 
-def note_read(state: "State") -> list[Frame]:
+def note_read(state: "State", late: bool = False) -> list[Frame]:
     """Tell every frame that the value of a state comes through that it is used.
 
-    Reads are facts: the frames know of it at once, however those above them will end.
+    Reads are facts: the frames know of it at once, however those above them will end. A read may
+    be `late`: later than a write that it should see, and that it cannot see any more.
 
     Returns
     -------
@@ -283,6 +298,8 @@ def note_read(state: "State") -> list[Frame]:
     """
     frames, kept = [], False
     for frame in reversed(stack.frames):
+        if late and state in frame.lost:
+            raise _late(state)
         if state in frame.values or frame.owns(state):
             break
         frame.fetched.setdefault(state)
@@ -418,11 +435,37 @@ def has_tracers(value: Any) -> bool:
     return bool(tracers)
 
 
+def _is_traced_here(value: Any) -> bool:
+    """Whether all tracers of a value mean something to the trace that is running.
+
+    JAX runs rules of derivatives outside of the trace that asked for them.
+    """
+    now = trace_now()
+    body = now != EAGER and all(frame.trace != now for frame in stack.frames)
+    if body and memory.is_staging():
+        return True  # it takes in what it closes over
+    tracers: list[Any] = []
+    pack(value, tracers)
+    try:
+        used = [jax.lax.expand_dims(tracer, (0,)) for tracer in tracers]
+    except jax.errors.UnexpectedTracerError:
+        return False
+    return body or all(map(operator.is_, map(type, used), map(type, tracers)))
+
+
 def _expect_no_tracers(values: "dict[State, Any]", now: object) -> None:
     """Catch what got past `write`: tracers put into a container while it was held."""
     for state, value in values.items():
         if now == EAGER and has_tracers(value):
             raise _dishonest(state)
+
+
+def _late(state: "State") -> StateError:
+    return StateError(
+        f"{state!r} is read by the rule of a custom derivative (or by a transform), which runs "
+        "when the function that writes the state is over and the value to be seen is gone. So "
+        "hand the value to the function as an argument, or return it from the rule's fwd"
+    )
 
 
 def _dishonest(state: "State") -> StateError:

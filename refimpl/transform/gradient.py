@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from ..frames import Effects, Frame, StateError, settle, transaction
 from ..memory import watched
 from ..reach import hides_tracer
+from ..state import State
 from ..summary import summary
 from ..tree import Build, in_order_of_jax, pack
 from ..typing import Argnums, Array, ArrayLike, Container, Function, P, Pytree
@@ -169,7 +170,8 @@ class GradientTransform(Deferred, Generic[P]):
             selected = Selected(states, [args[position] for position in positions])
             allow_int = bool(self.transform_params.get("allow_int", False))
             self.selection.check_leaves(selected, allow_int)
-            lifted = self._lift(args, kwargs, positions)
+            frame.lost = written = set[State]()
+            lifted = self._lift(args, kwargs, positions, written)
             run = self.transform(lifted, argnums=0, has_aux=True, **self.transform_params)
             grads, carried = self._expect_pair(run(selected))
             effects, build = carried.run
@@ -184,9 +186,14 @@ class GradientTransform(Deferred, Generic[P]):
         return result
 
     def _lift(
-        self, args: Sequence[Any], kwargs: dict[str, Any], positions: Sequence[int]
+        self,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        positions: Sequence[int],
+        written: set[State],
     ) -> Callable[[Selected], tuple[Any, Carried]]:
         def lifted(selected: Selected) -> tuple[Any, Carried]:
+            written.clear()
             everything = list(args)
             for position, arg in zip(positions, selected.args, strict=True):
                 everything[position] = arg
@@ -197,6 +204,7 @@ class GradientTransform(Deferred, Generic[P]):
                 result = self.target(*everything, **kwargs)
                 output, aux = self._split_aux(result) if self.has_aux else (result, None)
             effects = frame.close()
+            written.update(effects.writes)
             _expect_nothing_hidden(aux, effects)
             tracers: list[Any] = []
             copies = [copied for _, copied in effects.copies.values()]

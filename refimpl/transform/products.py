@@ -3,12 +3,14 @@
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, Unpack, cast, overload
+from weakref import WeakSet
 
 import jax
 import jax.numpy as jnp
 
 from .. import random
 from ..container import pairs
+from ..frames import transaction
 from ..state import State
 from ..summary import summary
 from ..typing import Argnums, ArrayLike, Container, Function, Pytree, Seed
@@ -67,7 +69,8 @@ def vjp(
     tuple
         ``(output, vjp_fn)``, and ``(output, vjp_fn, aux)`` with `has_aux`. ``vjp_fn(cotangent)``
         has the structure of ``grads`` in `grad` and no effects. It is a pytree, and may leave and
-        enter compiled functions.
+        enter compiled functions. A custom derivative that reads a state in its ``bwd`` reads the
+        value of the time when ``vjp_fn`` is called; what ``fwd`` reads is kept.
 
     Raises
     ------
@@ -84,15 +87,16 @@ def vjp(
     if not primals and grad_states is not None and argnums == 0:
         argnums = None
     call = GradientTransform(fun, _vjp, grad_states, argnums, **options)
-    pull, output, aux = call.differentiate(primals, kwargs)
-    pulled = jax.tree_util.Partial(_PullBack(call.selection), pull)
+    (pull, written), output, aux = call.differentiate(primals, kwargs)
+    pulled = jax.tree_util.Partial(_PullBack(call.selection, written), pull)
     return (output, pulled, aux) if has_aux else (output, pulled)
 
 
 def _vjp(fun: Function, *, argnums: int, has_aux: Literal[True]) -> Function:
     def run(selected: Selected) -> tuple[Pytree, Carried]:
         _, pull, carried = jax.vjp(fun, selected, has_aux=True)
-        return pull, carried
+        touched = carried.run[0].touched
+        return (pull, WeakSet(state for state in touched if touched[state])), carried
 
     return run
 
@@ -100,12 +104,15 @@ def _vjp(fun: Function, *, argnums: int, has_aux: Literal[True]) -> Function:
 class _PullBack:
     """The static part of a vjp function: how results are shaped."""
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Selection, written: WeakSet[State]) -> None:
         self.selection = selection
+        self.written = written
 
     def __call__(self, pull: Function, cotangent: Pytree) -> Pytree:
-        (grads,) = pull(cotangent)
-        return self.selection.shape(grads)
+        with transaction() as frame:
+            frame.lost = self.written
+            (grads,) = pull(cotangent)
+            return self.selection.shape(grads)
 
 
 @either_product

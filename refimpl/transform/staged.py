@@ -27,6 +27,7 @@ from ..frames import (
     StateError,
     current,
     in_foreign_body,
+    note_read,
     settle,
     stack,
     trace_now,
@@ -55,7 +56,7 @@ def run(
 
     As in `jit`, what JAX remembers of functions called inside is good for this trace only.
     """
-    frame = Frame(bound)
+    frame = _Body(bound)
     try:
         with nullcontext() if trace_now() == EAGER else apart(), frame:
             output = fun(*args, **(kwargs or {}))
@@ -73,28 +74,29 @@ def note(states: Iterable[State]) -> None:
     """
     if stack.frames:
         for state in states:
-            stack.frames[-1].peek(state)
+            note_read(state)
+
+
+class _Body(Frame):
+    """The frame of a body."""
 
 
 class _Around(Frame):
     """The frame around staged bodies.
 
-    No code runs in it but rules of derivatives (`jax.custom_jvp`, `jax.custom_vjp`), which JAX
-    runs when the bodies are over. What these wrote to states cannot be seen any more.
+    No code runs in it but bodies, and rules of derivatives (`jax.custom_jvp`, `jax.custom_vjp`),
+    which JAX runs when the bodies are over. What these wrote to states cannot be seen any more.
     """
 
     def __init__(self, written: Callable[[], Container[State]]) -> None:
         super().__init__(kept=in_foreign_body())
         self.written = written
 
-    def read(self, state: State) -> Any:
-        if state in self.written():
-            raise StateError(
-                f"{state!r} is written in a staged body and read by a function with a "
-                "custom derivative. JAX runs the rule when the body is over and that value is "
-                "gone, so hand the value to the function as an argument"
-            )
-        return super().read(state)
+    @property
+    def lost(self) -> Container[State]:  # type: ignore[override]
+        """What the bodies have written, when they are over."""
+        running = any(isinstance(frame, _Body) for frame in stack.frames[self.depth + 1 :])
+        return () if running else self.written()
 
 
 @contextmanager

@@ -1,0 +1,183 @@
+"""Custom derivative rules that read states: right, or an error that says what to do instead."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from refimpl import State
+from refimpl.frames import StateError
+from refimpl.random import normal
+from refimpl.transform import (
+    GradientTransform,
+    for_loop,
+    grad,
+    hessian,
+    jacrev,
+    jit,
+    jvp,
+    vector_grad,
+    vjp,
+)
+
+ONE = jnp.ones(())
+
+
+def ruled(part: str, state: State) -> Callable[[Any], Any]:
+    """The identity, whose derivative is by rule the value of a state, read in one part of it."""
+    if part == "jvp":
+        forward = jax.custom_jvp(lambda x: x)
+        forward.defjvp(lambda x, dx: (x[0], state.value * dx[0]))
+        return forward
+    both = jax.custom_vjp(lambda x: x)
+    if part == "fwd":
+        both.defvjp(lambda x: (x, state.value), lambda slope, ct: (slope * ct,))
+    else:
+        both.defvjp(lambda x: (x, None), lambda _, ct: (state.value * ct,))
+    return both
+
+
+def plain(f: Callable[..., Any]) -> Callable[..., Any]:
+    return f
+
+
+def in_a_loop(f: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x: for_loop(f, x[None])[0]
+
+
+def pulled(f: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x: vjp(f, x)[1](ONE)
+
+
+WAYS: dict[str, Callable[..., Any]] = {
+    "grad": grad,
+    "vector_grad": vector_grad,
+    "jacrev": jacrev,
+    "vjp": pulled,
+    "jit(grad)": lambda f: jit(grad(f)),
+    "grad(jit)": lambda f: grad(jit(f)),
+    "jit(vjp)": lambda f: jit(pulled(f)),
+    "grad inside": lambda f: grad(lambda x: grad(f)(x) * x),
+    "a pull in a function": lambda f: jit(lambda x: pulled(f)(x)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("part", ["jvp", "fwd", "bwd"])
+@pytest.mark.parametrize(("when", "slope"), [
+    ("never", 2.0), ("before", 20.0), ("after", 2.0), ("between", 22.0),
+])  # fmt: skip
+def test_a_state_that_changes_in_the_function(way: str, part: str, when: str, slope: float) -> None:
+    """JAX runs bwd when the function is over, and the value that it should see is gone."""
+    state = State(jnp.array(3.0), name="slope")
+    h = ruled(part, state)
+
+    def change() -> None:
+        state.value = state.value * 10.0
+
+    def f(x: Any) -> Any:
+        if when == "before":
+            change()
+        y = h(x)
+        if when in ("after", "between"):
+            change()
+        return y + h(x) if when == "between" else y
+
+    call = WAYS[way](f)
+    if part == "bwd" and when != "never":
+        with pytest.raises(StateError, match="'slope'.*hand the value to the function"):
+            call(ONE)
+        return
+    call(ONE)
+    state.value = jnp.array(2.0)
+    assert float(call(ONE)) == slope
+
+
+@pytest.mark.parametrize("helper", [plain, jit])
+@pytest.mark.parametrize("loop", [plain, in_a_loop])
+def test_a_rule_that_reads_through_a_helper(helper: Any, loop: Any) -> None:
+    """The read is in a frame of its own, above that in which the rule runs."""
+    state = State(np.array(3.0), name="slope")
+    read = helper(lambda: state.value * 1.0)
+    backward = jax.custom_vjp(lambda x: x)
+    backward.defvjp(lambda x: (x, None), lambda _, ct: (read() * ct,))
+    forward = jax.custom_jvp(lambda x: x)
+    forward.defjvp(lambda x, dx: (x[0], read() * dx[0]))
+
+    def changing(h: Any) -> Any:
+        def f(x: Any) -> Any:
+            state.value = state.value * 10.0
+            return h(x)
+
+        return loop(f)
+
+    with pytest.raises(StateError, match="'slope'"):
+        grad(changing(backward))(ONE)
+    assert float(state.value) == 3.0
+    if loop is not plain:
+        with pytest.raises(StateError, match="'slope'"):
+            grad(changing(forward))(ONE)
+    assert float(grad(loop(backward))(ONE)) == float(grad(loop(forward))(ONE)) == 3.0
+
+
+@pytest.mark.parametrize("part", ["jvp", "fwd"])
+def test_a_rule_that_reads_what_is_differentiated(part: str) -> None:
+    """JAX runs it where the tracer of the state means nothing."""
+    state = State(jnp.array(3.0), name="slope")
+    h = ruled(part, state)
+    for call in (
+        grad(lambda x: h(x) + state.value, grad_states=state, argnums=0),
+        jacrev(lambda x: h(x) * 2.0, state, argnums=0),
+        hessian(lambda x: h(x) * state.value, state, argnums=0),
+        grad(lambda x: jnp.sum(jax.vmap(h)(x * jnp.ones(2))), state, argnums=0),
+    ):
+        with pytest.raises(StateError, match="'slope'.*hand the value to the function"):
+            call(2.0)
+        with pytest.raises((StateError, jax.errors.UnexpectedTracerError)):
+            jit(call)(2.0)
+    assert float(grad(h)(2.0)) == 3.0
+    read = jax.custom_jvp(lambda x: x * state.value)
+    read.defjvp(lambda x, dx: (x[0], dx[0]))
+    with pytest.raises(StateError, match="'slope'.*hand the value to the function"):
+        grad(lambda x: read(x), state)(2.0)
+
+
+def test_a_rule_that_reads_what_an_outer_transform_differentiates() -> None:
+    """There the tracer does mean something."""
+    state = State(jnp.array(3.0))
+    for part in ("jvp", "fwd"):
+        outer = grad(lambda x, part=part: grad(ruled(part, state))(x), state)
+        assert float(outer(2.0)) == float(jit(outer)(2.0)) == 1.0
+
+
+def test_a_pull_reads_when_it_is_called() -> None:
+    state = State(jnp.array(3.0))
+    _, pull = vjp(ruled("bwd", state), ONE)
+    state.value = jnp.array(2.0)
+    assert float(pull(ONE)) == 2.0
+    _, tangent = jvp(ruled("jvp", state), (ONE,), (ONE,))
+    assert float(tangent) == 2.0
+
+
+def test_a_transform_does_not_draw_what_the_function_drew() -> None:
+    def late(fun: Any, *, argnums: int, has_aux: bool) -> Any:
+        def run(selected: Any) -> Any:
+            found = jax.grad(fun, has_aux=True)(selected)
+            normal()
+            return found
+
+        return run
+
+    def f(x: Any) -> Any:
+        return x * normal()
+
+    def twice(fun: Any, *, argnums: int, has_aux: bool) -> Any:
+        return lambda selected: (fun(selected), fun(selected))[1]
+
+    with pytest.raises(StateError, match="random.*transform.*when the function"):
+        GradientTransform(f, late)(1.0)
+    assert GradientTransform(f, twice)(1.0) is not None
+    assert float(GradientTransform(lambda x: x * 2.0, late)(1.0)) == 2.0
