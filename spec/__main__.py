@@ -8,12 +8,17 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from typing import Final
 
 from spec.chapters.rules import families
+from spec.command import check
+from spec.command.adapter import adapter
 from spec.command.arguments import fault, parser
-from spec.command.check import check, refuse
+from spec.command.check import refuse
+from spec.command.compare import compare
+from spec.command.explain import explain
 from spec.command.merge import merge
 from spec.command.status import BROKEN, CRASHED, INCOMPLETE, KEPT, UNUSABLE
 from spec.command.tell import say
@@ -35,12 +40,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command that was named."""
-    if arguments.command == "export":
-        print(json.dumps([asdict(family) for family in families().values()], indent=1))
-        return KEPT
     if wrong := fault(arguments):
         return refuse(wrong)
-    return check(arguments) if arguments.command == "check" else merge(arguments)
+    return COMMANDS[arguments.command](arguments)
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Print the rules as JSON."""
+    print(json.dumps([asdict(family) for family in families().values()], indent=1))
+    return KEPT
+
+
+COMMANDS: Final[Mapping[str, Callable[[argparse.Namespace], int]]] = {
+    "check": check.check, "run": check.run, "merge": merge, "compare": compare,
+    "explain": explain, "adapter": adapter, "export": export,
+}
 
 
 def script() -> int:

@@ -9,8 +9,9 @@ from rich.console import Console
 
 from spec.judge.verdict import Outcome, Verdict
 from spec.report.causes import causes, wanting
+from spec.report.ladder import FIRST, lacking, ladder, next_step
 from spec.report.report import Report
-from spec.report.summary import next_step, show_summary
+from spec.report.summary import show_next, show_summary
 
 FAIL = Verdict.FAIL
 
@@ -64,14 +65,46 @@ def test_what_is_absent_is_a_line() -> None:
                                         ("RET-02", "", "nn.Module"), ("RET-03", "", "State")]]
     assert wanting(absent) == {"nn.Module": 2, "State": 1}
     assert "absent, with how many rules need it: nn.Module (2), State (1)" in shown(absent)
-    assert next_step(Report({}, tuple(absent)), False).startswith("next: offer the names")
+    assert next_step(Report({}, tuple(absent))).startswith("next: offer nn.Module, which 2 ")
 
 
 def test_the_last_line_says_what_to_do() -> None:
     kept = Outcome("RET-01", "c", "", Verdict.PASS)
     broke = Outcome("RET-02", "c", "", Verdict.ERROR, "the checker itself failed")
-    assert "run the script of RET-11" in next_step(Report({}, tuple(SAME)), False)
-    assert "report the error" in next_step(Report({}, (kept, broke)), False)
-    assert "--resume" in next_step(Report({}, (kept,), {"RET-02": 3}), False)
-    assert "--expect" in next_step(Report({}, (kept,)), False)
+    told = next_step(Report({}, tuple(SAME)))
+    assert told == ("next: RET-09 States and arguments: --next shows it alone; "
+                    "what it shows breaks 1 more")
+    assert "run its script by itself" in next_step(Report({}, tuple(SAME)), full=True)
+    assert "report the error" in next_step(Report({}, (kept, broke)))
+    assert "--resume" in next_step(Report({}, (kept,), {"RET-02": 3}))
+    assert "--expect" in next_step(Report({}, (kept,)))
     assert shown([kept], **{"RET-02": 3})[-1] == "1 rules: 1 pass; 3 points not reached"
+
+
+def test_the_ladder_has_every_rule_once_and_begins_with_what_the_others_stand_on() -> None:
+    from spec.chapters.rules import Level, registry
+
+    rungs = ladder()
+    assert sorted(rungs) == sorted(registry())
+    levels = [registry()[id_].level for id_ in rungs]
+    assert set(levels[:len(FIRST)]) == {Level.MUST}
+    assert levels == sorted(levels, key=list(Level).index)
+    assert rungs.index("STA-01") < rungs.index("RET-01") < rungs.index("RET-05")
+
+
+def test_the_next_rule_is_shown_alone() -> None:
+    first = [*SAME, raising("STA-06", "TypeError: 2 given", "the longest of the scripts")]
+    stream = io.StringIO()
+    show_next(Report({}, tuple(first)), Console(file=stream, width=80))
+    text = stream.getvalue()
+    assert "STA-06 fail" in text and "the longest of the scripts" in text
+    assert "\nshort" not in text and "\nother" not in text
+    assert "case:     STA-06/c" in text and text.endswith("5 rules: 1 pass, 4 fail\n")
+
+
+def test_the_name_to_offer_next_is_one_of_core() -> None:
+    absent = [Outcome(rule, "c", "", Verdict.ABSENT, f"needs {name}")
+              for rule, name in [("RET-01", "transform.vjp"), ("RET-02", "transform.vjp"),
+                                 ("RET-03", "transform.jacrev")]]
+    assert lacking(Report({}, tuple(absent))) == ("transform.jacrev", 1)
+    assert lacking(Report({}, tuple(absent[:2]))) == ("transform.vjp", 2)

@@ -8,8 +8,10 @@ import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from spec.chapters.rules import Authority, Level
+from spec.judge.subject import CLASSES
 from spec.run import selection
 from spec.run.decide import PROFILES
 from spec.run.implementation import DEVICES
@@ -30,15 +32,51 @@ def parser() -> argparse.ArgumentParser:
                                 epilog=STATUSES)
     check.add_argument("module", type=module, help="the module to check, e.g. brainstate")
     _add_selection(check.add_argument_group("what is run"))
+    _add_cases(check.add_argument_group("what is drawn"))
     _add_execution(check.add_argument_group("how it is run"))
     _add_output(check.add_argument_group("what is told"))
+    _add_run(commands)
     merge = commands.add_parser("merge", help="join the parts of a run that was shared out",
                                 epilog=STATUSES)
     merge.add_argument("journals", nargs="+", type=Path, metavar="JOURNAL",
                        help="the .jsonl files beside the reports of the parts")
     _add_output(merge.add_argument_group("what is told"))
-    commands.add_parser("export", help="print all rules as JSON")
+    _add_readers(commands)
     return top
+
+
+def _add_run(commands: Any) -> None:
+    """``run`` is a check of one case, so it has what else a check asks for as defaults."""
+    run = commands.add_parser("run", help="decide one case once more", epilog=STATUSES)
+    run.add_argument("module", type=module, help="the module to check, e.g. brainstate")
+    run.add_argument("case", type=case, metavar="CASE",
+                     help="the id that a failure has, as 'RET-05/name[grad]'")
+    _add_cases(run.add_argument_group("what is drawn"))
+    run.add_argument("--timeout", type=seconds, metavar="SECONDS",
+                     help="how long it may take before it has failed")
+    run.add_argument("--device", choices=DEVICES, help="where JAX's arrays live")
+    run.add_argument("--confirm", action="store_true",
+                     help="run the script of a failure in a fresh interpreter")
+    run.set_defaults(workers=1, budget=float("inf"), shard=(1, 1), classes=(), resume=False,
+                     report=None, expect=None, known=None, update_known=False, coverage=False,
+                     full=False, failures=False, next=False)
+
+
+def _add_readers(commands: Any) -> None:
+    """The commands that run nothing."""
+    explain = commands.add_parser("explain", help="print a rule, its reason and examples")
+    explain.add_argument("rule", type=one_rule, metavar="RULE", help="its id, as WRB-07")
+    explain.add_argument("--report", type=Path, metavar="FILE",
+                         help="a report in which to look for what breaks it")
+    compare = commands.add_parser("compare", help="print what changed between two reports",
+                                  epilog="exit status: 1 if the second breaks what the first "
+                                         "keeps, else 0")
+    compare.add_argument("before", type=Path, metavar="REPORT")
+    compare.add_argument("after", type=Path, metavar="REPORT")
+    adapter = commands.add_parser("adapter", help="print a module that offers a library under "
+                                                  "the names of the interface")
+    adapter.add_argument("module", type=module, help="the module of the library")
+    commands.add_parser("export", help="print all rules as JSON")
 
 
 def _add_selection(group: argparse._ArgumentGroup) -> None:
@@ -48,8 +86,15 @@ def _add_selection(group: argparse._ArgumentGroup) -> None:
                        help="only rules of these levels")
     group.add_argument("--authority", default=(), type=several(Authority),
                        metavar="tutorial,jax", help="only rules on these authorities")
+    group.add_argument("--class", default=(), type=classes, metavar="products,jit",
+                       dest="classes",
+                       help=f"only what core and these classes allow to judge, which are "
+                            f"{', '.join(CLASSES)}")
     group.add_argument("--shard", default=(1, 1), type=part, metavar="I/N",
                        help="only the I-th of N parts; merge joins their results")
+
+
+def _add_cases(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--profile", choices=PROFILES, default="quick",
                        help="how many cases are drawn (default quick)")
     group.add_argument("--max-examples", type=positive, metavar="N",
@@ -77,6 +122,8 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
                        help="show every rule, and for each that is not kept a script")
     group.add_argument("--failures", action="store_true",
                        help="as --full, without the rules that are kept")
+    group.add_argument("--next", action="store_true",
+                       help="show only the rule to take next, of those that are not kept")
     group.add_argument("--report", type=Path, metavar="FILE",
                        help="write the results as JSON to this file, or into this folder under "
                             "the name of what was run")
@@ -133,6 +180,31 @@ def rules(text: str) -> frozenset[str]:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def one_rule(text: str) -> str:
+    """The id of a rule."""
+    found = sorted(rules(text))
+    if len(found) != 1:
+        raise argparse.ArgumentTypeError(f"expected one rule such as WRB-07, got {text!r}")
+    return found[0]
+
+
+def case(text: str) -> selection.Point:
+    """A check and a point."""
+    try:
+        return selection.case(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def classes(text: str) -> tuple[str, ...]:
+    """The classes of conformance that are named, in their order."""
+    asked = {word.strip().lower() for word in text.split(",") if word.strip()}
+    if not asked or (wrong := sorted(asked - CLASSES.keys())):
+        raise argparse.ArgumentTypeError(f"expected some of {', '.join(CLASSES)}, got "
+                                         f"{', '.join(wrong) if asked else repr(text)}")
+    return tuple(name for name in CLASSES if name in asked)
+
+
 def several(kind: type[Level] | type[Authority]) -> Callable[[str], tuple[Level | Authority, ...]]:
     """A reader of some words of a kind, separated by commas."""
     words = {str(word).lower(): word for word in kind}
@@ -149,13 +221,18 @@ def several(kind: type[Level] | type[Authority]) -> Callable[[str], tuple[Level 
 
 def fault(arguments: argparse.Namespace) -> str:
     """What is wrong with arguments that are right each by itself, or with the paths among them."""
-    if getattr(arguments, "resume", False) and not arguments.report:
+    given = vars(arguments)
+    if arguments.command not in ("check", "merge"):
+        return ""
+    if given.get("resume") and not arguments.report:
         return "--resume goes on with a report, so it needs --report"
     for option, file in (("--expect", arguments.expect), ("--known", arguments.known)):
-        if file and getattr(arguments, "shard", (1, 1)) != (1, 1):
+        if file and given.get("shard", (1, 1)) != (1, 1):
             return f"{option} needs the whole run, so it is for merge and not for --shard"
         if file and not file.exists() and not (option == "--known" and arguments.update_known):
             return f"{option} {file}: there is no such file{OR_FOLDER.get(option, '')}"
+    if arguments.known and given.get("classes"):
+        return "--known needs all points of a rule, so it is not for --class"
     if arguments.update_known and not arguments.known:
         return "--update-known writes the file of --known, so it needs one"
     return _unwritable(arguments.report) if arguments.report else ""

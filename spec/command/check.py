@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -43,9 +42,19 @@ def check(arguments: argparse.Namespace) -> int:
                               arguments.authority)
     if not checks:
         return refuse("no rule is of that level and authority among those chosen")
-    points = selection.shard(plan(checks), *arguments.shard)
+    return decide(arguments, checks, selection.shard(plan(checks), *arguments.shard))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Decide one case, as a run of its profile and seed does."""
+    return decide(arguments, [arguments.case[0]], [arguments.case])
+
+
+def decide(arguments: argparse.Namespace, checks: Sequence[Check], points: Points) -> int:
+    """Decide points, all or a part of those of some checks, and tell what was found."""
     timeout = arguments.timeout or PATIENCE.get(arguments.profile, LONG_PATIENCE)
-    job = Job(arguments.module, arguments.device, profile(arguments), arguments.seed)
+    job = Job(arguments.module, arguments.device, profile(arguments), arguments.seed,
+              arguments.classes)
     until = time.monotonic() + arguments.budget
     with Pool(job, arguments.workers, timeout) as pool:
         try:
@@ -67,12 +76,12 @@ def check(arguments: argparse.Namespace) -> int:
         except Exception:
             unfinished(file)
             raise
-    report = Report(meta, in_order(points, outcomes), unreached(points, outcomes))
-    whole = arguments.shard == (1, 1)
+    mine, found = selection.asked(points, outcomes, arguments.classes)
+    report = Report(meta, found, selection.unreached(mine, found))
     result = tell(report, arguments, file, standard)
     if report.unreached:
         unfinished(file)
-    elif file and whole:
+    elif file and arguments.shard == (1, 1):
         journal.beside(file).unlink(missing_ok=True)  # the report has it all
     return result
 
@@ -151,16 +160,3 @@ def gather(
         except (Unusable, NoDevice) as error:
             say(f"given up: {error}")
     return outcomes
-
-
-def in_order(points: Points, outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
-    """Outcomes in the order of the plan."""
-    found = {(f"{o.rule}/{o.check}", o.point): o for o in outcomes}
-    keys = [(check.id, point) for check, point in points]
-    return tuple(found[key] for key in keys if key in found)
-
-
-def unreached(points: Points, outcomes: Iterable[Outcome]) -> dict[str, int]:
-    """For every rule, how many planned points have no verdict."""
-    done = {(f"{o.rule}/{o.check}", o.point) for o in outcomes}
-    return dict(Counter(c.rule for c, point in points if (c.id, point) not in done))

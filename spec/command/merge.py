@@ -9,13 +9,14 @@ from pathlib import Path
 from rich.console import Console
 
 from spec.chapters import all_checks
-from spec.command.check import in_order, place, refuse, unreached
+from spec.command.check import place, refuse
 from spec.command.standard import Standard
 from spec.command.tell import say, tell
 from spec.report import journal
 from spec.report.journal import Kept
 from spec.report.report import Report
 from spec.report.summary import show_header
+from spec.run import selection
 from spec.run.decide import plan
 
 
@@ -28,7 +29,8 @@ def merge(arguments: argparse.Namespace) -> int:
         standard = Standard.of(arguments, whole.meta, {check.rule for check, _ in points})
     except (ValueError, OSError) as error:
         return refuse(str(error))
-    report = Report(whole.meta, in_order(points, whole.outcomes), unreached(points, whole.outcomes))
+    mine, found = selection.asked(points, whole.outcomes, whole.meta.get("classes", ()))
+    report = Report(whole.meta, found, selection.unreached(mine, found))
     show_header(whole.meta, len({c.rule for c, _ in points}), len(points), Console())
     file = place(arguments.report, whole.meta)
     if file and report.unreached:

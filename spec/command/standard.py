@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,4 +91,11 @@ def _expected(place: Path, meta: Mapping[str, Any]) -> tuple[Path, Mapping[str, 
     if (other := data["meta"]["implementation"]) != meta["implementation"]:
         raise ValueError(f"{file} is a report on {other}, and this is a run of "
                          f"{meta['implementation']}")
+    if (classes := data["meta"].get("classes")) != meta.get("classes"):
+        raise ValueError(f"{file} is of the classes {_listed(classes)}, and this is a run of "
+                         f"{_listed(meta.get('classes'))}")
     return file, data
+
+
+def _listed(classes: Sequence[str] | None) -> str:
+    return "all" if classes is None else " and ".join(("core", *classes))

@@ -14,8 +14,9 @@ from spec.command import status
 from spec.command.standard import Standard
 from spec.judge.verdict import Outcome
 from spec.report import document
+from spec.report.ladder import next_step
 from spec.report.report import Report
-from spec.report.summary import next_step, show_summary
+from spec.report.summary import show_next, show_summary
 from spec.report.terminal import show, show_coverage
 
 
@@ -35,7 +36,9 @@ def tell(
         document.write(report, file)
     console = Console()
     full = arguments.full or arguments.failures
-    if full:
+    if arguments.next:
+        show_next(report, console)
+    elif full:
         show(report, console, passes=not arguments.failures)
     else:
         show_summary(report, console)
@@ -48,7 +51,7 @@ def tell(
         more, result = standard.compared(report)
         lines += more
     elif not news:
-        lines.append(next_step(report, full))
+        lines.append(next_step(report, full=full or arguments.next))
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return result or (status.BROKEN if unconfirmed or news else status.KEPT)

@@ -9,24 +9,30 @@ from typing import Any, Final
 
 from spec.language.transforms import CONTROL, FAMILY
 
-NAMES: Final = (
-    "State",
-    "ParamState",
-    "nn.Module",
-    "graph.treefy_states",
-    *(f"random.{n}" for n in ("seed", "split_key", "normal", "uniform", "randn", "random")),
-    *(f"transform.{n}" for n in FAMILY),
-    *(f"transform.{n}" for n in ("vjp", "jvp", "GradientTransform", "StateFinder", "jit")),
-    *(f"transform.{n}" for n in CONTROL),
-    *(
+CLASSES: Final = {
+    "core": (
+        "State", "ParamState", "nn.Module", "graph.treefy_states",
+        *(f"transform.{n}" for n in FAMILY if n != "fwd_grad"),
+        "transform.GradientTransform", "transform.StateFinder",
+    ),
+    "products": ("transform.vjp", "transform.jvp", "transform.fwd_grad"),
+    "filters": tuple(
         f"util.filter.{n}"
         for n in (
             "to_predicate", "OfType", "WithTag", "PathContains", "Any", "All", "Not",
             "Everything", "Nothing",
         )
     ),
-)
-"""The adapter interface: every name that a rule may need, as a dotted path."""
+    "jit": ("transform.jit",),
+    "random": tuple(
+        f"random.{n}" for n in ("seed", "split_key", "normal", "uniform", "randn", "random")
+    ),
+    "control": tuple(f"transform.{n}" for n in CONTROL),
+}
+"""The classes of conformance, with the names that each needs, as dotted paths."""
+
+NAMES: Final = tuple(name for names in CLASSES.values() for name in names)
+"""The adapter interface: every name that a rule may need."""
 
 PREFIXES: Final = frozenset(
     ".".join(parts[:count])
@@ -45,15 +51,17 @@ class Absent(BaseException):
 class Room:
     """A namespace of an implementation; an absent name of the interface raises Absent."""
 
-    def __init__(self, room: Any, prefix: str = "") -> None:
-        self._room, self._prefix = room, prefix
+    def __init__(
+        self, room: Any, prefix: str = "", hidden: frozenset[str] = frozenset()
+    ) -> None:
+        self._room, self._prefix, self._hidden = room, prefix, hidden
 
     def __getattr__(self, name: str) -> Any:
         dotted = self._prefix + name
         value = getattr(self._room, name, None)
         if dotted in PREFIXES:
-            return Room(value, f"{dotted}.")
-        if value is None and dotted in NAMES:
+            return Room(value, f"{dotted}.", self._hidden)
+        if dotted in self._hidden or (value is None and dotted in NAMES):
             raise Absent(dotted)
         return getattr(self._room, name) if value is None else value
 
@@ -81,10 +89,13 @@ class Subject:
         The module's name as the user gave it; scripts import it.
     lib : namespace
         The module, or any object with the same attributes.
+    hidden : frozenset of str
+        Names of the interface that checks are not to use, as if it lacked them.
     """
 
     name: str
     lib: Any
+    hidden: frozenset[str] = frozenset()
 
     @cached_property
     def missing(self) -> frozenset[str]:
@@ -133,7 +144,7 @@ class Subject:
 
     def guarded(self) -> Subject:
         """The implementation as a check gets it: a name that it lacks raises Absent."""
-        return Subject(self.name, Room(self.lib))
+        return Subject(self.name, Room(self.lib, hidden=self.hidden))
 
     def header(self) -> list[str]:
         """The first lines of a script for this implementation."""

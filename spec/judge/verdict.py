@@ -77,11 +77,15 @@ class Outcome:
     labels: frozenset[str] = frozenset()
     counted: tuple[frozenset[str], ...] = ()
 
+    @property
+    def id(self) -> str:
+        """The id of the case: what a person says who wants it once more."""
+        return case_id(self.rule, self.check, self.point)
 
-def case_id(outcome: Outcome) -> str:
+
+def case_id(rule: str, check: str, point: str) -> str:
     """What names a check at a point of its axis, for a person who wants it once more."""
-    at = f"[{outcome.point}]" if outcome.point else ""
-    return f"{outcome.rule}/{outcome.check}{at}"
+    return f"{rule}/{check}[{point}]" if point else f"{rule}/{check}"
 
 
 def verdict_of(outcomes: Iterable[Outcome]) -> Verdict:

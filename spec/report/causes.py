@@ -42,7 +42,11 @@ class Cause:
     @property
     def shown(self) -> Outcome:
         """The outcome with the shortest script, if any has one."""
-        firsts = [alike[0] for alike in self.groups]
+        return self.shown_for()
+
+    def shown_for(self, rule: str = "") -> Outcome:
+        """That of a rule, if one is named."""
+        firsts = [alike[0] for alike in self.groups if rule in ("", alike[0].rule)]
         return min(firsts, key=lambda outcome: (not outcome.script, len(outcome.script)))
 
 

@@ -6,8 +6,8 @@ check may fail by luck, so there the check counts as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..chapters import all_checks
@@ -42,7 +42,12 @@ class Change:
     @property
     def worse(self) -> bool:
         """Whether something is broken that was not."""
-        return self.after == Verdict.FAIL
+        return self.after == Verdict.FAIL and not self.before.startswith(Verdict.FAIL)
+
+    @property
+    def better(self) -> bool:
+        """Whether something that was broken is not."""
+        return self.before == Verdict.FAIL and not self.after.startswith(Verdict.FAIL)
 
 
 def changes(old: Report, new: Report, rules: Collection[str]) -> list[Change]:
@@ -123,8 +128,19 @@ def _verdict_at(
     return str(Verdict.PASS) if there is None or key in there else NONE
 
 
-def lines(found: Collection[Change]) -> Iterator[str]:
-    """Changes as a comparison with what was expected has them."""
+def condensed(found: Iterable[Change]) -> list[Change]:
+    """Changes of which those of one check that say the same of several points are one."""
+    groups: dict[tuple[str, str, str], list[Change]] = {}
     for change in found:
+        check = change.where.partition("[")[0]
+        groups.setdefault((check, change.before, change.after), []).append(change)
+    return [mine[0] if len(mine) == 1 else
+            replace(mine[0], where=f"{mine[0].where} and {len(mine) - 1} more points")
+            for mine in groups.values()]
+
+
+def lines(found: Iterable[Change]) -> Iterator[str]:
+    """Changes as a comparison with what was expected has them."""
+    for change in condensed(found):
         told = f": {change.message}" if change.message else ""
         yield f"{change.where}: expected {change.before}, got {change.after}{told}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spec.chapters.rules import Authority, Level, registry
-from spec.judge.verdict import Outcome, Verdict, case_id
+from spec.judge.verdict import Outcome, Verdict
 from spec.report import coverage
 from spec.report.causes import causes
 from spec.report.report import Report
@@ -31,7 +31,7 @@ def document(report: Report) -> dict[str, Any]:
         "counts": counts(verdicts),
         "observed": report.observed(),
         "causes": [{"words": cause.words, "rules": cause.rules, "points": cause.points,
-                    "shown": case_id(cause.shown)} for cause in causes(report)],
+                    "shown": cause.shown.id} for cause in causes(report)],
         "failures": [failure(alike) for alike in report.failures()],
         "points": points(report),
         "coverage": coverage.of(report),

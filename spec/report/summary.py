@@ -11,6 +11,7 @@ from rich.text import Text
 
 from spec.chapters.rules import Authority, Level, registry
 from spec.judge.verdict import Verdict
+from spec.report import ladder
 from spec.report.causes import Cause, causes, wanting
 from spec.report.report import Report
 from spec.report.terminal import STYLE, contrast, points, totals
@@ -28,8 +29,9 @@ def show_header(meta: Mapping[str, Any], rules: int, count: int, console: Consol
     console.print(f"{meta['implementation']} {meta['version']} on the {meta['device']}: "
                   f"specification {meta['specification']}, Python {meta['python']}{packages}",
                   markup=False, highlight=False, style="bold")
+    classes = f", class {', '.join(meta['classes'])}" if "classes" in meta else ""
     console.print(f"{rules} rules at {count} points, profile {meta['profile']}, "
-                  f"seed {meta['seed']}", markup=False, highlight=False)
+                  f"seed {meta['seed']}{classes}", markup=False, highlight=False)
 
 
 def show_summary(report: Report, console: Console) -> None:
@@ -41,7 +43,7 @@ def show_summary(report: Report, console: Console) -> None:
         console.print(Text(f"\nabsent, with how many rules need it: {names}"))
     found = causes(report)
     for number, cause in enumerate(found[:SCRIPTS], 1):
-        _show_cause(number, cause, console)
+        _show_cause(cause, console, f"{number}. ")
     if others := found[SCRIPTS:]:
         console.print()
     for number, cause in enumerate(others, SCRIPTS + 1):
@@ -80,12 +82,13 @@ def _where(cause: Cause) -> str:
     return cause.rules[0] + (f" and {more} more" if more else "")
 
 
-def _show_cause(number: int, cause: Cause, console: Console) -> None:
-    """Print a cause in full: the rules that fail by it, and a script that shows it."""
-    shown = cause.shown
+def _show_cause(cause: Cause, console: Console, number: str = "", rule: str = "") -> None:
+    """Print a cause in full: the rules that fail by it, and a script that shows it, of one of them
+    if it is named."""
+    shown = cause.shown_for(rule)
     console.print()
     style = STYLE[shown.verdict]
-    console.rule(Text(f"{number}. {shown.rule} {shown.verdict}", style=style), align="left")
+    console.rule(Text(f"{number}{shown.rule} {shown.verdict}", style=style), align="left")
     others = [id_ for id_ in cause.rules if id_ != shown.rule]
     also = f" The same: {', '.join(others)}." if others else ""
     console.print(Text(registry()[shown.rule].statement + also))
@@ -98,18 +101,9 @@ def _show_cause(number: int, cause: Cause, console: Console) -> None:
         console.print(shown.script, markup=False, highlight=False, soft_wrap=True)
 
 
-def next_step(report: Report, full: bool) -> str:
-    """One line that says what to do now."""
-    found = causes(report)
-    verdicts = report.verdicts()
-    scripts = "" if full or len(found) <= SCRIPTS else "; --failures has one for every rule"
-    if Verdict.FAIL in verdicts.values():
-        return f"next: run the script of {found[0].shown.rule} by itself{scripts}"
-    if Verdict.ERROR in verdicts.values():
-        return "next: report the error, which is one of the checker and not of the library"
-    if report.unreached:
-        return (f"next: {sum(report.unreached.values())} points of {len(report.unreached)} rules "
-                f"were not reached; go on with --resume, or allow more time")
-    if not {Verdict.PASS, Verdict.KNOWN} & set(verdicts.values()):
-        return "next: offer the names that are absent, as nothing could be judged without them"
-    return "next: keep it so: write the results with --report FILE, and compare with --expect FILE"
+def show_next(report: Report, console: Console) -> None:
+    """Print the first rule on the ladder that is broken, with what breaks it, and nothing else."""
+    if rule := ladder.broken(report):
+        _show_cause(ladder.cause_of(report, rule), console, rule=rule)
+        console.print()
+    console.print(totals(report), highlight=False)

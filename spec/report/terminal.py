@@ -73,10 +73,11 @@ def points(bad: list[Outcome]) -> str:
 
 
 def contrast(outcome: Outcome) -> list[str]:
-    """What should have been and what was, a line each; else the message."""
+    """The case, what should have been and what was, a line each; else the message."""
     if not outcome.expected:
-        return [outcome.message]
-    told = {"at": outcome.place, "expected": outcome.expected, "got": outcome.actual}
+        return [f"{'case:':<10}{outcome.id}", outcome.message]
+    told = {"case": outcome.id, "at": outcome.place, "expected": outcome.expected,
+            "got": outcome.actual}
     return [f"{word + ':':<10}{text}" for word, text in told.items() if text]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..chapters.rules import registry
-from ..judge.verdict import Outcome, Verdict, case_id
+from ..judge.verdict import Outcome, Verdict
 from . import versions
 
 
@@ -178,7 +178,7 @@ def _news(known: Known, outcomes: Iterable[Outcome]) -> list[str]:
     """Where an entry is not true any more."""
     mine = [outcome for outcome in outcomes if known.covers(outcome)]
     bad = [o for o in mine if o.verdict is Verdict.FAIL]
-    lines = [f"{case_id(o)} is known to fail, but not so: expected {known.message!r}, got "
+    lines = [f"{o.id} is known to fail, but not so: expected {known.message!r}, got "
              f"{o.message!r}" for o in bad]
     gone = [point for point in known.points if point not in {o.point for o in mine}]
     lines += [f"{known.name}[{point}] is known to fail, and there is no such point"
@@ -189,7 +189,7 @@ def _news(known: Known, outcomes: Iterable[Outcome]) -> list[str]:
         return lines
     right = [o for o in mine if o.verdict not in (Verdict.FAIL, Verdict.KNOWN)]
     if known.points:
-        return lines + [f"{case_id(o)} is known to fail, and is {_now(o)}" for o in right]
+        return lines + [f"{o.id} is known to fail, and is {_now(o)}" for o in right]
     if len(right) == len(mine):
         lines.append(f"{known.name} is known to fail, and nothing of it does")
     return lines

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from typing import TypeVar
 
 from spec.chapters import all_checks
 from spec.chapters.rules import Authority, Level, families, registry
 from spec.judge.check import Check
+from spec.judge.verdict import Outcome, case_id
 from spec.run.pool import CHUNK
+from spec.run.worker import hidden
 
+Point = tuple[Check, str]
 Item = TypeVar("Item")
 
 
@@ -54,6 +58,48 @@ def checks(
                 and (not authorities or rule.authority in authorities))
 
     return [check for check in all_checks() if chosen(check)]
+
+
+def case(text: str) -> Point:
+    """The check and the point that a case id names, as ``RET-05/name[grad]``.
+
+    Raises
+    ------
+    ValueError
+        If it names none; it says what may have been meant.
+    """
+    every = {case_id(check.rule, check.name, point): (check, point)
+             for check in all_checks() for point in check.cases}
+    if text in every:
+        return every[text]
+    rule = text[:6].upper()
+    if rule not in registry():
+        raise ValueError(_pointer(rule))
+    mine = [id_ for id_ in every if id_.startswith(rule)]
+    close = difflib.get_close_matches(text, mine, 3) or mine[:3]
+    raise ValueError(f"{text!r} names none of the {len(mine)} cases of {rule}, which are "
+                     f"{', '.join(close)}{' and others' if len(mine) > len(close) else ''}")
+
+
+def asked(points: Sequence[Point], outcomes: Iterable[Outcome], classes: Collection[str]) -> tuple[
+    list[Point], tuple[Outcome, ...]
+]:
+    """The points of a plan that belong to some classes, and their outcomes in its order.
+
+    A point that needs a name of another class is known by its outcome alone: that of a library
+    which lacks the name.
+    """
+    others = {f"needs {name}" for name in hidden(classes)}
+    found = {(f"{o.rule}/{o.check}", o.point): o for o in outcomes}
+    left = [(check, point) for check, point in points
+            if (check.id, point) not in found or found[check.id, point].message not in others]
+    return left, tuple(found[c.id, point] for c, point in left if (c.id, point) in found)
+
+
+def unreached(points: Iterable[Point], outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """For every rule, how many planned points have no verdict."""
+    done = {(f"{o.rule}/{o.check}", o.point) for o in outcomes}
+    return dict(Counter(c.rule for c, point in points if (c.id, point) not in done))
 
 
 def shard(points: Sequence[Item], number: int, of: int) -> list[Item]:

@@ -31,11 +31,31 @@ def _grad_of_a_square(lib: Any, xp: Any) -> bool:
     return bool(np.allclose(np.asarray(gradient), 6.0))
 
 
+def _grad_of_a_state(lib: Any, xp: Any) -> bool:
+    """A library may take one kind of container alone; that is a broken rule, and no wrong adapter.
+    """
+    state = lib.State(xp.array(3.0))
+    forms: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+        ([state], lambda found: found[0]), (state, lambda found: found),
+        ({"s": state}, lambda found: found["s"]),
+    )
+    failed: list[BaseException] = []
+    for container, entry in forms:
+        try:
+            transformed = lib.transform.grad(lambda: state.value ** 2, grad_states=container)
+            return bool(np.allclose(np.asarray(entry(transformed())), 6.0))
+        except strays() as error:
+            failed.append(error)
+    raise failed[0]
+
+
 USES: tuple[tuple[str, tuple[str, ...], Callable[[Any, Any], bool]], ...] = (
     ("State(v).value holds what was written", ("State",), _state_holds_its_value),
     ("a ParamState is a State", ("State", "ParamState"), _param_state_is_a_state),
     ("a State of float64 stays float64", ("State",), _double_precision_is_kept),
     ("transform.grad(x * x) at 3 is 6", ("transform.grad",), _grad_of_a_square),
+    ("transform.grad(s.value ** 2, grad_states=[s]) at 3 is [6]",
+     ("State", "transform.grad"), _grad_of_a_state),
 )
 
 

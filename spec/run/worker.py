@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import signal
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
 from spec import __version__
 from spec.chapters import all_checks
-from spec.judge.subject import Subject
+from spec.judge.subject import CLASSES, NAMES, Subject
 from spec.run import smoke
 from spec.run.decide import Profile, decide
 from spec.run.implementation import NoDevice, Unusable, load, loaded_versions
@@ -31,12 +32,23 @@ class Job:
         How much is drawn.
     seed : int
         Same seed, same cases.
+    classes : tuple of str
+        The classes of conformance that are asked for; all if empty.
     """
 
     module: str
     device: str | None
     profile: Profile
     seed: int
+    classes: tuple[str, ...] = ()
+
+
+def hidden(classes: Collection[str]) -> frozenset[str]:
+    """The names of the interface that are neither in core, which nobody can leave out, nor in one
+    of some classes; none if no class is given."""
+    if not classes:
+        return frozenset()
+    return frozenset(NAMES) - {name for asked in ("core", *classes) for name in CLASSES[asked]}
 
 
 @dataclass(frozen=True)
@@ -60,14 +72,14 @@ def serve(connection: Connection, job: Job) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the keyboard speaks to the parent alone
     _silence()
     try:
-        subject = load(job.module, job.device)
+        subject = replace(load(job.module, job.device), hidden=hidden(job.classes))
         if faults := smoke.faults(subject):
             raise Unusable(f"{job.module} fails the plainest uses, so the adapter is wrong: "
                            f"{'; '.join(faults)}")
     except (NoDevice, Unusable) as error:
         connection.send(type(error)(str(error)))
         return
-    connection.send(Ready(metadata(subject, job.profile, job.seed), subject.arrays))
+    connection.send(Ready(metadata(subject, job), subject.arrays))
     checks = {check.id: check for check in all_checks()}
     try:
         while True:
@@ -86,7 +98,7 @@ def _silence() -> None:
     os.dup2(nothing, 2)
 
 
-def metadata(subject: Subject, profile: Profile, seed: int) -> dict[str, Any]:
+def metadata(subject: Subject, job: Job) -> dict[str, Any]:
     """What a run was of and with."""
     return {
         "specification": __version__,
@@ -96,9 +108,10 @@ def metadata(subject: Subject, profile: Profile, seed: int) -> dict[str, Any]:
         "platform": platform.system().lower(),
         "device": _device(subject),
         "packages": loaded_versions(),
-        "profile": profile.name,
-        "examples": profile.examples,
-        "seed": seed,
+        "profile": job.profile.name,
+        "examples": job.profile.examples,
+        "seed": job.seed,
+        **({"classes": list(job.classes)} if job.classes else {}),
     }
 
 
