@@ -12,16 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Final
 
-from spec.chapters.rules import families
-from spec.command import check
-from spec.command.adapter import adapter
-from spec.command.arguments import fault, parser
-from spec.command.check import refuse
-from spec.command.compare import compare
-from spec.command.explain import explain
-from spec.command.merge import merge
-from spec.command.status import BROKEN, CRASHED, INCOMPLETE, KEPT, UNUSABLE
-from spec.command.tell import say
+from .chapters.rules import families
+from .command import check
+from .command.adapter import adapter
+from .command.arguments import fault, parser
+from .command.check import refuse
+from .command.compare import compare
+from .command.explain import explain
+from .command.merge import merge
+from .command.status import BROKEN, CRASHED, INCOMPLETE, KEPT, UNUSABLE
+from .command.tell import say
 
 __all__ = ["BROKEN", "CRASHED", "INCOMPLETE", "KEPT", "UNUSABLE", "main", "parser"]
 

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from functools import cache
 
-from spec.judge.check import Check, registered
+from ..judge.check import Check, registered
 
 
 @cache

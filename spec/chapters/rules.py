@@ -16,7 +16,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from spec.language import returns
+from ..language import returns
 
 ID = re.compile(r"^[A-Z]{3}-\d{2}$")
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from spec.chapters.rules import Authority, Level
-from spec.judge.subject import CLASSES
-from spec.run import selection
-from spec.run.decide import PROFILES
-from spec.run.implementation import DEVICES
+from ..chapters.rules import Authority, Level
+from ..judge.subject import CLASSES
+from ..run import selection
+from ..run.decide import PROFILES
+from ..run.implementation import DEVICES
 
 STATUSES = """exit status: 0 every rule is kept, 1 a rule is broken, 2 the arguments or the module
 cannot be used, 3 the checker itself failed, 4 not everything that was asked for is decided"""

@@ -12,21 +12,21 @@ from typing import Any
 
 from rich.console import Console
 
-from spec.command import status
-from spec.command.standard import Standard
-from spec.command.tell import say, tell
-from spec.judge.check import Check
-from spec.judge.verdict import Outcome
-from spec.report import committed, journal
-from spec.report.journal import Journal, Kept
-from spec.report.progress import Progress
-from spec.report.report import Report
-from spec.report.summary import show_header
-from spec.run import selection
-from spec.run.decide import PROFILES, Profile, plan
-from spec.run.implementation import NoDevice, Unusable
-from spec.run.pool import Pool
-from spec.run.worker import Job
+from ..judge.check import Check
+from ..judge.verdict import Outcome
+from ..report import committed, journal
+from ..report.journal import Journal, Kept
+from ..report.progress import Progress
+from ..report.report import Report
+from ..report.summary import show_header
+from ..run import selection
+from ..run.decide import PROFILES, Profile, plan
+from ..run.implementation import NoDevice, Unusable
+from ..run.pool import Pool
+from ..run.worker import Job
+from . import status
+from .standard import Standard
+from .tell import say, tell
 
 Points = list[tuple[Check, str]]
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from spec.chapters import all_checks
-from spec.command.check import place, refuse
-from spec.command.standard import Standard
-from spec.command.tell import say, tell
-from spec.report import journal
-from spec.report.journal import Kept
-from spec.report.report import Report
-from spec.report.summary import show_header
-from spec.run import selection
-from spec.run.decide import plan
+from ..chapters import all_checks
+from ..report import journal
+from ..report.journal import Kept
+from ..report.report import Report
+from ..report.summary import show_header
+from ..run import selection
+from ..run.decide import plan
+from .check import place, refuse
+from .standard import Standard
+from .tell import say, tell
 
 
 def merge(arguments: argparse.Namespace) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from spec.judge.verdict import Verdict
-from spec.report.report import Report
+from ..judge.verdict import Verdict
+from ..report.report import Report
 
 KEPT: Final = 0
 """Every rule that was asked for is kept, as far as the names that it needs are there."""

@@ -10,14 +10,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from spec.command import status
-from spec.command.standard import Standard
-from spec.judge.verdict import Outcome
-from spec.report import document
-from spec.report.ladder import next_step
-from spec.report.report import Report
-from spec.report.summary import show_next, show_summary
-from spec.report.terminal import show, show_coverage
+from ..judge.verdict import Outcome
+from ..report import document
+from ..report.ladder import next_step
+from ..report.report import Report
+from ..report.summary import show_next, show_summary
+from ..report.terminal import show, show_coverage
+from . import status
+from .standard import Standard
 
 
 def say(words: str) -> None:

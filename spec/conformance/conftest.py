@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from spec.judge.subject import Subject
-from spec.run import smoke
-from spec.run.decide import PROFILES, Profile
-from spec.run.implementation import DEVICES, NoDevice, Unusable, load
+from ..judge.subject import Subject
+from ..run import smoke
+from ..run.decide import PROFILES, Profile
+from ..run.implementation import DEVICES, NoDevice, Unusable, load
 
 
 def option(request: pytest.FixtureRequest, name: str, choices: tuple[str, ...]) -> str | None:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from spec.chapters.rules import registry
-from spec.judge.check import Check
-from spec.judge.subject import Subject
-from spec.judge.verdict import Verdict
-from spec.run.decide import Profile, decide, plan
+from ..chapters.rules import registry
+from ..judge.check import Check
+from ..judge.subject import Subject
+from ..judge.verdict import Verdict
+from ..run.decide import Profile, decide, plan
 
 POINTS = [
     pytest.param(check, point, id=f"{check.id}[{point}]" if point else check.id)

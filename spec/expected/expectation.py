@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from spec.expected import model, oracles
-from spec.expected.layout import Array, Block, Slot, as_mapping, mapped, placed_after
-from spec.expected.magnitude import Magnitude
-from spec.language import trees
-from spec.language.cases import Case
-from spec.language.programs import Ref
-from spec.language.script import execute
-from spec.language.trees import Tree
+from ..language import trees
+from ..language.cases import Case
+from ..language.programs import Ref
+from ..language.script import execute
+from ..language.trees import Tree
+from . import model, oracles
+from .layout import Array, Block, Slot, as_mapping, mapped, placed_after
+from .magnitude import Magnitude
 
 VALUES_ONLY = 5
 """Up to how many inputs second derivatives are also taken from values alone, which costs their

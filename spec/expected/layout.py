@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spec.language import trees
-from spec.language.trees import Tree
+from ..language import trees
+from ..language.trees import Tree
 
 Array = NDArray[Any]
 

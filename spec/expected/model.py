@@ -10,8 +10,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from spec.expected import model_control
-from spec.expected.journal import Journaled
+from . import model_control
+from .journal import Journaled
 
 
 class State(Journaled):

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from spec.expected.journal import Journaled, journal
-from spec.language import trees
-from spec.language.trees import Tree
+from ..language import trees
+from ..language.trees import Tree
+from .journal import Journaled, journal
 
 Function = Callable[..., Any]
 

@@ -16,10 +16,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spec.expected import model
-from spec.language import trees
-from spec.language.axes import DISTINCT
-from spec.language.returns import build, row
+from ..language import trees
+from ..language.axes import DISTINCT
+from ..language.returns import build, row
+from . import model
 
 Array = NDArray[Any]
 POINTS: Final = 16

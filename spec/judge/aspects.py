@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from spec.judge import compare, difference
-from spec.judge.difference import Difference, Violation
-from spec.judge.observation import Observation
-from spec.language import returns
+from ..language import returns
+from . import compare, difference
+from .difference import Difference, Violation
+from .observation import Observation
 
 
 def judge_row(seen: Observation) -> None:

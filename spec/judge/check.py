@@ -19,7 +19,7 @@ from typing import Any
 import numpy
 from hypothesis.strategies import SearchStrategy
 
-from spec.judge.subject import Subject
+from .subject import Subject
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from spec.expected.layout import AnyMapping, AnyOrder, Array, Slot
-from spec.judge import difference
-from spec.judge.difference import Difference
-from spec.language import trees
+from ..expected.layout import AnyMapping, AnyOrder, Array, Slot
+from ..language import trees
+from . import difference
+from .difference import Difference
 
 
 def mirrors(expected: Any, got: Any, place: str, *, strict: bool = True) -> Difference | None:

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from spec.expected import oracles
-from spec.expected.layout import Array, Slot
-from spec.judge import compare, difference
-from spec.judge.difference import Difference, Inconclusive, Violation
-from spec.judge.observation import Observation
-from spec.language import returns, trees
-from spec.language.script import execute
+from ..expected import oracles
+from ..expected.layout import Array, Slot
+from ..language import returns, trees
+from ..language.script import execute
+from . import compare, difference
+from .difference import Difference, Inconclusive, Violation
+from .observation import Observation
 
 
 def judge_values(seen: Observation) -> None:

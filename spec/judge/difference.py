@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from spec.expected.oracles import Judgement
-from spec.judge.stray import strays
-from spec.language import trees
+from ..expected.oracles import Judgement
+from ..language import trees
+from .stray import strays
 
 VOLATILE = (
     (re.compile(r"(/[^\s/:]+)+/(?=[^\s/:]+)"), ""),

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from spec.expected.expectation import Expectation
-from spec.expected.layout import Array
-from spec.judge.difference import Inconclusive, raised
-from spec.judge.subject import Subject
-from spec.language import returns
-from spec.language.cases import Case
-from spec.language.script import Script
+from ..expected.expectation import Expectation
+from ..expected.layout import Array
+from ..language import returns
+from ..language.cases import Case
+from ..language.script import Script
+from .difference import Inconclusive, raised
+from .subject import Subject
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from spec.judge.difference import Difference, Violation, raised
-from spec.judge.subject import Subject
-from spec.language.cases import Case
-from spec.language.script import execute
+from ..language.cases import Case
+from ..language.script import execute
+from .difference import Difference, Violation, raised
+from .subject import Subject
 
 
 def judge_stream(subject: Subject, case: Case) -> None:

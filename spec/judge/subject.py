@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from spec.language.transforms import CONTROL, FAMILY
+from ..language.transforms import CONTROL, FAMILY
 
 CLASSES: Final = {
     "core": (

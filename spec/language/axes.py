@@ -9,11 +9,11 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from spec.language.cases import Case
-from spec.language.returns import SIDES, Row
-from spec.language.strategies import cases
-from spec.language.transforms import FAMILY, Member
-from spec.language.wishes import Wish
+from .cases import Case
+from .returns import SIDES, Row
+from .strategies import cases
+from .transforms import FAMILY, Member
+from .wishes import Wish
 
 Change = Callable[[SearchStrategy[Case]], SearchStrategy[Any]]
 

@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 from hypothesis import strategies as st
 
-from spec.language import trees
-from spec.language.labels import Chooser, DrawFn, choice
-from spec.language.operations import OPERATION, Operation, giving
-from spec.language.programs import (
+from . import trees
+from .labels import Chooser, DrawFn, choice
+from .operations import OPERATION, Operation, giving
+from .programs import (
     Assign,
     Block,
     Draw,
@@ -24,9 +24,9 @@ from spec.language.programs import (
     Write,
     module_places,
 )
-from spec.language.trees import Tree
-from spec.language.values import Shape
-from spec.language.wishes import Wish
+from .trees import Tree
+from .values import Shape
+from .wishes import Wish
 
 # -- the choices that are counted ----------------------------------------------------------------
 

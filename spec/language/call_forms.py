@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from spec.language.cases import Selection, selected_from_module, treefied_from_module
-from spec.language.programs import Program, Ref
-from spec.language.trees import Tree
+from .cases import Selection, selected_from_module, treefied_from_module
+from .programs import Program, Ref
+from .trees import Tree
 
 KEYS: Final = ("z", 3, None, ("a", 0), 1.5, "b", False)
 """Keys of which no two neighbours can be sorted together."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from spec.language import trees
-from spec.language.programs import Program, Ref, module_states
-from spec.language.returns import Row
-from spec.language.script import Script
-from spec.language.transforms import FAMILY, Member
-from spec.language.trees import Tree, literal
+from . import trees
+from .programs import Program, Ref, module_states
+from .returns import Row
+from .script import Script
+from .transforms import FAMILY, Member
+from .trees import Tree, literal
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from typing import Any, Final
 import numpy as np
 from hypothesis import strategies as st
 
-from spec.language.cases import Case, Selection
-from spec.language.labels import DrawFn
-from spec.language.programs import Line, Param, Program, Ref, Var
-from spec.language.returns import SIDES
-from spec.language.values import NUMBERS
+from .cases import Case, Selection
+from .labels import DrawFn
+from .programs import Line, Param, Program, Ref, Var
+from .returns import SIDES
+from .values import NUMBERS
 
 PLACEHOLDER: Final = "call"
 """The member of a case that calls its function and differentiates nothing."""

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from hypothesis import strategies as st
 
-from spec.language.trees import Path
+from .trees import Path
 
 Operand = Literal["nothing", "class", "tag", "key", "function", "filters", "filter"]
 

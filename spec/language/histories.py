@@ -17,8 +17,8 @@ from typing import Any, Final, assert_never
 
 from hypothesis import strategies as st
 
-from spec.language.labels import choice
-from spec.language.moves import (
+from .labels import choice
+from .moves import (
     ANY_OUTPUT,
     FEATURES,
     POINTS,
@@ -41,7 +41,7 @@ from spec.language.moves import (
     Switch,
     Turn,
 )
-from spec.language.script import Script
+from .script import Script
 
 HISTORY: Final = choice("history", (
     "module", "eager write", "state replaced", "transform kept", "function called",

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from spec.language.script import Script
+from .script import Script
 
 DrawFn = Any
 TOGETHER: Final = "together"

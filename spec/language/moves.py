@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from spec.language.axes import FIRST_ORDER
+from .axes import FIRST_ORDER
 
 STATES: Final = ("s0", "s1", "m.w", "d0")
 """The places for states: two variables, an attribute of a module, and one with a container."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from spec.language.labels import choice
-from spec.language.values import Shape
+from .labels import choice
+from .values import Shape
 
 NUMBER: Final[Shape] = ()
 VECTOR: Final[Shape] = (3,)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from spec.language.trees import Path, Tree, literal
+from .trees import Path, Tree, literal
 
 
 @dataclass(frozen=True)

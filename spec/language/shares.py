@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from typing import Any, Final
 
-from spec.language.bodies import FLOW, METHOD
-from spec.language.cases import Case
-from spec.language.operations import OPERATION
-from spec.language.programs import Write, walk
+from .bodies import FLOW, METHOD
+from .cases import Case
+from .operations import OPERATION
+from .programs import Write, walk
 
 FAMILIES: Final = ("CMP-21", "WRB", "GST")
 """The rules, or families of them, whose draws the floors are about."""

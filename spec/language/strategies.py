@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from spec.language.bodies import (
+from .bodies import (
     ACCESS,
     FLOW,
     METHOD,
@@ -24,7 +24,7 @@ from spec.language.bodies import (
     names_in,
     tests_of,
 )
-from spec.language.call_forms import (
+from .call_forms import (
     ARGNUMS,
     AUXES,
     CONTAINERS,
@@ -34,14 +34,14 @@ from spec.language.call_forms import (
     argnums_forms,
     selections,
 )
-from spec.language.cases import Case
-from spec.language.labels import DrawFn, choice
-from spec.language.programs import Exit, Invoke, Method, Node, Param, Program, Ref, Var
-from spec.language.returns import ROWS, Row
-from spec.language.transforms import FAMILY
-from spec.language.trees import Tree
-from spec.language.values import CONTAINERS_OF_ARRAYS, KINDS, Shape, arrays, discrete, values
-from spec.language.wishes import Wish
+from .cases import Case
+from .labels import DrawFn, choice
+from .programs import Exit, Invoke, Method, Node, Param, Program, Ref, Var
+from .returns import ROWS, Row
+from .transforms import FAMILY
+from .trees import Tree
+from .values import CONTAINERS_OF_ARRAYS, KINDS, Shape, arrays, discrete, values
+from .wishes import Wish
 
 
 def _calls(**flags: bool | None) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from spec.language.trees import Tree
+from .trees import Tree
 
 Shape = tuple[int, ...]
 

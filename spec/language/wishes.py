@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from spec.language.call_forms import ARGNUMS, AUXES, CONTAINERS
-from spec.language.returns import ROWS, Row
-from spec.language.transforms import FAMILY
-from spec.language.values import SHAPES, Shape
+from .call_forms import ARGNUMS, AUXES, CONTAINERS
+from .returns import ROWS, Row
+from .transforms import FAMILY
+from .values import SHAPES, Shape
 
 UNARY: Final = (
     "{0}",

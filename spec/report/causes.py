@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from spec.chapters.rules import registry
-from spec.judge.verdict import Outcome, Verdict
-from spec.report.report import Report
+from ..chapters.rules import registry
+from ..judge.verdict import Outcome, Verdict
+from .report import Report
 
 NUMBERS = re.compile(r"\d+")
 

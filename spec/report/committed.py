@@ -7,9 +7,9 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
-from spec.chapters.rules import registry
-from spec.report.changes import changes, lines
-from spec.report.document import schema
+from ..chapters.rules import registry
+from .changes import changes, lines
+from .document import schema
 
 
 def read(file: Path) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Final
 
-from spec.language import histories, labels, strategies
-from spec.language.shares import FAMILIES, shares
-from spec.report.report import Report
+from ..language import histories, labels, strategies
+from ..language.shares import FAMILIES, shares
+from .report import Report
 
 DECLARING: Final = (strategies, histories)
 """The modules that declare choices; they are loaded, so that the table is whole."""

@@ -9,11 +9,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from spec.chapters.rules import Authority, Level, registry
-from spec.judge.verdict import Outcome, Verdict
-from spec.report import coverage
-from spec.report.causes import causes
-from spec.report.report import Report
+from ..chapters.rules import Authority, Level, registry
+from ..judge.verdict import Outcome, Verdict
+from . import coverage
+from .causes import causes
+from .report import Report
 
 FORMAT: Final = 2
 """The version of the schema; a report without one is of the first, which lacks what is new here."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from spec.judge.verdict import Outcome, Verdict
+from ..judge.verdict import Outcome, Verdict
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from spec.chapters.rules import registry
-from spec.judge.verdict import Outcome
+from ..chapters.rules import registry
+from ..judge.verdict import Outcome
 
 PAUSE: Final = 10.0
 """Seconds between two lines where there is no terminal."""

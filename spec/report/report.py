@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from spec.chapters.rules import registry
-from spec.judge.verdict import Outcome, Verdict, verdict_of
+from ..chapters.rules import registry
+from ..judge.verdict import Outcome, Verdict, verdict_of
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from spec.chapters.rules import Authority, Level, registry
-from spec.judge.verdict import Verdict
-from spec.report import ladder
-from spec.report.causes import Cause, causes, wanting
-from spec.report.report import Report
-from spec.report.terminal import STYLE, contrast, points, totals
+from ..chapters.rules import Authority, Level, registry
+from ..judge.verdict import Verdict
+from . import ladder
+from .causes import Cause, causes, wanting
+from .report import Report
+from .terminal import STYLE, contrast, points, totals
 
 FEW: Final = 12
 """Rules that are all named, kept or not."""

@@ -6,11 +6,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spec.chapters.rules import registry
-from spec.judge.verdict import Outcome, Verdict, verdict_of
-from spec.language.shares import FAMILIES, SHARES
-from spec.report import coverage
-from spec.report.report import Report, telling
+from ..chapters.rules import registry
+from ..judge.verdict import Outcome, Verdict, verdict_of
+from ..language.shares import FAMILIES, SHARES
+from . import coverage
+from .report import Report, telling
 
 STYLE = {
     Verdict.PASS: "green",

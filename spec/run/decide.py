@@ -16,10 +16,10 @@ import hypothesis
 from hypothesis import HealthCheck, Phase
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-from spec.chapters import all_checks
-from spec.chapters.rules import registry
-from spec.judge.check import Check, bindings, snippet_source
-from spec.judge.difference import (
+from ..chapters import all_checks
+from ..chapters.rules import registry
+from ..judge.check import Check, bindings, snippet_source
+from ..judge.difference import (
     Difference,
     Inconclusive,
     Violation,
@@ -28,11 +28,11 @@ from spec.judge.difference import (
     raised,
     told,
 )
-from spec.judge.stray import is_ours, strays
-from spec.judge.subject import Absent, Subject
-from spec.judge.verdict import Outcome, Verdict
-from spec.language.labels import covered
-from spec.language.shares import counted
+from ..judge.stray import is_ours, strays
+from ..judge.subject import Absent, Subject
+from ..judge.verdict import Outcome, Verdict
+from ..language.labels import covered
+from ..language.shares import counted
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from spec.judge.difference import name_and_line
-from spec.judge.stray import strays
-from spec.judge.subject import NAMES, Subject
+from ..judge.difference import name_and_line
+from ..judge.stray import strays
+from ..judge.subject import NAMES, Subject
 
 
 class Unusable(Exception):

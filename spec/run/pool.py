@@ -18,12 +18,12 @@ from multiprocessing.process import BaseProcess
 from types import SimpleNamespace, TracebackType
 from typing import Final
 
-from spec.chapters.rules import registry
-from spec.judge.check import Check, snippet_source
-from spec.judge.subject import Subject
-from spec.judge.verdict import Outcome, Verdict
-from spec.run.implementation import NoDevice, Unusable
-from spec.run.worker import Job, Ready, serve
+from ..chapters.rules import registry
+from ..judge.check import Check, snippet_source
+from ..judge.subject import Subject
+from ..judge.verdict import Outcome, Verdict
+from .implementation import NoDevice, Unusable
+from .worker import Job, Ready, serve
 
 CHUNK: Final = 4
 """Points that a worker is given at a time."""

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import TypeVar
 
-from spec.chapters import all_checks
-from spec.chapters.rules import Authority, Level, families, registry
-from spec.judge.check import Check
-from spec.judge.verdict import Outcome, case_id
-from spec.run.pool import CHUNK
-from spec.run.worker import hidden
+from ..chapters import all_checks
+from ..chapters.rules import Authority, Level, families, registry
+from ..judge.check import Check
+from ..judge.verdict import Outcome, case_id
+from .pool import CHUNK
+from .worker import hidden
 
 Point = tuple[Check, str]
 Item = TypeVar("Item")

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from spec.judge.difference import name_and_line
-from spec.judge.stray import strays
-from spec.judge.subject import Subject
+from ..judge.difference import name_and_line
+from ..judge.stray import strays
+from ..judge.subject import Subject
 
 
 def _state_holds_its_value(lib: Any, xp: Any) -> bool:

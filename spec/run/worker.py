@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
-from spec import __version__
-from spec.chapters import all_checks
-from spec.judge.subject import CLASSES, NAMES, Subject
-from spec.run import smoke
-from spec.run.decide import Profile, decide
-from spec.run.implementation import NoDevice, Unusable, load, loaded_versions
+from .. import __version__
+from ..chapters import all_checks
+from ..judge.subject import CLASSES, NAMES, Subject
+from . import smoke
+from .decide import Profile, decide
+from .implementation import NoDevice, Unusable, load, loaded_versions
 
 
 @dataclass(frozen=True)

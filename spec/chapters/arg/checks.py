@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from spec.judge.aspects import judge_sides
-from spec.judge.check import generated, snippet
-from spec.judge.derivative import judge_values
-from spec.judge.observation import observe
-from spec.judge.subject import Subject
-from spec.language.axes import EVERY, EXACT, Calls, by_order, plain
-from spec.language.call_forms import KEYWORDS
-from spec.language.cases import Case
-from spec.language.wishes import calm
+from ...judge.aspects import judge_sides
+from ...judge.check import generated, snippet
+from ...judge.derivative import judge_values
+from ...judge.observation import observe
+from ...judge.subject import Subject
+from ...language.axes import EVERY, EXACT, Calls, by_order, plain
+from ...language.call_forms import KEYWORDS
+from ...language.cases import Case
+from ...language.wishes import calm
 
 BESIDE: Final = EXACT.where(order=1)
 """The members whose two sides are judged together; a Hessian's have rules of their own."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from spec.judge.aspects import judge_effects, judge_part
-from spec.judge.check import generated, snippet
-from spec.judge.derivative import judge_values
-from spec.judge.observation import observe
-from spec.judge.subject import Subject
-from spec.language.axes import EVERY, EXACT, Calls, Members, rows
-from spec.language.cases import Case
-from spec.language.wishes import calm
+from ...judge.aspects import judge_effects, judge_part
+from ...judge.check import generated, snippet
+from ...judge.derivative import judge_values
+from ...judge.observation import observe
+from ...judge.subject import Subject
+from ...language.axes import EVERY, EXACT, Calls, Members, rows
+from ...language.cases import Case
+from ...language.wishes import calm
 
 WITH_AUX: Final = rows("arguments", "states", has_aux=True)
 WITH_VALUE: Final = rows("arguments", "states", return_value=True)

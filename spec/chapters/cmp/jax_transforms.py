@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spec.judge.check import snippet
-from spec.language.axes import DISTINCT, REPRESENTATIVES, Members, representatives
+from ...judge.check import snippet
+from ...language.axes import DISTINCT, REPRESENTATIVES, Members, representatives
 
 
 def ways(members: Members, name: str, texts: dict[str, str]) -> dict[str, dict[str, str]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spec.judge.check import snippet
-from spec.language.axes import REPRESENTATIVES
+from ...judge.check import snippet
+from ...language.axes import REPRESENTATIVES
 
 
 @snippet("CMP-11")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from hypothesis.strategies import SearchStrategy
 
-from spec.judge.aspects import judge_effects, judge_row
-from spec.judge.check import generated, snippet
-from spec.judge.derivative import judge_values
-from spec.judge.observation import observe
-from spec.judge.subject import Subject
-from spec.language.axes import (
+from ...judge.aspects import judge_effects, judge_row
+from ...judge.check import generated, snippet
+from ...judge.derivative import judge_values
+from ...judge.observation import observe
+from ...judge.subject import Subject
+from ...language.axes import (
     DISTINCT,
     EXACT,
     FIRST_ORDER,
@@ -21,11 +21,11 @@ from spec.language.axes import (
     representatives,
     rows,
 )
-from spec.language.cases import Case
-from spec.language.returns import ROWS
-from spec.language.strategies import cases
-from spec.language.transforms import FAMILY, Member
-from spec.language.wishes import Wish
+from ...language.cases import Case
+from ...language.returns import ROWS
+from ...language.strategies import cases
+from ...language.transforms import FAMILY, Member
+from ...language.wishes import Wish
 
 
 @dataclass(frozen=True)

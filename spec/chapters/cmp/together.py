@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 
-from spec.judge.aspects import judge_effects, judge_part, judge_row, judge_sides
-from spec.judge.check import generated
-from spec.judge.derivative import judge_values
-from spec.judge.observation import observe
-from spec.judge.stream import judge_stream
-from spec.judge.subject import Subject
-from spec.language.axes import EVERY, Calls
-from spec.language.cases import Case
-from spec.language.returns import SIDES
-from spec.language.transforms import Member
-from spec.language.values import SHAPES
-from spec.language.wishes import ORDINARY, Wish
+from ...judge.aspects import judge_effects, judge_part, judge_row, judge_sides
+from ...judge.check import generated
+from ...judge.derivative import judge_values
+from ...judge.observation import observe
+from ...judge.stream import judge_stream
+from ...judge.subject import Subject
+from ...language.axes import EVERY, Calls
+from ...language.cases import Case
+from ...language.returns import SIDES
+from ...language.transforms import Member
+from ...language.values import SHAPES
+from ...language.wishes import ORDINARY, Wish
 
 SMALL = replace(ORDINARY, shapes=SHAPES[:1], most=2)
 """For second derivatives, whose oracles take the square of the number of inputs in calls."""

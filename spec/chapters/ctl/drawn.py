@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from spec.judge import compare
-from spec.judge.aspects import judge_effects, judge_part
-from spec.judge.check import generated
-from spec.judge.derivative import judge_values
-from spec.judge.difference import Violation
-from spec.judge.observation import Observation, observe
-from spec.judge.subject import Subject
-from spec.language.control import PLACEHOLDER, Compiled, Control, ControlWish, programs
-from spec.language.transforms import CONTROL
+from ...judge import compare
+from ...judge.aspects import judge_effects, judge_part
+from ...judge.check import generated
+from ...judge.derivative import judge_values
+from ...judge.difference import Violation
+from ...judge.observation import Observation, observe
+from ...judge.subject import Subject
+from ...language.control import PLACEHOLDER, Compiled, Control, ControlWish, programs
+from ...language.transforms import CONTROL
 
 SERIAL = tuple(name for name in CONTROL if name != "vmap")
 """The functions that run their bodies one after the other, so that draws have an order."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from spec.chapters.ctl.drawn import FORWARD, LOOPS, SERIAL
-from spec.judge.check import snippet
+from ...judge.check import snippet
+from .drawn import FORWARD, LOOPS, SERIAL
 
 RUNS = {
     "for_loop": (3, "jnp.sum(lib.transform.for_loop(g, jnp.stack([x, x, x])))"),

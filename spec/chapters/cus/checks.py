@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from spec.judge import difference
-from spec.judge.aspects import judge_effects, judge_row, judge_sides
-from spec.judge.check import generated, snippet
-from spec.judge.derivative import judge_values
-from spec.judge.difference import Violation
-from spec.judge.observation import observe
-from spec.judge.subject import Subject
-from spec.language.axes import EVERY, Calls, plain
-from spec.language.cases import Case
-from spec.language.returns import ROWS, Row
-from spec.language.wishes import Wish
+from ...judge import difference
+from ...judge.aspects import judge_effects, judge_row, judge_sides
+from ...judge.check import generated, snippet
+from ...judge.derivative import judge_values
+from ...judge.difference import Violation
+from ...judge.observation import observe
+from ...judge.subject import Subject
+from ...language.axes import EVERY, Calls, plain
+from ...language.cases import Case
+from ...language.returns import ROWS, Row
+from ...language.wishes import Wish
 
 
 @snippet("CUS-01", EVERY.bound())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from spec.judge.check import snippet
-from spec.language.axes import DISTINCT, EVERY, EXACT, by_order, representatives
-from spec.language.transforms import Member
+from ...judge.check import snippet
+from ...language.axes import DISTINCT, EVERY, EXACT, by_order, representatives
+from ...language.transforms import Member
 
 
 @snippet("DER-12")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from spec.judge.check import generated
-from spec.judge.derivative import judge_along_own_values
-from spec.judge.observation import observe
-from spec.judge.subject import Subject
-from spec.language.axes import FIRST_ORDER, Calls, plain
-from spec.language.cases import Case
-from spec.language.wishes import Wish
+from ...judge.check import generated
+from ...judge.derivative import judge_along_own_values
+from ...judge.observation import observe
+from ...judge.subject import Subject
+from ...language.axes import FIRST_ORDER, Calls, plain
+from ...language.cases import Case
+from ...language.wishes import Wish
 
 
 @generated("DER-02", Calls.strategy,

@@ -8,13 +8,13 @@ from typing import Any, Final
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from spec.judge.aspects import judge_row, judge_sides
-from spec.judge.check import generated
-from spec.judge.derivative import judge_values
-from spec.judge.observation import observe
-from spec.judge.subject import Subject
-from spec.language import trees
-from spec.language.axes import (
+from ...judge.aspects import judge_row, judge_sides
+from ...judge.check import generated
+from ...judge.derivative import judge_values
+from ...judge.observation import observe
+from ...judge.subject import Subject
+from ...language import trees
+from ...language.axes import (
     DISTINCT,
     EXACT,
     REPRESENTATIVES,
@@ -24,11 +24,11 @@ from spec.language.axes import (
     as_drawn,
     plain,
 )
-from spec.language.cases import Case
-from spec.language.programs import Assign, Draw, Statement
-from spec.language.returns import SIDES
-from spec.language.transforms import Member
-from spec.language.wishes import Wish
+from ...language.cases import Case
+from ...language.programs import Assign, Draw, Statement
+from ...language.returns import SIDES
+from ...language.transforms import Member
+from ...language.wishes import Wish
 
 PLAINEST: Final = Wish(operations=True)
 BLOCKS: Final = DISTINCT.where(layout=("jacobian", "hessian"))

@@ -6,7 +6,7 @@ to a sign that (g . v) v does not see.  So every other result of the same key is
 
 from __future__ import annotations
 
-from spec.judge.check import snippet
+from ...judge.check import snippet
 
 RANDOM_KEYS = {"integer key": {"key": "7"}, "JAX key": {"key": "jax.random.key(7)"},
         "raw key": {"key": "jax.random.PRNGKey(7)"}}

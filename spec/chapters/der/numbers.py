@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spec.judge.check import snippet
-from spec.language.axes import DISTINCT, EVERY, by_order
+from ...judge.check import snippet
+from ...language.axes import DISTINCT, EVERY, by_order
 
 HOLOMORPHIC = EVERY.where(holomorphic=True)
 ALLOW_INT = EVERY.where(allow_int=True, layout="gradient").bound()

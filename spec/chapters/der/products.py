@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from spec.judge import difference
-from spec.judge.aspects import judge_effects, judge_sides
-from spec.judge.check import generated, snippet
-from spec.judge.derivative import decide, judge_values
-from spec.judge.difference import Violation
-from spec.judge.observation import Observation, expectation, run
-from spec.judge.subject import Subject
-from spec.language import trees
-from spec.language.axes import plain
-from spec.language.cases import Case
-from spec.language.returns import SIDES
-from spec.language.script import Script
-from spec.language.strategies import cases
-from spec.language.values import arrays
-from spec.language.wishes import Wish
+from ...judge import difference
+from ...judge.aspects import judge_effects, judge_sides
+from ...judge.check import generated, snippet
+from ...judge.derivative import decide, judge_values
+from ...judge.difference import Violation
+from ...judge.observation import Observation, expectation, run
+from ...judge.subject import Subject
+from ...language import trees
+from ...language.axes import plain
+from ...language.cases import Case
+from ...language.returns import SIDES
+from ...language.script import Script
+from ...language.strategies import cases
+from ...language.values import arrays
+from ...language.wishes import Wish
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from spec.language.axes import EVERY, REPRESENTATIVES, SCALAR, representatives
-from spec.language.script import Script
+from ...language.axes import EVERY, REPRESENTATIVES, SCALAR, representatives
+from ...language.script import Script
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from hypothesis import strategies as st
 
-from spec.chapters.err import misuse
-from spec.chapters.err.misuse import Attempt
-from spec.judge.check import generated, snippet
-from spec.judge.difference import Violation, told
-from spec.judge.subject import Subject
-from spec.language.axes import EXACT, by_order
+from ...judge.check import generated, snippet
+from ...judge.difference import Violation, told
+from ...judge.subject import Subject
+from ...language.axes import EXACT, by_order
+from . import misuse
+from .misuse import Attempt
 
 REFUSALS = tuple(dict.fromkeys(row.rule for row in misuse.MISUSES))
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from spec.judge.check import generated, snippet
-from spec.judge.difference import Difference, Violation
-from spec.judge.observation import run
-from spec.judge.subject import Subject
-from spec.language import filters
-from spec.language.filters import (
+from ...judge.check import generated, snippet
+from ...judge.difference import Difference, Violation
+from ...judge.observation import run
+from ...judge.subject import Subject
+from ...language import filters
+from ...language.filters import (
     BRANCHES,
     FORMS,
     MEANINGS,
@@ -22,7 +22,7 @@ from spec.language.filters import (
     Filter,
     Sample,
 )
-from spec.language.script import Script
+from ...language.script import Script
 
 RULES = {
     "FLT-01": "instance",

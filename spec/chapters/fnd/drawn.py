@@ -7,11 +7,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from spec.judge.check import generated
-from spec.judge.difference import Difference, Violation
-from spec.judge.observation import run
-from spec.judge.subject import Subject
-from spec.language.script import Script
+from ...judge.check import generated
+from ...judge.difference import Difference, Violation
+from ...judge.observation import run
+from ...judge.subject import Subject
+from ...language.script import Script
 
 STEPS = {
     "read": "t = t + {0}.value",

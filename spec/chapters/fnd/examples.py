@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from spec.judge.check import snippet
-from spec.language import filters
-from spec.language.filters import POOL
+from ...judge.check import snippet
+from ...language import filters
+from ...language.filters import POOL
 
 RETURN_TYPES = ("dict", "list", "tuple")
 USAGES = ("all", "read", "write", "both")

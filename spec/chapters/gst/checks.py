@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from spec.judge.aspects import judge_effects, judge_row, judge_sides
-from spec.judge.check import generated, snippet
-from spec.judge.derivative import judge_values
-from spec.judge.observation import observe
-from spec.judge.subject import Subject
-from spec.language.axes import EVERY, EXACT, Calls, by_order, plain, rows
-from spec.language.call_forms import NOTHING
-from spec.language.cases import Case
-from spec.language.wishes import Wish, calm
+from ...judge.aspects import judge_effects, judge_row, judge_sides
+from ...judge.check import generated, snippet
+from ...judge.derivative import judge_values
+from ...judge.observation import observe
+from ...judge.subject import Subject
+from ...language.axes import EVERY, EXACT, Calls, by_order, plain, rows
+from ...language.call_forms import NOTHING
+from ...language.cases import Case
+from ...language.wishes import Wish, calm
 
 
 def var_grads_mirror_the_container(subject: Subject, case: Case) -> None:

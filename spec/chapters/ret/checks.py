@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from spec.judge.aspects import judge_row
-from spec.judge.check import generated
-from spec.judge.observation import observe
-from spec.judge.subject import Subject
-from spec.language.axes import EVERY, Calls
-from spec.language.cases import Case
-from spec.language.returns import ROWS
-from spec.language.wishes import calm
+from ...judge.aspects import judge_row
+from ...judge.check import generated
+from ...judge.observation import observe
+from ...judge.subject import Subject
+from ...language.axes import EVERY, Calls
+from ...language.cases import Case
+from ...language.returns import ROWS
+from ...language.wishes import calm
 
 SIMPLE = calm(containers=("dict",), argnums=("int", "tuple"), most=2)
 

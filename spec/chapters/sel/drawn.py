@@ -8,16 +8,16 @@ from typing import Any, Literal, get_args
 
 from hypothesis import strategies as st
 
-from spec.judge import difference
-from spec.judge.check import generated
-from spec.judge.difference import Difference, Inconclusive, Violation, describe
-from spec.judge.observation import run
-from spec.judge.subject import Subject
-from spec.language import filters
-from spec.language.filters import Filter, Sample
-from spec.language.programs import Node, Ref, Var, module_source, module_states
-from spec.language.script import Script
-from spec.language.trees import Path
+from ...judge import difference
+from ...judge.check import generated
+from ...judge.difference import Difference, Inconclusive, Violation, describe
+from ...judge.observation import run
+from ...judge.subject import Subject
+from ...language import filters
+from ...language.filters import Filter, Sample
+from ...language.programs import Node, Ref, Var, module_source, module_states
+from ...language.script import Script
+from ...language.trees import Path
 
 ATTRIBUTES = ("w", "b", "B", "w10", "w9", "_p", "sub")
 """Names of attributes and keys; they are assigned in any order."""

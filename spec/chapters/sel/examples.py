@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spec.judge.check import snippet
-from spec.language.trees import Path
+from ...judge.check import snippet
+from ...language.trees import Path
 
 S = "lib.State(jnp.ones(1))"
 HELD: dict[str, tuple[str, list[Path]]] = {

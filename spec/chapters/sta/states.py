@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spec.judge.check import snippet
-from spec.language.axes import EXACT, by_order
+from ...judge.check import snippet
+from ...language.axes import EXACT, by_order
 
 STATE_VALUES = {
     "array": "jnp.array([1.0, 2.0])",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spec.judge.check import snippet
-from spec.language.axes import EVERY
+from ...judge.check import snippet
+from ...language.axes import EVERY
 
 DRAWS = {
     "normal": "lambda: lib.random.normal(size=(3,))",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spec.judge.check import snippet
-from spec.language.axes import EVERY, EXACT
+from ...judge.check import snippet
+from ...language.axes import EVERY, EXACT
 
 
 @snippet("WRB-08", EVERY.bound())

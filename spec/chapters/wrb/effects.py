@@ -9,18 +9,17 @@ from typing import Any
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from spec.chapters.wrb.table import ROLES, Call, Cell, call, cells, with_key
-from spec.judge import difference
-from spec.judge.aspects import judge_effects, judge_part
-from spec.judge.check import generated
-from spec.judge.compare import is_concrete
-from spec.judge.derivative import judge_values
-from spec.judge.difference import Violation
-from spec.judge.observation import Observation, observe
-from spec.judge.stream import judge_stream
-from spec.judge.subject import Subject
-from spec.language import trees
-from spec.language.axes import (
+from ...judge import difference
+from ...judge.aspects import judge_effects, judge_part
+from ...judge.check import generated
+from ...judge.compare import is_concrete
+from ...judge.derivative import judge_values
+from ...judge.difference import Violation
+from ...judge.observation import Observation, observe
+from ...judge.stream import judge_stream
+from ...judge.subject import Subject
+from ...language import trees
+from ...language.axes import (
     EVERY,
     EXACT,
     FIRST_ORDER,
@@ -31,10 +30,11 @@ from spec.language.axes import (
     plain,
     rows,
 )
-from spec.language.cases import Case, Selection
-from spec.language.programs import Assign, Param, Program, Ref, Var, Write
-from spec.language.values import SHAPES
-from spec.language.wishes import CALM, Wish
+from ...language.cases import Case, Selection
+from ...language.programs import Assign, Param, Program, Ref, Var, Write
+from ...language.values import SHAPES
+from ...language.wishes import CALM, Wish
+from .table import ROLES, Call, Cell, call, cells, with_key
 
 # Rules that share a wish judge the same programs, so that each is compiled once; and few states
 # mean few sizes of Jacobians, for each of which forward mode is compiled anew.

@@ -11,15 +11,15 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from spec.chapters.wrb.table import Call, Cell, call, cells, failing, with_key
-from spec.judge import compare
-from spec.judge.check import generated, snippet
-from spec.judge.difference import Difference, Inconclusive, Violation, raised
-from spec.judge.subject import Subject
-from spec.language.axes import EVERY, REPRESENTATIVES, Calls, representatives
-from spec.language.cases import Case
-from spec.language.values import SHAPES
-from spec.language.wishes import CALM, ORDINARY
+from ...judge import compare
+from ...judge.check import generated, snippet
+from ...judge.difference import Difference, Inconclusive, Violation, raised
+from ...judge.subject import Subject
+from ...language.axes import EVERY, REPRESENTATIVES, Calls, representatives
+from ...language.cases import Case
+from ...language.values import SHAPES
+from ...language.wishes import CALM, ORDINARY
+from .table import Call, Cell, call, cells, failing, with_key
 
 ANY = replace(ORDINARY, functions=CALM, shapes=SHAPES[:1])
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from spec.expected import model_transforms
-from spec.judge import compare
-from spec.judge.check import generated
-from spec.judge.difference import Violation, raised
-from spec.judge.subject import Subject
-from spec.language import histories
-from spec.language.histories import History
-from spec.language.moves import FEATURES
-from spec.language.script import go_on
+from ...expected import model_transforms
+from ...judge import compare
+from ...judge.check import generated
+from ...judge.difference import Violation, raised
+from ...judge.subject import Subject
+from ...language import histories
+from ...language.histories import History
+from ...language.moves import FEATURES
+from ...language.script import go_on
 
 Snapshot = dict[str, Any]
 

@@ -16,9 +16,9 @@ from typing import Any, Final, Literal
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from spec.language.axes import Calls
-from spec.language.cases import Case, Selection
-from spec.language.programs import (
+from ...language.axes import Calls
+from ...language.cases import Case, Selection
+from ...language.programs import (
     Assign,
     Draw,
     Fail,
@@ -30,8 +30,8 @@ from spec.language.programs import (
     Var,
     Write,
 )
-from spec.language.returns import ROWS
-from spec.language.strategies import FAILURE
+from ...language.returns import ROWS
+from ...language.strategies import FAILURE
 
 RoleId = Literal["selected", "unselected", "untouched", "argument", "random stream"]
 After = Literal["entry", "plain"]
