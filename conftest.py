@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 from hypothesis import settings
 
-pytest_plugins = ["spec.conformance.plugin"]
+# By the name under which an installed package has registered it already, if there is one.
+_INSTALLED = importlib.util.find_spec("state_ad_spec")
+pytest_plugins = [f"{'state_ad_spec' if _INSTALLED else 'spec'}.conformance.plugin"]
 
 
 def _enable_float64() -> None:

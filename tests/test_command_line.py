@@ -217,7 +217,7 @@ def test_the_installed_command_finds_an_adapter_beside_the_user(
 ) -> None:
     """It starts without the working directory on the path, unlike ``python -m``."""
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
-    assert project["project"]["scripts"] == {"state-ad-spec": "spec.__main__:script"}
+    assert project["project"]["scripts"] == {"state-ad-spec": "state_ad_spec.__main__:script"}
     (tmp_path / "beside.py").write_text(f"{HEAD}transform = None")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])

@@ -107,7 +107,7 @@ def only(page: str, kind: str, caption: str = "") -> str:
 
 def test_the_workflow_calls_commands_that_exist() -> None:
     lines = re.findall(r"- run: (.*)", only("guides/ci.md", "yaml"))
-    commands = [line.split()[3:] for line in lines if line.startswith("python -m spec ")]
+    commands = [line.split()[1:] for line in lines if line.startswith("state-ad-spec ")]
     assert [parser().parse_args(command).command for command in commands] == ["check"]
 
 

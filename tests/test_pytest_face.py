@@ -1,26 +1,54 @@
-"""The suite as pytest runs it, in the project of somebody else."""
+"""The suite as pytest runs it, from the wheel, in the project of somebody else."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
-PLUGIN = "spec.conformance.plugin"
+PLUGIN = "state_ad_spec.conformance.plugin"
 
 
-def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest there, with the plugin and no other."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", PLUGIN, "-p", "no:cacheprovider"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)]),
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds what the wheel installs, and nothing else."""
+    folder = tmp_path_factory.mktemp("site")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+                   cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(folder)
+    return folder
+
+
+def run_in(folder: Path, site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder, where the wheel is installed; no plugin loads by itself."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(folder)]),
                    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    return subprocess.run([*command, *arguments], cwd=folder, env=environment, capture_output=True,
-                          text=True, check=False)
+    return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment,
+                          capture_output=True, text=True, check=False)
 
 
-def test_a_host_keeps_its_own_options_and_loads_nothing_of_ours(tmp_path: Path) -> None:
+def pytest_in(folder: Path, site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest there, with the plugin and no other."""
+    options = ["-q", "-p", PLUGIN, "-p", "no:cacheprovider"]
+    return run_in(folder, site, "-m", "pytest", *options, *arguments)
+
+
+def test_the_wheel_holds_no_name_that_a_host_may_have(site: Path) -> None:
+    packages = {path.name for path in site.iterdir() if path.is_dir()}
+    assert {name for name in packages if not name.endswith(".dist-info")} == {
+        "refimpl", "state_ad_spec"}
+
+
+def test_a_host_keeps_its_own_package_and_options(tmp_path: Path, site: Path) -> None:
+    """Nothing of ours is loaded until it is asked for, and then all of it works beside the host."""
+    (tmp_path / "spec").mkdir()
+    (tmp_path / "spec" / "__init__.py").write_text("OWNER = 'the host'\n", encoding="utf-8")
     (tmp_path / "conftest.py").write_text("""
 def pytest_addoption(parser):
     for name in ("--device", "--impl", "--rules-profile", "--seed"):
@@ -30,16 +58,22 @@ def pytest_addoption(parser):
 import sys
 
 def test_nothing_of_the_suite_is_loaded(request):
+    import spec
+    assert spec.OWNER == "the host"
     assert request.config.getoption("--device") == "tpu"
-    ours = {name for name in sys.modules if name.partition(".")[0] in ("spec", "refimpl")}
-    assert ours <= {"spec", "spec.conformance", "spec.conformance.plugin"}
+    ours = {name for name in sys.modules if name.partition(".")[0] in ("state_ad_spec", "refimpl")}
+    package = "state_ad_spec"
+    assert ours <= {package, f"{package}.conformance", f"{package}.conformance.plugin"}
     assert not {"jax", "numpy", "hypothesis"} & sys.modules.keys()
 """, encoding="utf-8")
-    done = pytest_in(tmp_path, "--device", "tpu")
+    done = pytest_in(tmp_path, site, "--device", "tpu")
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
+    arguments = ["-m", "state_ad_spec", "check", "refimpl", "--rules", "STA-03", "--workers", "2"]
+    done = run_in(tmp_path, site, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_failure_is_its_message_and_its_script(tmp_path: Path) -> None:
+def test_a_failure_is_its_message_and_its_script(tmp_path: Path, site: Path) -> None:
     (tmp_path / "stuck.py").write_text("""
 import numpy
 
@@ -52,12 +86,12 @@ class State:
 class ParamState(State):
     pass
 """, encoding="utf-8")
-    arguments = ["--pyargs", "spec.conformance", "--spec-impl", "stuck", "-k", "STA-03"]
-    done = pytest_in(tmp_path, *arguments)
+    arguments = ["--pyargs", "state_ad_spec.conformance", "--spec-impl", "stuck", "-k", "STA-03"]
+    done = pytest_in(tmp_path, site, *arguments)
     assert done.returncode == 1 and "2 failed" in done.stdout, done.stdout + done.stderr
     shown = done.stdout.split("STA-03 fail:")[1]
     assert "import stuck as lib" in shown and "expected ('a', 'b'), got ('x', 'x')" in shown
     assert "def test_rule" not in done.stdout and "Verdict." not in done.stdout
-    wrong = pytest_in(tmp_path, *arguments, "--spec-profile", "slow")
+    wrong = pytest_in(tmp_path, site, *arguments, "--spec-profile", "slow")
     assert wrong.returncode == 4
     assert "expected one of quick, standard, thorough, got 'slow'" in wrong.stdout + wrong.stderr

@@ -187,7 +187,7 @@ def families() -> Mapping[str, Family]:
     """All families in the order of the specification, read from the data files."""
     found: dict[str, Family] = {}
     for family in ORDER:
-        file = resources.files("spec.chapters").joinpath(family.lower(), "rules.toml")
+        file = resources.files(__package__).joinpath(family.lower(), "rules.toml")
         data = tomllib.loads(file.read_text(encoding="utf-8"))
         rules = tuple(_rule(entry) for entry in data.get("rule", ()))
         if data["family"] == "RET":

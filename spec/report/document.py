@@ -85,7 +85,7 @@ def failure(alike: list[Outcome]) -> dict[str, Any]:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of a report."""
-    text = resources.files("spec.report").joinpath("report.schema.json").read_text(encoding="utf-8")
+    text = resources.files(__package__).joinpath("report.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
