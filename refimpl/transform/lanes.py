@@ -8,11 +8,13 @@ and the stream itself advances once.
 
 import contextlib
 import functools
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import NamedSharding, PartitionSpec
 
 from ..frames import StateError, lookup, settle
 from ..random import DEFAULT, RandomState
@@ -157,7 +159,8 @@ class _Lanes(Beliefs[None]):
             if axis is None
         }
         self.bound = [*mapped, *self.keys]
-        values = [*map(lookup, mapped), *(keys[1:] for keys in self.keys.values())]
+        place = self._place_of_lanes(args, kwargs, mapped)
+        values = [*map(lookup, mapped), *(place(keys[1:]) for keys in self.keys.values())]
         along = functools.partial(
             jax.vmap,
             in_axes=([*mapped.values(), *(0 for _ in self.keys)], self.options["in_axes"], 0),
@@ -173,6 +176,20 @@ class _Lanes(Beliefs[None]):
                 one = along(functools.partial(self._shared_write, index), out_axes=None)
                 self._expect_one_value(state, one, (values, args, kwargs), error)
             raise
+
+    def _place_of_lanes(
+        self, args: Sequence[Any], kwargs: dict[str, Any], mapped: dict[State, int]
+    ) -> Callable[[Any], Any]:
+        """What puts the keys where the lanes are, as JAX asks for if axes are explicit."""
+        parts = [(self.options["in_axes"], tuple(args)), (0, kwargs)]
+        parts += [(axis, lookup(state)) for state, axis in mapped.items()]
+        for leaf, axis in itertools.chain.from_iterable(itertools.starmap(_leaves, parts)):
+            kind = jax.typeof(leaf).sharding
+            if any(kind.spec):
+                mesh = getattr(leaf, "sharding", kind).mesh  # a tracer has none
+                along = NamedSharding(mesh, PartitionSpec(kind.spec[axis]))
+                return functools.partial(jax.sharding.reshard, out_shardings=along)
+        return lambda keys: keys
 
     def _lane(self, values: list[Any], args: Any, kwargs: Any) -> tuple[Any, Any, list[Any]]:
         """The function in a lane: its result, its writes by their axes, and its new states."""
@@ -250,13 +267,17 @@ class _Lanes(Beliefs[None]):
 
 def _lengths(axes: Any, tree: Any) -> list[Any]:
     """The length of each array along the axis that it is mapped over, None where it has none."""
-    found: list[Any] = []
+    shapes = [(jnp.shape(leaf), axis) for leaf, axis in _leaves(axes, tree)]
+    return [shape[axis] if -len(shape) <= axis < len(shape) else None for shape, axis in shapes]
+
+
+def _leaves(axes: Any, tree: Any) -> list[tuple[Any, int]]:
+    """The arrays that are mapped, each with its axis."""
+    found: list[tuple[Any, int]] = []
 
     def visit(axis: int | None, part: Any) -> None:
-        if axis is None:
-            return
-        for shape in map(jnp.shape, jax.tree.leaves(part)):
-            found.append(shape[axis] if -len(shape) <= axis < len(shape) else None)
+        if axis is not None:
+            found.extend((leaf, axis) for leaf in jax.tree.leaves(part))
 
     jax.tree.map(visit, axes, tree, is_leaf=lambda axis: axis is None)
     return found

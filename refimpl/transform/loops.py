@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from ..frames import Frame, lookup, settle
 from ..state import State
 from ..typing import ArrayLike, Function, Pytree, T
-from .staged import Again, Beliefs, around, fits, note, run, show
+from .staged import Again, Beliefs, around, fits, note, placed, run, show
 
 __all__ = ["for_loop", "scan", "while_loop"]
 
@@ -224,4 +224,4 @@ class _InCarry(Beliefs[Any]):
 
 
 def _blank(types: Any) -> Any:
-    return jnp.zeros(types.shape, types.dtype)
+    return jnp.zeros(types.shape, types.dtype, device=placed(types))

@@ -36,7 +36,7 @@ from ..memory import apart, code_of
 from ..state import State
 from ..typing import Function
 
-__all__ = ["Again", "Beliefs", "around", "fits", "note", "run", "show"]
+__all__ = ["Again", "Beliefs", "around", "fits", "note", "placed", "run", "show"]
 
 Belief = TypeVar("Belief")
 Result = TypeVar("Result")
@@ -212,9 +212,18 @@ def fits(old: Any, new: Any) -> bool:
 
 
 def _gives_way(old: Any, new: Any) -> bool:
-    if old.shape != new.shape or old.dtype == new.dtype:
-        return bool(old.shape == new.shape)
+    if old.shape != new.shape or placed(old) != placed(new):
+        return False
+    if old.dtype == new.dtype:
+        return True
     return bool(old.weak_type and jnp.result_type(_SCALARS[old.dtype.kind], new) == new.dtype)
+
+
+def placed(kind: Any) -> Any:
+    """The sharding that is part of a type, None if none is: of axes that are explicit, for JAX."""
+    sharding = kind.sharding
+    explicit = any(sharding.spec) and sharding.mesh == jax.sharding.get_abstract_mesh()
+    return sharding if explicit else None
 
 
 def show(types: Any) -> str:
