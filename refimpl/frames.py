@@ -18,7 +18,7 @@ import operator
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -27,7 +27,7 @@ from weakref import WeakKeyDictionary
 
 import jax
 from jax.core import Tracer
-from jax.extend.core import get_opaque_trace_state
+from jax.extend.core import find_top_trace, get_opaque_trace_state
 
 from . import memory
 from .tree import Copies, copy_containers, pack, put_back, same_leaves
@@ -46,6 +46,7 @@ __all__ = [
     "current",
     "has_tracers",
     "in_foreign_body",
+    "is_eager",
     "lookup",
     "note_read",
     "publish",
@@ -74,6 +75,13 @@ UNSET: Final = _Unset()
 
 EAGER: Final = trace_now()
 """The trace state outside of every JAX transform."""
+
+_EAGER_TRACE: Final = find_top_trace(())
+
+
+def is_eager() -> bool:
+    """Whether this is outside of every JAX transform: `trace_now() == EAGER`, but fast."""
+    return find_top_trace(()) is _EAGER_TRACE
 
 
 class _Stack(threading.local):
@@ -377,7 +385,7 @@ def settle(effects: Effects) -> None:
         _expect_no_tracers({**writes, **born}, now)
         for state, value in born.items():  # nobody misses these, if it stops here
             state._value, state._home = value, now
-        publish([state._cell for state in writes], writes.values(), actions)
+        publish([state._cell for state in writes], list(writes.values()), actions)
         return
     for state in effects.fetched:
         note_read(state)
@@ -393,13 +401,19 @@ def settle(effects: Effects) -> None:
 
 
 def publish(
-    cells: Iterable[dict[str, Any]],
-    values: Iterable[Any],
-    actions: Iterable[Callable[[], Any]] = (),
+    cells: Sequence[dict[str, Any]],
+    values: Sequence[Any],
+    actions: Sequence[Callable[[], Any]] = (),
 ) -> None:
     """Set the committed values of states, and do what else is to be done, at one stroke."""
+    if len(values) == 1 and not actions:
+        cells[0]["_value"] = values[0]
+        return
     sets = map(operator.setitem, cells, itertools.repeat("_value"), values)
-    deque(itertools.chain(map(operator.call, actions), sets), maxlen=0)
+    _run(itertools.chain(map(operator.call, actions), sets) if actions else sets)
+
+
+_run = deque[Any](maxlen=0).extend
 
 
 def in_foreign_body() -> bool:

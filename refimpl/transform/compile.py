@@ -28,16 +28,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..frames import (
-    EAGER,
     UNSET,
     Effects,
     Frame,
     current,
+    is_eager,
     lookup,
     publish,
     settle,
     stack,
-    trace_now,
     transaction,
     whole_stack,
 )
@@ -54,6 +53,29 @@ Q = ParamSpec("Q")
 
 _NUMBERS = (jax.Array, np.ndarray, np.generic, bool, int, float, complex)
 _MOST = 256
+_NOTHING = 0
+"""The number of the trace of a call that has done everything itself."""
+
+
+class _Cells:
+    """Where the values of states are set and got, for the calling thread.
+
+    A random stream has a value for each thread; all others have one.
+    """
+
+    def __init__(self, states: Iterable[State]) -> None:
+        self.states = tuple(states)
+        self._cells = [state._cell for state in self.states]
+        self._own = [i for i, s in enumerate(self.states) if type(s)._cell is not State._cell]
+
+    def here(self) -> list[dict[str, Any]]:
+        """One for each of the states."""
+        if not self._own:
+            return self._cells
+        cells = self._cells.copy()
+        for i in self._own:
+            cells[i] = self.states[i]._cell
+        return cells
 
 
 class _Trace:
@@ -64,21 +86,12 @@ class _Trace:
 
     def __init__(self, effects: Effects) -> None:
         self.effects = replace(effects, writes={}, born={})
-        self.written = list(effects.writes)
+        self.written = _Cells(effects.writes)
         self.born = list(map(ref, effects.born))  # a trace must not be what keeps them alive
-        self.cells = [state._cell for state in self.written]
-        self.own = [i for i, s in enumerate(self.written) if type(s)._cell is not State._cell]
-
-    def cells_here(self) -> list[dict[str, Any]]:
-        """Where written values are set, if there are states of which each thread has its own."""
-        cells = self.cells.copy()
-        for i in self.own:
-            cells[i] = self.written[i]._cell
-        return cells
 
     def settle(self, values: Sequence[Any]) -> None:
         """Commit the values that a call gave, with every check."""
-        writes = dict(zip(self.written, values, strict=False))
+        writes = dict(zip(self.written.states, values, strict=False))
         created = zip(self.born, values[len(writes) :], strict=True)
         born = {state: value for made, value in created if (state := made()) is not None}
         settle(replace(self.effects, writes=writes, born=born))
@@ -95,14 +108,22 @@ class _Version:
         The states whose values are arguments of what is compiled.
     options : dict
         Those of `jax.jit`.
+    inline : callable
+        Runs the function where nothing is compiled, from its arguments and keyword arguments.
     """
 
     def __init__(
-        self, fun: Callable[..., Any], inputs: Iterable[State], options: dict[str, Any]
+        self,
+        fun: Callable[..., Any],
+        inputs: Iterable[State],
+        options: dict[str, Any],
+        inline: Callable[..., Any],
     ) -> None:
         self.fun = fun
+        self.inline = inline
         self.inputs = tuple(inputs)
-        self.traces: dict[int, _Trace] = {}
+        self.cells = _Cells(self.inputs)
+        self.traces = {_NOTHING: _Trace(Effects({}, {}, {}, {}))}
         self.used: dict[State, None] = {}
         self.exact = True
         """Whether a further call may use the traces that are there."""
@@ -110,6 +131,8 @@ class _Version:
         self.compiled = jax.jit(_with_signature(self._pure, fun), **_with_states(options))
 
     def _pure(self, values: Sequence[Any], /, *args: Any, **kwargs: Any) -> Any:
+        if is_eager():  # by `jax.disable_jit`
+            return self.inline(args, kwargs), {_NOTHING: ()}
         given = zip(self.inputs, values, strict=True)
         bound = ((state, value) for state, value in given if value is not UNSET)
         with whole_stack(), apart(), Frame(bound) as frame:
@@ -187,18 +210,18 @@ class Jitted(Deferred, Generic[P, R]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the compiled function."""
-        if stack.frames or not trace_now() == EAGER or _disabled(jax.config):
-            inlined: R = self._inline(args, kwargs)
-            return inlined
-        key = self._key(args, kwargs) if self._statics else ()
-        version = self._versions.get(key)
+        if stack.frames or not is_eager():
+            return self._inline(args, kwargs)
+        version = self._versions.get(self._key(args, kwargs) if self._statics else ())
         if version is None or not version.exact:
             objects = [i for i, arg in enumerate(args) if isinstance(arg, (State, Node))]
             special = self.with_static(objects)
             if special is not self:
                 return special(*args, **kwargs)
-            version = self._begin(key, args, kwargs)
-        inputs = list(map(_slot, version.inputs))
+            if _disabled(jax.config):
+                return self._inline(args, kwargs)
+            version = self._begin(args, kwargs)
+        inputs = list(map(_value, version.cells.here()))
         output: R
         output, results = version.compiled(inputs, *args, **kwargs)
         number, values = results.popitem()
@@ -206,7 +229,7 @@ class Jitted(Deferred, Generic[P, R]):
         if trace.born:
             trace.settle(values)
         else:
-            publish(trace.cells_here() if trace.own else trace.cells, values)
+            publish(trace.written.here(), values)
         return output
 
     @overload
@@ -231,8 +254,11 @@ class Jitted(Deferred, Generic[P, R]):
 
     def trace(self, *args: P.args, **kwargs: P.kwargs) -> jax.stages.Traced:
         """What `jax.jit` gives by this name; the program takes the values of states first."""
-        version = self._begin_if_new(args, kwargs)
-        return version.compiled.trace(list(map(current, version.inputs)), *args, **kwargs)
+        version = self._versions.get(self._key(args, kwargs))
+        if version is None or not version.exact:
+            version = self._begin(args, kwargs)
+        values = list(map(current, version.inputs))
+        return version.compiled.trace(values, *args, **kwargs)
 
     def lower(self, *args: P.args, **kwargs: P.kwargs) -> jax.stages.Lowered:
         """What `jax.jit` gives by this name; the program takes the values of states first."""
@@ -248,20 +274,17 @@ class Jitted(Deferred, Generic[P, R]):
         self._versions.clear()
         self._variants.clear()
 
-    def _begin_if_new(self, args: Sequence[Any], kwargs: dict[str, Any]) -> _Version:
-        key = self._key(args, kwargs) if self._statics else ()
-        version = self._versions.get(key)
-        return version if version and version.exact else self._begin(key, args, kwargs)
-
-    def _begin(self, key: Hashable, args: Sequence[Any], kwargs: dict[str, Any]) -> _Version:
+    def _begin(self, args: Sequence[Any], kwargs: dict[str, Any]) -> _Version:
         """A version whose inputs are all that the call uses, as far as its traces can tell."""
+        key = self._key(args, kwargs)
         known = self._versions.pop(key, None)
         used = list(known.used) if known else []
         inputs = dict.fromkeys([*used, *filter(_holds_numbers, guess_states(self.fun, key))])
         while True:
             alive = (state for state in inputs if current(state) is not UNSET)
-            version = _Version(self.fun, alive, self.options)
-            version.compiled.trace(list(map(_slot, version.inputs)), *args, **kwargs)
+            version = _Version(self.fun, alive, self.options, self._inline)
+            values = list(map(_value, version.cells.here()))
+            version.compiled.trace(values, *args, **kwargs)
             if version.is_good_guess():
                 break
             inputs = version.used
@@ -270,22 +293,22 @@ class Jitted(Deferred, Generic[P, R]):
         self._versions[key] = version
         return version
 
-    def _inline(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    def _inline(self, args: Sequence[Any], kwargs: dict[str, Any]) -> R:
         """Run the function as a part of what is running, on the arrays that jit would give it."""
         numbers, names = self._statics or ((), ())
         static = {number % len(args) for number in numbers if -len(args) <= number < len(args)}
         given = [arg if i in static else _as_arrays(arg) for i, arg in enumerate(args)]
         named = {k: v if k in names else _as_arrays(v) for k, v in kwargs.items()}
         with transaction():
-            return _as_arrays(self.fun(*given, **named))
+            output: R = _as_arrays(self.fun(*given, **named))
+        return output
 
     def _key(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Hashable:
-        assert self._statics is not None
-        numbers, names = self._statics
+        numbers, names = self._statics or ((), ())
         count = len(args)
         key = (
-            tuple(args[number] for number in numbers if -count <= number < count),
-            tuple(kwargs[name] for name in names if name in kwargs),
+            *(args[number] for number in numbers if -count <= number < count),
+            *((name, kwargs[name]) for name in names if name in kwargs),
         )
         try:
             hash(key)
@@ -294,8 +317,8 @@ class Jitted(Deferred, Generic[P, R]):
         return key
 
 
-_numbers = itertools.count()
-_slot = operator.attrgetter("_value")
+_numbers = itertools.count(_NOTHING + 1)
+_value = operator.itemgetter("_value")
 _disabled = operator.attrgetter("jax_disable_jit")  # not every JAX declares its options
 
 
