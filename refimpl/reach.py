@@ -16,7 +16,8 @@ from .tree import split
 __all__ = ["guess_states", "hides_tracer"]
 
 _ENOUGH = 20_000
-_LEAVES = (bool, int, float, complex, str, bytes, type(None), jax.Array, np.ndarray, np.generic)
+_PLAIN: frozenset[type] = frozenset((bool, int, float, complex, str, bytes, type(None)))
+_LEAVES = (*_PLAIN, jax.Array, np.ndarray, np.generic)
 _FOREIGN = ("jax", "jaxlib", "numpy", "builtins")
 
 
@@ -30,7 +31,7 @@ def guess_states(*roots: Any) -> list[State]:
     todo = deque(roots)
     while todo and len(seen) < _ENOUGH:
         node = todo.popleft()
-        if isinstance(node, _LEAVES) or id(node) in seen:
+        if type(node) in _PLAIN or id(node) in seen:
             continue
         seen.add(id(node))
         if isinstance(node, State):

@@ -206,7 +206,8 @@ class Jitted(Deferred, Generic[P, R]):
         self._variants: dict[Sequence[int], Jitted[P, R]] = {}
         self.wholes: dict[Hashable, Jitted[..., Any]] = {}
         """Transforms of this function that are compiled as a whole, see `family`."""
-        jax.jit(fun, **options)  # raises here, and not when called, if an option is wrong
+        if options or inspect.isgeneratorfunction(fun):
+            jax.jit(fun, **options)  # raises here, and not when called, if something is wrong
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the compiled function."""
