@@ -96,6 +96,55 @@ def test_an_absent_gpu_is_a_skip_that_says_so(capsys: pytest.CaptureFixture[str]
     assert "skipped, nothing was checked: JAX finds no gpu" in capsys.readouterr().err
 
 
+WITNESS = """
+import jax
+import refimpl
+from types import SimpleNamespace
+from refimpl import State, random
+
+def note(value):
+    with open({seen!r}, "a", encoding="utf-8") as file:
+        for leaf in jax.tree.leaves(value):
+            if isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer):
+                for device in leaf.devices():
+                    print(device.platform, device.id, sep=":", file=file)
+    return value
+
+class ParamState(refimpl.ParamState):
+    value = property(lambda self: note(refimpl.State.value.fget(self)), refimpl.State.value.fset)
+
+def grad(*args, **options):
+    right = refimpl.transform.grad(*args, **options)
+    return lambda *a, **k: note(right(*a, **k))
+
+transform = SimpleNamespace(grad=grad)
+"""
+OWN_VALUES = "DER-02/derivatives_are_slopes_of_own_values[grad]"
+
+
+@pytest.mark.skipif(jax.default_backend() == "gpu", reason="there is a GPU here")
+def test_everything_lives_on_the_device_that_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: Path
+) -> None:
+    """On a second virtual one, gradients and the values whose differences they are held against."""
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+    seen = tmp_path / "seen"
+    module.write_text(WITNESS.format(seen=str(seen)), encoding="utf-8")
+    few = ["--device", "cpu:1", "--max-examples", "2"]
+    assert main(["run", "stranger", OWN_VALUES, *few]) == 0
+    noted = seen.read_text(encoding="utf-8").split()
+    assert len(noted) > 30 and set(noted) == {"cpu:1"}
+
+
+@pytest.mark.skipif(jax.default_backend() == "gpu", reason="there is a GPU here")
+def test_a_device_that_is_not_there_is_told_with_those_that_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+    assert check("refimpl", "--device", "cpu:2") == INCOMPLETE
+    assert "JAX finds no cpu:2 here, only cpu:0, cpu:1" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", ["--max-examples", "--workers"])
 def test_a_number_below_one_is_refused(
     capsys: pytest.CaptureFixture[str], option: str
@@ -114,6 +163,7 @@ def test_a_number_below_one_is_refused(
     ("--authority", "me", "expected some of tutorial, jax, invariant, recommended, got 'me'"),
     ("--shard", "3/2", "expected a part of a whole such as 2/4, got '3/2'"),
     ("--timeout", "0", "expected more than 0 seconds, got 0"),
+    ("--device", "tpu", "expected cpu or gpu, or one of several such as cpu:1, got 'tpu'"),
 ])
 def test_a_wrong_argument_is_refused_with_a_pointer(
     capsys: pytest.CaptureFixture[str], option: str, value: str, words: str

@@ -12,9 +12,8 @@ from typing import Any
 
 from ..chapters.rules import Authority, Level
 from ..judge.subject import CLASSES
-from ..run import selection
+from ..run import implementation, selection
 from ..run.decide import PROFILES
-from ..run.implementation import DEVICES
 
 STATUSES = """exit status: 0 every rule is kept, 1 a rule is broken, 2 the arguments or the module
 cannot be used, 3 the checker itself failed, 4 not everything that was asked for is decided"""
@@ -54,7 +53,7 @@ def _add_run(commands: Any) -> None:
     _add_cases(run.add_argument_group("what is drawn"))
     run.add_argument("--timeout", type=seconds, metavar="SECONDS",
                      help="how long it may take before it has failed")
-    run.add_argument("--device", choices=DEVICES, help="where JAX's arrays live")
+    run.add_argument("--device", type=device, help="where JAX's arrays live: cpu, gpu, cpu:1")
     run.add_argument("--confirm", action="store_true",
                      help="run the script of a failure in a fresh interpreter")
     run.set_defaults(workers=1, budget=float("inf"), shard=(1, 1), classes=(), resume=False,
@@ -114,7 +113,7 @@ def _add_execution(group: argparse._ArgumentGroup) -> None:
                        help="stop after this time, and say what was not reached")
     group.add_argument("--resume", action="store_true",
                        help="go on with the run that the journal beside --report holds")
-    group.add_argument("--device", choices=DEVICES, help="where JAX's arrays live")
+    group.add_argument("--device", type=device, help="where JAX's arrays live: cpu, gpu, cpu:1")
 
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
@@ -145,6 +144,14 @@ def module(text: str) -> str:
         raise argparse.ArgumentTypeError(
             f"expected the name of a module as in an import, got {text!r}")
     return text
+
+
+def device(text: str) -> str:
+    """Where arrays live."""
+    try:
+        return implementation.device(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def positive(text: str) -> int:

@@ -9,7 +9,7 @@ import pytest
 from ..judge.subject import Subject
 from ..run import smoke
 from ..run.decide import PROFILES, Profile
-from ..run.implementation import DEVICES, NoDevice, Unusable, load
+from ..run.implementation import NoDevice, Unusable, device, load
 
 
 def option(request: pytest.FixtureRequest, name: str, choices: tuple[str, ...]) -> str | None:
@@ -20,12 +20,20 @@ def option(request: pytest.FixtureRequest, name: str, choices: tuple[str, ...]) 
     return given
 
 
+def where(request: pytest.FixtureRequest) -> str | None:
+    """The device that is asked for; what is none stops the run at once."""
+    given: str | None = request.config.getoption("--spec-device")
+    try:
+        return given if given is None else device(given)
+    except ValueError as error:
+        pytest.exit(f"--spec-device: {error}", returncode=4)
+
+
 @pytest.fixture(scope="session")
 def subject(request: pytest.FixtureRequest) -> Subject:
     """The implementation under test; a wrong adapter stops the run at once."""
     try:
-        found = load(request.config.getoption("--spec-impl"),
-                     option(request, "--spec-device", DEVICES))
+        found = load(request.config.getoption("--spec-impl"), where(request))
     except NoDevice as error:
         pytest.skip(str(error))
     except Unusable as error:

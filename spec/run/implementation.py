@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -21,8 +22,21 @@ class NoDevice(Exception):
     """The device that was asked for is not there; the message says what is."""
 
 
-DEVICES: Final = ("cpu", "gpu")
-"""The devices that can be asked for."""
+_DEVICES: Final = re.compile(r"(cpu|gpu)(?::(\d+))?")
+"""The devices that can be asked for: of a kind, and perhaps which of them."""
+
+
+def device(text: str) -> str:
+    """A device that can be asked for.
+
+    Raises
+    ------
+    ValueError
+        If it is none; the message says what is expected.
+    """
+    if not _DEVICES.fullmatch(text):
+        raise ValueError(f"expected cpu or gpu, or one of several such as cpu:1, got {text!r}")
+    return text
 
 
 def load(name: str, device: str | None = None) -> Subject:
@@ -32,8 +46,8 @@ def load(name: str, device: str | None = None) -> Subject:
     ----------
     name : str
         The module.
-    device : {'cpu', 'gpu'}, optional
-        Where JAX's arrays are to live; JAX's own choice if left out.
+    device : str, optional
+        Where JAX's arrays are to live, as `device` has it; JAX's own choice if left out.
 
     Raises
     ------
@@ -42,7 +56,7 @@ def load(name: str, device: str | None = None) -> Subject:
     NoDevice
         If JAX finds no such device here.
     """
-    if device == "cpu":
+    if device is not None and device.startswith("cpu"):
         os.environ["JAX_PLATFORMS"] = "cpu"  # otherwise JAX prefers a GPU where it finds one
     try:
         module = importlib.import_module(name)
@@ -62,7 +76,7 @@ def load(name: str, device: str | None = None) -> Subject:
         # Some GPUs multiply float32 matrices with ten bits; a comparison needs all of them.
         jax.config.update("jax_default_matmul_precision", "highest")
         if device is not None:
-            _require(jax, device)
+            _settle_on(jax, device)
     return subject
 
 
@@ -76,10 +90,21 @@ def _keep_compiled(jax: Any) -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-def _require(jax: Any, device: str) -> None:
-    found = jax.default_backend()
-    if device != found:
-        raise NoDevice(f"JAX finds no {device} here, only a {found}")
+def _settle_on(jax: Any, device: str) -> None:
+    """Let new arrays live on a device."""
+    kind, _, index = device.partition(":")
+    if kind != (found := jax.default_backend()):
+        raise NoDevice(f"JAX finds no {kind} here, only a {found}")
+    if not index:
+        return
+    there = jax.devices(kind)
+    if int(index) >= len(there):
+        raise NoDevice(f"JAX finds no {device} here, only {', '.join(map(_name, there))}")
+    jax.config.update("jax_default_device", there[int(index)])
+
+
+def _name(device: Any) -> str:
+    return f"{device.platform}:{device.id}"
 
 
 def loaded_versions() -> dict[str, str]:
