@@ -20,6 +20,7 @@ from .command.check import refuse
 from .command.compare import compare
 from .command.explain import explain
 from .command.merge import merge
+from .command.render import render
 from .command.status import BROKEN, CRASHED, INCOMPLETE, KEPT, UNUSABLE
 from .command.tell import say
 
@@ -53,7 +54,8 @@ def export(arguments: argparse.Namespace) -> int:
 
 COMMANDS: Final[Mapping[str, Callable[[argparse.Namespace], int]]] = {
     "check": check.check, "run": check.run, "merge": merge, "compare": compare,
-    "explain": explain, "adapter": adapter, "export": export,
+    "explain": explain, "render": render, "adapter": adapter,
+    "export": export,
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..chapters.rules import Authority, Level
 from ..judge.subject import CLASSES
+from ..report.forms import FORMS
 from ..run import implementation, selection
 from ..run.decide import PROFILES
 
@@ -58,7 +59,7 @@ def _add_run(commands: Any) -> None:
                      help="run the script of a failure in a fresh interpreter")
     run.set_defaults(workers=1, budget=float("inf"), shard=(1, 1), classes=(), resume=False,
                      report=None, expect=None, known=None, update_known=False, coverage=False,
-                     full=False, failures=False, next=False)
+                     full=False, failures=False, next=False, **dict.fromkeys(FORMS))
 
 
 def _add_readers(commands: Any) -> None:
@@ -72,6 +73,9 @@ def _add_readers(commands: Any) -> None:
                                          "keeps, else 0")
     compare.add_argument("before", type=Path, metavar="REPORT")
     compare.add_argument("after", type=Path, metavar="REPORT")
+    render = commands.add_parser("render", help="write a report in other forms")
+    render.add_argument("source", type=Path, metavar="REPORT", help="what --report has written")
+    _add_forms(render)
     adapter = commands.add_parser("adapter", help="print a module that offers a library under "
                                                   "the names of the interface")
     adapter.add_argument("module", type=module, help="the module of the library")
@@ -116,6 +120,12 @@ def _add_execution(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--device", type=device, help="where JAX's arrays live: cpu, gpu, cpu:1")
 
 
+def _add_forms(group: argparse._ActionsContainer) -> None:
+    for name, (words, _) in FORMS.items():
+        group.add_argument(f"--{name}", type=Path, metavar="FILE",
+                           help=f"write the results as {words}")
+
+
 def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--full", action="store_true",
                        help="show every rule, and for each that is not kept a script")
@@ -126,6 +136,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--report", type=Path, metavar="FILE",
                        help="write the results as JSON to this file, or into this folder under "
                             "the name of what was run")
+    _add_forms(group)
     group.add_argument("--expect", type=Path, metavar="FILE",
                        help="succeed if the verdicts are those of this committed report; in a "
                             "folder, of the one for this implementation and version")
@@ -229,6 +240,12 @@ def several(kind: type[Level] | type[Authority]) -> Callable[[str], tuple[Level 
 def fault(arguments: argparse.Namespace) -> str:
     """What is wrong with arguments that are right each by itself, or with the paths among them."""
     given = vars(arguments)
+    for option in ("report", *FORMS):
+        if given.get(option) and arguments.command != "explain" and (
+                wrong := _unwritable(option, given[option])):
+            return wrong
+    if arguments.command == "render" and not any(given[option] for option in FORMS):
+        return f"render needs one of {', '.join(f'--{option}' for option in FORMS)}"
     if arguments.command not in ("check", "merge"):
         return ""
     if given.get("resume") and not arguments.report:
@@ -242,17 +259,18 @@ def fault(arguments: argparse.Namespace) -> str:
         return "--known needs all points of a rule, so it is not for --class"
     if arguments.update_known and not arguments.known:
         return "--update-known writes the file of --known, so it needs one"
-    return _unwritable(arguments.report) if arguments.report else ""
+    return ""
 
 
-def _unwritable(report: Path) -> str:
-    """Why a report cannot be written, as far as can be known before there is one."""
-    if report.exists() and not (report.is_file() or report.is_dir()):
-        return f"--report {report}: expected a file or a folder"
-    folder = report if report.is_dir() else report.parent
+def _unwritable(option: str, file: Path) -> str:
+    """Why a file cannot be written, as far as can be known before there is anything to write."""
+    kinds = "a file or a folder" if option == "report" else "a file"
+    if file.exists() and not (file.is_file() or (option == "report" and file.is_dir())):
+        return f"--{option} {file}: expected {kinds}"
+    folder = file if file.is_dir() else file.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        return f"--report {report}: {error}"
+        return f"--{option} {file}: {error}"
     return ""

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from ..judge.verdict import Outcome
-from ..report import document
+from ..report import document, forms
 from ..report.ladder import next_step
 from ..report.report import Report
 from ..report.summary import show_next, show_summary
@@ -32,8 +32,8 @@ def tell(
     """Show a report, write it if it is complete, and hold it against a standard; the exit status.
     """
     report, news = standard.marked(report)
-    if file and not report.unreached:
-        document.write(report, file)
+    if not report.unreached:
+        write(report, file, arguments)
     console = Console()
     full = arguments.full or arguments.failures
     if arguments.next:
@@ -55,6 +55,14 @@ def tell(
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return result or (status.BROKEN if unconfirmed or news else status.KEPT)
+
+
+def write(report: Report, file: Path | None, arguments: argparse.Namespace) -> None:
+    """Write a complete report in every form that was asked for, from the same data."""
+    data = document.document(report)
+    if file:
+        document.write(data, file)
+    forms.write(data, vars(arguments))
 
 
 def confirm(report: Report, console: Console) -> list[Outcome]:

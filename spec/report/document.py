@@ -90,9 +90,9 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def write(report: Report, file: Path) -> None:
-    """Write a report as JSON: all of it, or nothing."""
-    write_text(f"{json.dumps(document(report), indent=1, ensure_ascii=False)}\n", file)
+def write(data: Mapping[str, Any], file: Path) -> None:
+    """Write the data of a report as JSON: all of it, or nothing."""
+    write_text(f"{json.dumps(data, indent=1, ensure_ascii=False)}\n", file)
 
 
 def write_text(text: str, file: Path) -> None:

@@ -1,0 +1,20 @@
+"""``render``: a report in other forms, without a run."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..report import committed, digest, forms
+from . import status
+from .check import refuse
+
+
+def render(arguments: argparse.Namespace) -> int:
+    """Write the forms that are asked for."""
+    try:
+        data = committed.read(arguments.source)
+        digest.require_points(data, str(arguments.source))
+    except (ValueError, OSError) as error:
+        return refuse(str(error))
+    forms.write(data, vars(arguments))
+    return status.KEPT

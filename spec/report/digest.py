@@ -1,0 +1,143 @@
+"""What every form of a report says of its data: made once, so that the forms agree.
+
+The data are those of the JSON report; see :mod:`spec.report.document`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..chapters.rules import registry
+from ..judge.verdict import Verdict, case_id
+from .document import FORMAT
+
+Data = Mapping[str, Any]
+
+JUDGED: Final = tuple(verdict for verdict in Verdict if verdict is not Verdict.ABSENT)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A check at a point, with what is told where it is no pass.
+
+    Attributes
+    ----------
+    id, rule : str
+        The id of the case, and its rule.
+    verdict : str
+        The verdict.
+    message : str
+        What was seen.
+    failure : mapping
+        The entry of the report that tells of it, with the script of one point of the check; empty
+        for a pass.
+    """
+
+    id: str
+    rule: str
+    verdict: str
+    message: str
+    failure: Mapping[str, Any]
+
+
+def require_points(data: Data, name: str) -> None:
+    """Refuse a report of the first format, which lists no points.
+
+    Raises
+    ------
+    ValueError
+        If it is one.
+    """
+    if data.get("format") != FORMAT:
+        raise ValueError(f"{name} is of an older format, without points: run the check again")
+
+
+def points(data: Data) -> Iterator[Point]:
+    """Every check at every point, in the order of the specification."""
+    told: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    for failure in data["failures"]:
+        for one in (failure, *failure["also"]):
+            id_ = case_id(failure["rule"], failure["check"], one["case"])
+            told[id_] = one["message"], failure
+    for check, at in data["points"].items():
+        rule, _, name = check.partition("/")
+        for point, verdict in at.items():
+            id_ = case_id(rule, name, point)
+            message, failure = told.get(id_, ("", {}))
+            yield Point(id_, rule, verdict, message, failure)
+
+
+def totals(data: Data) -> dict[str, int]:
+    """How many rules have which verdict."""
+    counted = Counter(data["rules"].values())
+    return {str(verdict): counted[verdict] for verdict in Verdict if verdict in counted}
+
+
+def binding(data: Data) -> tuple[int, int]:
+    """How many MUST are kept, and how many could be judged."""
+    mine = Counter(verdict for rule, verdict in data["rules"].items()
+                   if data["levels"][rule] == "MUST")
+    return mine[Verdict.PASS], sum(mine[verdict] for verdict in JUDGED)
+
+
+def sentence(data: Data) -> str:
+    """The result in a line."""
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in totals(data).items())
+    return f"{len(data['rules'])} rules: {counts}"
+
+
+def title(data: Data) -> str:
+    """What was run."""
+    meta = data["meta"]
+    return f"{meta['implementation']} {meta['version']}"
+
+
+def circumstances(data: Data) -> dict[str, str]:
+    """With what it was run, in words."""
+    meta = data["meta"]
+    packages = ", ".join(f"{name} {version}" for name, version in meta["packages"].items())
+    found = {"specification": meta["specification"], "Python": meta["python"],
+             "platform": f"{meta['platform']}, {meta['device']}", "packages": packages,
+             "profile": f"{meta['profile']}, seed {meta['seed']}"}
+    if "classes" in meta:
+        found["classes"] = ", ".join(["core", *meta["classes"]])
+    return found
+
+
+def tables(data: Data) -> Iterator[tuple[str, str, dict[str, int]]]:
+    """Level, authority, and how many rules have which verdict."""
+    for level, by_authority in data["counts"].items():
+        for authority, counts in by_authority.items():
+            yield level, authority, counts
+
+
+def causes(data: Data) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Every cause, with the failure that shows it."""
+    shown = {case_id(f["rule"], f["check"], f["case"]): f for f in data["failures"]}
+    for cause in data["causes"]:
+        yield cause, shown[cause["shown"]]
+
+
+def known(data: Data) -> Iterator[Mapping[str, Any]]:
+    """The failures that are known."""
+    return (failure for failure in data["failures"] if "known" in failure)
+
+
+def lacking(data: Data) -> dict[str, int]:
+    """The names that are absent, with how many rules need each."""
+    pairs = {(point.message.removeprefix("needs "), point.rule) for point in points(data)
+             if point.verdict == Verdict.ABSENT}
+    return dict(Counter(name for name, _ in sorted(pairs)).most_common())
+
+
+def rule_title(rule: str) -> str:
+    """The title of a rule; that of one that is gone is gone with it."""
+    return registry()[rule].title if rule in registry() else "withdrawn"
+
+
+def statement(rule: str) -> str:
+    """What a rule demands."""
+    return registry()[rule].statement if rule in registry() else ""
