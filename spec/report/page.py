@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from importlib import resources
@@ -86,7 +87,7 @@ def _rules(data: Data) -> Iterator[str]:
         yield f'<section id="{rule}" class="rule {verdict}">'
         yield (f"<h3>{rule} {escape(digest.rule_title(rule))} {_badge(verdict)} "
                f'<small>{data["levels"][rule]}</small></h3>')
-        yield f"<p>{escape(digest.statement(rule))}</p>"
+        yield f"<p>{_marked(digest.statement(rule))}</p>"
         if seen:
             yield f"<p>Seen: {escape(seen)}.</p>"
         for failure in mine.get(rule, ()):
@@ -124,6 +125,11 @@ def _script(failure: Mapping[str, Any]) -> Iterator[str]:
 
 def _badge(verdict: str) -> str:
     return f'<span class="badge {verdict}">{verdict}</span>'
+
+
+def _marked(text: str) -> str:
+    """A text of ours, in which backticks stand around code."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text))
 
 
 def _short(text: str) -> str:
