@@ -95,17 +95,32 @@ _inherited: "WeakKeyDictionary[threading.Thread, list[Frame]]" = WeakKeyDictiona
 stack = _Stack()
 
 
-def _note_start(event: str, arguments: tuple[Any, ...]) -> None:
-    # Python tells nobody else which thread starts another (and before 3.12 nobody at all).
-    if event.startswith("_thread.start") and stack.frames:
-        thread = getattr(arguments[0], "__self__", None)
-        if isinstance(thread, threading.Thread):
-            _inherited[thread] = frames = list(stack.frames)
-            for frame in frames:
-                frame.heirs.append(frames)
+def _bequeath(thread: threading.Thread) -> None:
+    """Let a thread that is started here begin with the frames of here."""
+    if stack.frames:
+        _inherited[thread] = frames = list(stack.frames)
+        for frame in frames:
+            frame.heirs.append(frames)
 
 
-sys.addaudithook(_note_start)
+if sys.version_info >= (3, 12):
+
+    def _note_start(event: str, arguments: tuple[Any, ...]) -> None:
+        if event.startswith("_thread.start"):
+            thread = getattr(arguments[0], "__self__", None)
+            if isinstance(thread, threading.Thread):
+                _bequeath(thread)
+
+    sys.addaudithook(_note_start)
+
+else:  # Python tells nobody which thread starts another
+    _start = threading.Thread.start
+
+    def _note_start(self: threading.Thread) -> None:
+        _bequeath(self)
+        _start(self)
+
+    threading.Thread.start = _note_start  # type: ignore[method-assign]
 
 
 @dataclass(eq=False)

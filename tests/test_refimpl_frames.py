@@ -904,7 +904,6 @@ def test_an_object_that_hides_a_tracer_is_refused(hide: Any) -> None:
     assert grad(lambda x: (x, concrete), has_aux=True)(2.0)[1] is not None
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="Python does not tell who starts a thread")
 class TestHelperThreads:
     """Threads that the function itself starts."""
 
