@@ -89,6 +89,8 @@ class _Stack(threading.local):
 
     def __init__(self) -> None:
         self.frames: list[Frame] = _inherited.pop(threading.current_thread(), [])
+        self.changes = 0
+        """How often the thread has changed states."""
 
 
 _inherited: "WeakKeyDictionary[threading.Thread, list[Frame]]" = WeakKeyDictionary()
@@ -239,7 +241,10 @@ class Frame:
     def _private_copy(self, state: "State", value: Any) -> Any:
         # The function may change containers and NumPy arrays in place; what lies outside of the
         # frame must not notice.
-        copy = copy_containers(value, self.copies)
+        try:
+            copy = copy_containers(value, self.copies)
+        except RecursionError:
+            raise RecursionError(f"{state!r} is nested too deeply for Python") from None
         if copy is not value:
             self.originals[state] = value
             self.values[state] = copy
@@ -263,11 +268,13 @@ class Frame:
                 raise _dishonest(state)
             self.born[state] = value
             state._home = now
+            stack.changes += 1
             return
         if now != self.trace:
             raise _dishonest(state)
         self.values[state] = value
         self.touched[state] = True
+        stack.changes += 1
 
     def close(self) -> Effects:
         """Sum up what happened, once the function has returned."""
@@ -380,6 +387,7 @@ def assign(state: "State", value: Any) -> None:
     if now != state._home or (now == EAGER and has_tracers(value)):
         raise _dishonest(state)
     state._value = value
+    stack.changes += 1
 
 
 def settle(effects: Effects) -> None:
@@ -492,7 +500,7 @@ def _expect_no_tracers(values: "dict[State, Any]", now: object) -> None:
 def _late(state: "State") -> StateError:
     return StateError(
         f"{state!r} is read by the rule of a custom derivative (or by a transform), which runs "
-        "when the function that writes the state is over and the value to be seen is gone. So "
+        "when the function is over. States were changed since, so the value to be seen is gone: "
         "hand the value to the function as an argument, or return it from the rule's fwd"
     )
 

@@ -21,10 +21,11 @@ _LEAVES = (*_PLAIN, jax.Array, np.ndarray, np.generic)
 _FOREIGN = ("jax", "jaxlib", "numpy", "builtins")
 
 
-def guess_states(*roots: Any) -> list[State]:
+def guess_states(*roots: Any, beside: tuple[type, ...] = ()) -> list[State]:
     """States that code reaches from here: by closure, globals, defaults, attributes, containers.
 
-    Some may be missed, and some may not be used: that costs time, and is never wrong.
+    Some may be missed, and some may not be used: that costs time, and is never wrong. Objects
+    of the types `beside` are not looked into.
     """
     found: list[State] = []
     seen: set[int] = set()
@@ -36,7 +37,7 @@ def guess_states(*roots: Any) -> list[State]:
         seen.add(id(node))
         if isinstance(node, State):
             found.append(node)
-        else:
+        elif not isinstance(node, beside):
             todo.extend(_held_by(node))
     return found
 

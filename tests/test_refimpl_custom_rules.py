@@ -153,13 +153,44 @@ def test_a_rule_that_reads_what_an_outer_transform_differentiates() -> None:
         assert float(outer(2.0)) == float(jit(outer)(2.0)) == 1.0
 
 
-def test_a_pull_reads_when_it_is_called() -> None:
-    state = State(jnp.array(3.0))
+def test_a_pull_is_at_the_point_of_the_call() -> None:
+    state, drawn = State(jnp.array(3.0), name="slope"), State(jnp.array(0))
     _, pull = vjp(ruled("bwd", state), ONE)
+    _, kept = vjp(ruled("fwd", state), ONE)
+    assert float(grad(lambda x: x * state.value)(ONE)) == 3.0
+    assert float(pull(ONE)) == float(pull(ONE)) == 3.0
     state.value = jnp.array(2.0)
-    assert float(pull(ONE)) == 2.0
+    assert float(kept(ONE)) == 3.0
+    with pytest.raises(StateError, match="'slope'.*changed since.*hand the value"):
+        pull(ONE)
     _, tangent = jvp(ruled("jvp", state), (ONE,), (ONE,))
     assert float(tangent) == 2.0
+
+    def counted(_: None, ct: Any) -> Any:
+        drawn.value = drawn.value + 1
+        return (ct * drawn.value,)
+
+    h = jax.custom_vjp(lambda x: x)
+    h.defvjp(lambda x: (x, None), counted)
+    _, pull = vjp(h, ONE)
+    assert [float(pull(ONE)), float(pull(ONE)), int(drawn.value)] == [1.0, 1.0, 0]
+
+
+@pytest.mark.parametrize("between", ["assigned", "jitted", "in a frame"])
+def test_a_pull_knows_of_every_change(between: str) -> None:
+    state = State(jnp.array(3.0), name="slope")
+    h = ruled("bwd", state)
+
+    def change() -> None:
+        state.value = state.value + 1.0
+
+    def f(x: Any) -> Any:
+        _, pull = vjp(h, x)
+        (jit(change) if between == "jitted" else change)()
+        return pull(ONE)
+
+    with pytest.raises(StateError, match="'slope'"):
+        (jit(f) if between == "in a frame" else f)(ONE)
 
 
 def test_a_transform_does_not_draw_what_the_function_drew() -> None:

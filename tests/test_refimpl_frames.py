@@ -971,3 +971,17 @@ def test_a_tracer_is_not_stored_outside_of_all_frames() -> None:
     with pytest.raises(StateError, match="culprit"):
         state.value = {"a": escaped}  # type: ignore[assignment]
     assert state.value == 0.0
+
+
+def test_what_is_nested_too_deeply_is_named() -> None:
+    nested: Any = State(jnp.array(1.0))
+    value: Any = 1.0
+    for _ in range(20_000):
+        nested, value = [nested], [value]
+    with pytest.raises(RecursionError, match="grad_states is nested"):
+        grad(lambda x: x, nested)
+    state = State(value, name="culprit")
+    with pytest.raises(RecursionError, match="'culprit'.*nested"):
+        grad(lambda x: (state.value, x)[1])(1.0)
+    state.value = 1.0
+    assert grad(lambda x: state.value * x)(2.0) == 1.0

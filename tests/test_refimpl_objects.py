@@ -1,6 +1,7 @@
 """The objects of refimpl: states, streams, modules and transforms as Python objects."""
 
 import copy
+import functools
 import pickle
 import threading
 from collections import OrderedDict
@@ -203,6 +204,10 @@ def line(x: Any) -> Any:
     return WEIGHT.value**2 * x
 
 
+def power(n: int, x: Any) -> Any:
+    return line(x) ** n
+
+
 @grad(grad_states={"w": WEIGHT})
 def slope(x: Any) -> Any:
     return line(x)
@@ -226,6 +231,9 @@ class Layer(refimpl.nn.Module):
 
     def loss(self, x: Any) -> Any:
         return self.w.value**2 * x
+
+    def with_weight(self, x: Any) -> Any:
+        return self.w.value * WEIGHT.value * x
 
     def update(self, x: Any) -> Any:
         grads, value = self.gradient(x)
@@ -275,6 +283,25 @@ class TestCopiesOfTransforms:
         """As a pickle holds them by value, the function does not know them."""
         with pytest.raises(ValueError, match="neither reads nor writes.*weight"):
             pickled(grad(line, WEIGHT))(3.0)
+
+    def test_a_deep_copy_leaves_functions_and_their_states(self) -> None:
+        for original in (
+            grad(line, WEIGHT), grad(jit(line), [WEIGHT]), jit(grad(line, WEIGHT)),
+            grad(functools.partial(power, 2), WEIGHT),
+        ):  # fmt: skip
+            expected = original(3.0)
+            for whole in ([original, WEIGHT], [WEIGHT, original]):
+                held: Any = copy.deepcopy(whole)
+                made = held[whole.index(original)]
+                assert made is not original and held[whole.index(WEIGHT)] is not WEIGHT
+                assert jax.tree.leaves(made(3.0)) == jax.tree.leaves(expected)
+
+    def test_a_deep_copy_of_a_method_that_uses_a_state_of_nobody(self) -> None:
+        layer: Any = Layer()
+        layer.shared = grad(layer.with_weight, [layer.w, WEIGHT])
+        made = copy.deepcopy(layer)
+        made.w.value = jnp.array(3.0)
+        assert made.shared(1.0) == [WEIGHT.value, 3.0] and layer.shared(1.0)[1] == 2.0
 
     @pytest.mark.parametrize("original", [slope, compiled, Layer.decorated])
     def test_what_decorates_a_function_is_known_by_its_name(self, original: Any) -> None:

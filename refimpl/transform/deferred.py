@@ -1,8 +1,12 @@
 """Classes that are decorators with options, too, and whose objects can be copied and pickled."""
 
+import copy
 import functools
 import sys
+import types
 from typing import Any
+
+from ..reach import guess_states
 
 __all__ = ["Deferred"]
 
@@ -12,7 +16,8 @@ class Deferred:
 
     - Without a function, the class waits for one, and so is a decorator with options.
     - Copies and pickles are made anew from the arguments. In the deep copy of a module, a
-      transform that the module holds is one of the copied methods and states.
+      transform that the module holds is one of the copied methods and states. A deep copy leaves
+      functions as they are, and so the states that a function knows otherwise.
     - A transform that decorates a function is known by the function's name, as the function
       would be: its copy is itself, and its pickle is the name.
     """
@@ -32,6 +37,35 @@ class Deferred:
         for part in name.split("."):
             found = getattr(found, part, None)
         return name if found is self else (_make, (type(self), *self._arguments))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if isinstance(self.__reduce__(), str):
+            return self
+        args, options = self._arguments
+        beside = types.FunctionType, Deferred
+        copied = {id(state) for state in guess_states(*_copied_with(self), beside=beside)}
+        left = {id(s): s for s in guess_states(args, options) if id(s) not in copied}
+        before = {key: memo[key] for key in left if key in memo}
+        memo.update(left)
+        try:
+            return _make(type(self), *copy.deepcopy((args, options), memo))
+        finally:
+            for key in left:
+                del memo[key]
+            memo.update(before)
+
+
+def _copied_with(target: Any) -> list[Any]:
+    """The objects that a deep copy of a callable copies with it."""
+    if isinstance(target, Deferred):
+        args, options = target._arguments
+        return [held for part in (*args, *options.values()) for held in _copied_with(part)]
+    if isinstance(target, types.MethodType):
+        return [target.__self__]
+    if isinstance(target, functools.partial):
+        return [*target.args, *target.keywords.values(), *_copied_with(target.func)]
+    is_other = callable(target) and not isinstance(target, (type, types.FunctionType))
+    return [target] if is_other else []
 
 
 def _make(cls: type, args: tuple[Any, ...], options: dict[str, Any]) -> Any:

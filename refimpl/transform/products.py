@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from .. import random
 from ..container import pairs
-from ..frames import transaction
+from ..frames import Effects, Frame, in_foreign_body, settle, stack, whole_stack
 from ..state import State
 from ..summary import summary
 from ..typing import Argnums, ArrayLike, Container, Function, Pytree, Seed
@@ -62,27 +62,30 @@ def vjp(
     grad_states, argnums, has_aux, check_states
         As in `grad`; argument 0 is left alone if there are states but no arguments.
     **kwargs
-        Keyword arguments of the function.
+        Keyword arguments of the function (and the function by the name ``fun``, if left out).
 
     Returns
     -------
     tuple
         ``(output, vjp_fn)``, and ``(output, vjp_fn, aux)`` with `has_aux`. ``vjp_fn(cotangent)``
         has the structure of ``grads`` in `grad` and no effects. It is a pytree, and may leave and
-        enter compiled functions. A custom derivative that reads a state in its ``bwd`` reads the
-        value of the time when ``vjp_fn`` is called; what ``fwd`` reads is kept.
+        enter compiled functions.
 
     Raises
     ------
     TypeError, ValueError
         As in `grad`, at once; ``vjp_fn`` if the cotangent does not fit the output.
+    StateError
+        If a custom derivative's ``bwd`` reads a state and states were changed since the call.
 
     Notes
     -----
     Rules: DER-25 to DER-27, DER-34, ERR-19.
     """
     options: Options = {"has_aux": has_aux, "check_states": check_states}
+    fun = kwargs.pop("fun", None) if fun is None else fun
     if fun is None:
+        _expect_no_call("vjp", *primals, **kwargs)
         return _later(vjp, grad_states=grad_states, argnums=argnums, **options)
     if not primals and grad_states is not None and argnums == 0:
         argnums = None
@@ -101,18 +104,32 @@ def _vjp(fun: Function, *, argnums: int, has_aux: Literal[True]) -> Function:
     return run
 
 
+class _Every:
+    """Contains every state."""
+
+    def __contains__(self, state: object) -> bool:
+        return True
+
+
 class _PullBack:
-    """The static part of a vjp function: how results are shaped."""
+    """The static part of a vjp function: how results are shaped, and what changes spoil it."""
 
     def __init__(self, selection: Selection, written: WeakSet[State]) -> None:
         self.selection = selection
         self.written = written
+        self.changes = stack.changes
 
     def __call__(self, pull: Function, cotangent: Pytree) -> Pytree:
-        with transaction() as frame:
-            frame.lost = self.written
-            (grads,) = pull(cotangent)
-            return self.selection.shape(grads)
+        before = stack.changes
+        with whole_stack():
+            with Frame(kept=in_foreign_body()) as frame:
+                frame.lost = self.written if before == self.changes else _Every()
+                (grads,) = pull(cotangent)
+                grads = self.selection.shape(grads)
+            read = dict.fromkeys(frame.close().touched, False)
+            settle(Effects(read, frame.fetched, {}, {}))
+        stack.changes = before  # what a rule wrote is dropped
+        return grads
 
 
 @either_product
@@ -142,7 +159,7 @@ def jvp(
     has_aux, check_states
         As in `grad`.
     **kwargs
-        Keyword arguments of the function.
+        Keyword arguments of the function (and the function by the name ``fun``, if left out).
 
     Returns
     -------
@@ -162,7 +179,9 @@ def jvp(
     Rules: DER-27, DER-28, ERR-19.
     """
     options: Options = {"has_aux": has_aux, "check_states": check_states}
+    fun = kwargs.pop("fun", None) if fun is None else fun
     if fun is None:
+        _expect_no_call("jvp", primals, tangents, state_tangents, **kwargs)
         return _later(jvp, grad_states=grad_states, **options)
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         raise TypeError(
@@ -190,6 +209,12 @@ def _jvp(fun: Function, *, argnums: int, has_aux: bool, tangents: Selected) -> F
         return tangent, carried
 
     return run
+
+
+def _expect_no_call(name: str, *given: Any, **kwargs: Any) -> None:
+    if kwargs or any(value is not None for value in given):
+        shown = ", ".join((*kwargs, *(summary(value) for value in given if value is not None)))
+        raise TypeError(f"{name} is given what to call a function with, but no function: {shown}")
 
 
 def _later(function: Function, **options: Any) -> Function:

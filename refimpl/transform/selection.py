@@ -90,7 +90,10 @@ class Selection:
         self.argnums = parse_argnums(argnums)
         self.fill_states: Build | None = None
         if grad_states is not None:
-            self.fill_states = self._scan(grad_states, "grad_states")
+            try:
+                self.fill_states = self._scan(grad_states, "grad_states")
+            except RecursionError:
+                raise RecursionError("grad_states is nested too deeply for Python") from None
         elif self.argnums is None:
             self.argnums = 0
         self.states = list(self.paths)
