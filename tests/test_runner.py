@@ -61,8 +61,10 @@ ONE_AND_TWO = Difference("result", "result == 1", "1", "2")
     (AssertionError({"expected": 1, "got": "2"}), "expected 1, got 2", "1", "2"),
     (AssertionError({"at": "s", "expected": [1], "got": None}), "s: expected [1], got None",
      "[1]", "None"),
-    (AssertionError("it is 2"), "it is 2", "the rule", "it is 2"),
-    (AssertionError("at 0x7f0123456789"), "at 0x...", "the rule", "at 0x..."),
+    (AssertionError("it is 2"), "raised AssertionError: it is 2", "no error",
+     "AssertionError: it is 2"),
+    (AssertionError("at 0x7f0123456789"), "raised AssertionError: at 0x...", "no error",
+     "AssertionError: at 0x..."),
     (Violation(ONE_AND_TWO), "result: expected 1, got 2", "1", "2"),
     (Violation(ONE_AND_TWO, "aux is wrong"), "aux is wrong", "1", "2"),
     (AssertionError(), "raised AssertionError", "no error", "AssertionError"),
@@ -71,6 +73,6 @@ ONE_AND_TWO = Difference("result", "result == 1", "1", "2")
 def test_what_is_told_from_an_exception(
     error: Exception, words: str, expected: str, actual: str
 ) -> None:
-    """An assertion without a word is the library's own, for those of a check say something."""
-    message, difference = told(error, "the rule")
+    """An assertion of a check says what it expected and got; any other is the library's own."""
+    message, difference = told(error)
     assert (message, difference.expected, difference.actual) == (words, expected, actual)

@@ -72,7 +72,7 @@ def snippet(
     """Register a function ``(lib, jnp, ...)`` whose assertions hold where the rule is kept.
 
     The message of an assertion is a dict of ``expected`` and ``got``, with ``at`` where a place
-    is to be named; or a text, where nothing can be told apart.
+    is to be named; an assertion without is taken for one of the library.
 
     Its parameters are among ``lib`` (the implementation), ``jnp`` (the array namespace), ``np``
     (NumPy), ``jax`` (JAX itself, for what only JAX's own transforms can show), and the names

@@ -87,17 +87,15 @@ def raised(
     return Violation(difference, f"{by} raised {words}".strip(), lines)
 
 
-def told(error: BaseException, demand: str) -> tuple[str, Difference]:
+def told(error: BaseException) -> tuple[str, Difference]:
     """What an exception says against an implementation: in a sentence, and as a difference.
 
     Parameters
     ----------
     error : BaseException
         A violation; an assertion of a snippet, whose argument is a dict with ``expected`` and
-        ``got``, and ``at`` where a place is to be named, or else a message; or what a library
-        raised.
-    demand : str
-        What was expected, where nothing more definite is known.
+        ``got``, and ``at`` where a place is to be named; or what a library raised, its own
+        assertions among it.
     """
     if isinstance(error, Violation):
         return lasting(str(error)), error.difference
@@ -106,9 +104,6 @@ def told(error: BaseException, demand: str) -> tuple[str, Difference]:
         at, expected, got = (words(said.get(key, "")) for key in ("at", "expected", "got"))
         difference = Difference(at, "", expected, got)
         return lasting(str(difference)), difference
-    if said is not None and (line := first_line(error)):
-        return line, Difference("", "", demand, line)
-    # Every assertion of a check says something, so a silent one is the library's own.
     violation = raised(error)
     return str(violation), violation.difference
 

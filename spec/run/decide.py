@@ -140,7 +140,7 @@ def _decide_snippet(check: Check, subject: Subject, point: str) -> Outcome:
     except Inconclusive as error:
         return replace(decided, verdict=Verdict.INCONCLUSIVE, message=str(error))
     except strays() as error:
-        message, difference = told(error, rule.statement)
+        message, difference = told(error)
     else:
         if not rule.outcomes or seen in rule.outcomes:
             return replace(decided, seen=seen or "")
@@ -229,7 +229,7 @@ def _decide_generated(
     except Violation:
         assert tally.last is not None
         case, violation = tally.last
-        message, difference = told(violation, "")
+        message, difference = told(violation)
         return _failed(tally.outcome(check, point, Verdict.FAIL), message, difference,
                        case_source(case, subject, violation))
     except strays() as error:  # no fault of the library, and no success either

@@ -311,8 +311,10 @@ def arguments_stay_as_they_are(lib, jnp, T):
     def f(x, y): return s.value * jnp.sum(x['a'][0]) * x['b'] + 0 * y['n'][0][0]
     T(f)(x, y)
     T(f, grad_states=s)(x, y)
-    assert list(x) == ['b', 'a'] and x['b'] is b and x['a'][0] is a, f"changed: {x}"
-    assert len(x['a']) == 2 and list(y) == ['n'] and y['n'][0] is c, f"changed: {x}, {y}"
+    assert list(x) == ['b', 'a'] and x['b'] is b and x['a'][0] is a, {
+        "at": "x", "expected": "its keys and leaves as before", "got": x}
+    assert len(x['a']) == 2 and list(y) == ['n'] and y['n'][0] is c, {
+        "at": "x, y", "expected": "their keys and leaves as before", "got": (x, y)}
 
 
 @snippet("ARG-16", cases=EVERY.bound())

@@ -176,8 +176,8 @@ TRUTHS: Final = {
 
 @snippet("AUX-12", cases=EVERY.bound(TRUTHS))
 def flags_count_by_their_truth(lib, jnp, np, T, flag, want):
-    x = jnp.array(3.0)
+    x, kind = jnp.array(3.0), "a pair" if want else "no pair"
     got = T(lambda x: x ** 2, return_value=flag)(x)
-    assert (type(got) is tuple) == want, f"return_value={flag}: got {got}"
+    assert (type(got) is tuple) == want, {"at": "return_value", "expected": kind, "got": got}
     got = T(lambda x: (x ** 2, x) if want else x ** 2, has_aux=flag)(x)
-    assert (type(got) is tuple) == want, f"has_aux={flag}: got {got}"
+    assert (type(got) is tuple) == want, {"at": "has_aux", "expected": kind, "got": got}

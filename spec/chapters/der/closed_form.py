@@ -31,7 +31,8 @@ def hessian_block_of_row_and_column(lib, jnp):
     blocks = {"state, state": (sv[0], jnp.zeros((2, 2))), "state, argument": (sa[0], A),
               "argument, state": (xv[0], A.T), "argument, argument": (xa[0], jnp.zeros((3, 3)))}
     for place, (block, want) in blocks.items():
-        assert jnp.shape(block) == want.shape and jnp.allclose(block, want), f"{place}: {block}"
+        assert jnp.shape(block) == want.shape and jnp.allclose(block, want), {
+            "at": place, "expected": want, "got": block}
 
 
 @snippet("DER-13")
@@ -41,8 +42,8 @@ def hessian_block_between_two_states(lib, jnp):
     got = lib.transform.hessian(lambda: a.value @ A @ b.value, grad_states={"a": a, "b": b})()
     for row, column, want in (("a", "b", A), ("b", "a", A.T)):
         block = got[row][column]
-        assert jnp.shape(block) == want.shape, f"{row}, {column}: shape {jnp.shape(block)}"
-        assert jnp.allclose(block, want), {"at": (row, column), "expected": want, "got": block}
+        assert jnp.shape(block) == want.shape and jnp.allclose(block, want), {
+            "at": (row, column), "expected": want, "got": block}
 
 
 READS = {

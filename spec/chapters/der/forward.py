@@ -34,23 +34,23 @@ def one_key_gives_one_result(lib, jnp):
         return jnp.sum(s.value ** 2)
 
     one, again, other = (lib.transform.fwd_grad(f, grad_states=s, key=k)() for k in (3, 3, 4))
-    assert jnp.array_equal(one, again), f"one key, two results: {one}, {again}"
-    assert not jnp.allclose(one, other), f"two keys, one result: {one}"
+    assert jnp.array_equal(one, again), {"expected": one, "got": again}
+    assert not jnp.allclose(one, other), {"expected": f"not {one}", "got": other}
 
 
 @snippet("DER-31")
 def tangents_are_standard_and_independent(lib, jnp, np):
     n, s, t = 4096, lib.State(jnp.zeros(4096)), lib.State(jnp.zeros(4096))
-    got = lib.transform.fwd_grad(
-        lambda x: s.value[0] + jnp.sum(t.value + x) * 0.0, grad_states=[s, t], argnums=0, key=1,
-    )(jnp.zeros(n))
+    def f(x): return s.value[0] + jnp.sum(t.value + x) * 0.0
+    got = lib.transform.fwd_grad(f, grad_states=[s, t], argnums=0, key=1)(jnp.zeros(n))
     r = np.concatenate([got[0][0], got[0][1], got[1]])
     v = r / np.sqrt(r[0])
+    mean, square = float(np.mean(v)), float(np.mean(v ** 2))
     # Six standard deviations of the means of n products of standard normal numbers.
-    assert abs(np.mean(v ** 2) - 1.0) < 6 * np.sqrt(2 / v.size), f"variance {np.mean(v ** 2)}"
-    assert abs(np.mean(v)) < 6 / np.sqrt(v.size), f"mean {np.mean(v)}"
+    assert abs(square - 1.0) < 6 * np.sqrt(2 / v.size), {"expected": "variance 1", "got": square}
+    assert abs(mean) < 6 / np.sqrt(v.size), {"expected": "mean 0", "got": mean}
     means = [np.mean(v[k:] * v[:-k]) * np.sqrt(v.size - k) for k in (1, n, 2 * n)]
-    assert max(map(abs, means)) < 6, f"entries 1, n and 2 n apart correlate: {means}"
+    assert max(map(abs, means)) < 6, {"expected": "no correlation", "got": means}
 
 
 @snippet("DER-29")

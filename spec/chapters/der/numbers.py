@@ -30,7 +30,8 @@ def holomorphic_goes_with_aux_and_value(lib, jnp, T, order):
     got = T(f, grad_states=s, holomorphic=True, has_aux=True, return_value=True)()
     want = jnp.exp(s.value) if order == 1 else jnp.diag(jnp.exp(s.value))
     assert jnp.allclose(got[0], want), {"expected": want, "got": got[0]}
-    assert jnp.allclose(got[1], f()[0]) and jnp.allclose(got[2], s.value), f"got {got[1:]}"
+    assert jnp.allclose(got[1], f()[0]), {"at": "value", "expected": f()[0], "got": got[1]}
+    assert jnp.allclose(got[2], s.value), {"at": "aux", "expected": s.value, "got": got[2]}
 
 
 @snippet("DER-22", DISTINCT.where(mode="reverse", allow_int=True).bound())

@@ -26,7 +26,7 @@ def passes(subject: Subject, script: Attempt) -> None:
     try:
         script.run(subject.lib, subject.xp)
     except Exception as error:
-        message, difference = told(error, "a refusal")
+        message, difference = told(error)
         raise Violation(difference, message) from error
 
 
@@ -64,5 +64,5 @@ def an_untouched_state_has_zeros(lib, jnp, T, shape):
     block = got[1][1] if len(shape) == 2 else got[1]
     assert jnp.shape(block) == shape, {"expected": f"shape {shape}", "got": jnp.shape(block)}
     assert jnp.all(block == 0.0), {"expected": "zeros", "got": block}
-    used = got[0][0] if len(shape) == 2 else got[0]
-    assert jnp.allclose(used, 2.0 if len(shape) == 2 else 6.0), f"beside it, got {used}"
+    used, want = (got[0][0], 2.0) if len(shape) == 2 else (got[0], 6.0)
+    assert jnp.allclose(used, want), {"at": "beside it", "expected": want, "got": used}

@@ -20,7 +20,8 @@ def both_is_a_mapping_of_two_containers(lib, jnp, kind):
     got = {key: (type(part).__name__, len(part)) for key, part in found.items()}
     want = {"read": (kind, 1), "write": (kind, 1)}
     assert got == want, {"expected": want, "got": got}
-    assert found["read"][0] is r and found["write"][0] is w, "expected r under read, w under write"
+    assert found["read"][0] is r and found["write"][0] is w, {
+        "expected": "r under read, w under write", "got": found}
 
 
 @snippet("FND-05", {f"{kind}, {usage}": {"kind": repr(kind), "usage": repr(usage)}
@@ -116,7 +117,8 @@ def no_state_is_lost_to_a_key(lib, jnp, options):
         finder = lib.transform.StateFinder(f)
     found = finder()
     assert len(found) == 3, {"expected": "3 states", "got": f"the keys {list(found)}"}
-    assert {*map(id, found.values())} == {*map(id, states)}, "expected each state once"
+    assert {*map(id, found.values())} == {*map(id, states)}, {
+        "expected": "each state once", "got": found}
 
 
 @snippet("FND-11", {usage: {"usage": repr(usage)} for usage in USAGES})

@@ -29,9 +29,9 @@ def path_names_every_step(lib, jnp, held, want):
     m = M()
     m.x = held
     got = sorted(m.states().keys())
-    types = [[type(part) for part in path] for path in got]
+    types, kinds = ([[type(part) for part in path] for path in paths] for paths in (got, want))
     assert got == want, {"expected": want, "got": got}
-    assert types == [[type(part) for part in path] for path in want], f"types of parts: {types}"
+    assert types == kinds, {"expected": kinds, "got": types}
 
 
 ORDERS = {

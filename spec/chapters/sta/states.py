@@ -42,9 +42,10 @@ def value_is_given_back(lib, jnp, np, kind, value):
 def param_states_are_states(lib, jnp):
     """Classes and instances."""
     s, p = lib.State(jnp.array(1.0)), lib.ParamState(jnp.array(1.0))
-    assert issubclass(lib.ParamState, lib.State), "expected ParamState to derive from State"
-    assert isinstance(p, lib.State), "expected a ParamState to be a State"
-    assert not isinstance(s, lib.ParamState), "expected a State to be no ParamState"
+    assert issubclass(lib.ParamState, lib.State), {
+        "expected": "a subclass of State", "got": lib.ParamState}
+    assert isinstance(p, lib.State), {"expected": "a State", "got": p}
+    assert not isinstance(s, lib.ParamState), {"expected": "no ParamState", "got": s}
 
 
 @snippet("STA-03", {kind.removeprefix("lib."): {"kind": kind} for kind in STATE_CLASSES})
@@ -65,7 +66,9 @@ def states_are_keys_by_identity(lib, jnp, kind):
     assert len(table) == 2 and len(both) == 2, {
         "expected": "2 and 2", "got": (len(table), len(both))}
     assert (table[a], table[b]) == ("a", "b"), {"expected": "a and b", "got": (table[a], table[b])}
-    assert a in both and a == a and not a == b, "expected equality by identity"
+    assert a in both and a == a and not a == b, {
+        "at": "a in both, a == a, a == b", "expected": (True, True, False),
+        "got": (a in both, a == a, a == b)}
 
 
 @snippet("STA-05", {name: {"value": STATE_VALUES[name]} for name in ("array", "dict", "nested")})
@@ -127,7 +130,7 @@ def states_in_modules_are_themselves(lib, jnp, kind):
     m = M(s)
     m.s.value = m.s.value + 1.0
     s.value = s.value * 10.0
-    assert m.s is s, "expected the state that was assigned"
+    assert m.s is s, {"at": "m.s", "expected": "the state assigned", "got": "another"}
     assert float(m.s.value) == 20.0, {"expected": 20.0, "got": m.s.value}
 
 

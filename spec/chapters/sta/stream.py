@@ -54,7 +54,7 @@ def seeds_repeat(lib, jnp, np, draw):
         lib.random.seed(seed)
         runs.append(np.concatenate([np.asarray(draw()), np.asarray(draw())]))
     assert np.array_equal(runs[0], runs[1]), {"expected": runs[0], "got": runs[1]}
-    assert not np.any(runs[0] == runs[2]), f"the seeds 3 and 4 both give {runs[0]}"
+    assert not np.any(runs[0] == runs[2]), {"expected": f"not {runs[0]}", "got": runs[2]}
 
 
 @snippet("STA-11", {f"{a}, {b}": {"first": DRAWS[a], "second": DRAWS[b]}
@@ -66,7 +66,7 @@ def draws_advance_the_stream(lib, jnp, np, first, second):
     lib.random.seed(3)
     first()
     got = np.asarray(second())
-    assert not np.any(got == fresh), f"the draw did not advance the stream: {got} again"
+    assert not np.any(got == fresh), {"expected": f"not {fresh} again", "got": got}
 
 
 @snippet("STA-12", {name: {"draw": f"lambda: {source}", "shape": repr(shape)}

@@ -142,7 +142,7 @@ def the_world_is_read_at_every_call(lib, jnp, T, change):
     change(w)
     got, want = kept(jnp.array(2.0)), T(lambda x: f(x))(jnp.array(2.0))
     assert jnp.allclose(got, want), {"expected": want, "got": got}
-    assert not jnp.allclose(got, before), f"still gives {before}, as before the change"
+    assert not jnp.allclose(got, before), {"expected": f"not {before}", "got": got}
 
 
 @snippet("WRB-25", EXACT.bound())
