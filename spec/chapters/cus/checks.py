@@ -10,7 +10,7 @@ from ...judge.aspects import judge_effects, judge_row, judge_sides
 from ...judge.check import generated, snippet
 from ...judge.derivative import judge_values
 from ...judge.difference import Violation
-from ...judge.observation import observe
+from ...judge.observation import Observation, observe
 from ...judge.subject import Subject
 from ...language.axes import EVERY, Calls, plain
 from ...language.cases import Case
@@ -84,10 +84,22 @@ def of_rows(rows: Iterable[Row]) -> dict[str, Calls]:
     }
 
 
+def observe_on_jax(case: Case, subject: Subject) -> Observation:
+    """Run a case whose transform is based on JAX's.
+
+    Raises
+    ------
+    Absent
+        If the implementation is not built on JAX.
+    """
+    _ = subject.jax
+    return observe(case, subject)
+
+
 @generated("CUS-03", Calls.strategy, of_rows(ROWS))
 def the_table_holds_for_a_users_transform(subject: Subject, case: Case) -> None:
     """The row, and the containers of both sides; the order of their keys is for GST-04."""
-    seen = observe(case, subject)
+    seen = observe_on_jax(case, subject)
     judge_row(seen)
     judge_sides(seen, strict=False)
     if case.selection is not None:
@@ -99,7 +111,7 @@ def the_table_holds_for_a_users_transform(subject: Subject, case: Case) -> None:
 @generated("CUS-04", Calls.strategy, of_rows((*plain("arguments", "states"), ROWS[-1])))
 def effects_are_those_of_one_call(subject: Subject, case: Case) -> None:
     """States after the call, and derivatives at the values on entry."""
-    seen = observe(case, subject)
+    seen = observe_on_jax(case, subject)
     judge_effects(seen)
     judge_values(seen)
 

@@ -1,0 +1,534 @@
+"""A second reference, not on JAX but on autograd, which differentiates NumPy: class core.
+
+The frames of the semantics, in the plainest form: a frame holds the values that states have inside
+of a call, and how they were used.  A derivative is taken of a function from one flat vector to
+another, which runs the user's function in a frame; what else the run leaves waits there until all
+has succeeded.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import threading
+import types
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import autograd.numpy as anp
+import autograd.tracer
+import numpy as np
+from autograd.core import make_vjp
+from autograd.tracer import isbox
+
+from tests.adapters.autograd_selection import Cell, Module, predicate, treefy_states
+
+__version__ = "1"
+array_namespace = "autograd.numpy"
+Function = Callable[..., Any]
+FLOAT0 = np.dtype([("float0", np.void, 0)])
+
+
+class TraceStack(threading.local):
+    """Autograd's count of the traces that are open, for each thread and right after a failure."""
+
+    top = -1
+
+    @contextmanager
+    def new_trace(self) -> Iterator[int]:
+        self.top += 1
+        try:
+            yield self.top
+        finally:
+            self.top -= 1
+
+
+class Here(threading.local):
+    """The frames of a thread, the innermost last."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+
+
+traces, here = TraceStack(), Here()
+autograd.tracer.trace_stack = traces
+
+# -- trees -----------------------------------------------------------------------------------------
+
+
+def tree_map(function: Function, tree: Any) -> Any:
+    """A container of the same type with other leaves; None is a container."""
+    if tree is None:
+        return None
+    if isinstance(tree, Mapping):
+        pairs = [(key, tree_map(function, child)) for key, child in tree.items()]
+        factory = (tree.default_factory,) if isinstance(tree, defaultdict) else ()
+        kind: Any = type(tree)
+        return kind(*factory, pairs)
+    if isinstance(tree, (list, tuple)):
+        children = [tree_map(function, child) for child in tree]
+        return type(tree)(*children) if hasattr(tree, "_fields") else type(tree)(children)
+    return function(tree)
+
+
+def leaves(tree: Any) -> list[Any]:
+    """The leaves, in the order of the containers."""
+    found: list[Any] = []
+    tree_map(found.append, tree)
+    return found
+
+
+def named(tree: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """The leaves with their places, for messages."""
+    if isinstance(tree, (Mapping, list, tuple)):
+        items = tree.items() if isinstance(tree, Mapping) else enumerate(tree)
+        for key, child in items:
+            yield from named(child, f"{place}[{key!r}]")
+    elif tree is not None:
+        yield place, tree
+
+
+def lowered(tree: Any, to: int) -> Any:
+    """A tree without the boxes of the traces above a level."""
+    def lower(leaf: Any) -> Any:
+        if any(isbox(part) for part in getattr(leaf, "__dict__", {}).values()):
+            raise TypeError(f"a {type(leaf).__name__} holds a traced value, which would stay behind"
+                            "; expected arrays, and containers of them")
+        while isbox(leaf) and leaf._trace > to:
+            leaf = leaf._value
+        return leaf
+
+    return tree_map(lower, tree)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether a leaf is another, or an array that is a copy of it."""
+    arrays = type(one) is np.ndarray and type(other) is np.ndarray
+    return one is other or (arrays and one.tobytes() == other.tobytes())
+
+
+# -- states ----------------------------------------------------------------------------------------
+
+
+class State(Cell):
+    """A mutable cell with an identity."""
+
+    def __init__(self, value: Any, name: str | None = None, *, tag: Any = None) -> None:
+        self.name, self.tag = name, tag
+        self.stored = value
+        if here.frames:
+            here.frames[-1].values[self] = value
+            here.frames[-1].born.append(self)
+
+    @property
+    def value(self) -> Any:
+        """What it holds, seen from the innermost frame."""
+        if not here.frames:
+            return self.stored
+        frame = here.frames[-1]
+        frame.used.setdefault(self, False)
+        if self not in frame.values:  # a copy, as it may be changed in place
+            frame.values[self] = tree_map(
+                lambda leaf: leaf.copy() if type(leaf) is np.ndarray else leaf, self.peek())
+        return frame.values[self]
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        level = here.frames[-1].level if here.frames else -1
+        if any(isbox(leaf) and leaf._trace > level for leaf in leaves(value)):
+            raise RuntimeError(f"{self!r} is written under a transform of autograd's own, which "
+                               "would leave a traced value; use transform.grad instead")
+        if here.frames:
+            here.frames[-1].used[self] = True
+            here.frames[-1].values[self] = value
+        else:
+            self.stored = value
+
+    def peek(self) -> Any:
+        """What it holds; no use of it."""
+        return next((frame.values[self] for frame in reversed(here.frames) if self in frame.values),
+                    self.stored)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name or self.stored!r})"
+
+
+class ParamState(State):
+    """A trainable state."""
+
+
+class Frame:
+    """What a call sees, and does: the values of states, and whether it wrote them."""
+
+    def __init__(self, bound: Mapping[State, Any]) -> None:
+        self.values = dict(bound)
+        self.bound = {state: leaves(value) for state, value in bound.items()}
+        self.used: dict[State, bool] = {}
+        self.born: list[State] = []
+
+    def __enter__(self) -> Frame:
+        self.level = traces.top
+        here.frames.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        here.frames.pop()
+        for state in self.used if here.frames else ():
+            here.frames[-1].used.setdefault(state, False)
+
+    def writes(self) -> dict[State, Any]:
+        """The states whose values are others than at the start."""
+        def changed(state: State) -> bool:
+            before = self.bound.get(state) or leaves(state.peek())
+            after = leaves(self.values[state])
+            return len(before) != len(after) or not all(map(same, before, after))
+
+        return {state: self.values[state] for state, written in self.used.items()
+                if state in self.values and state not in self.born and (written or changed(state))}
+
+    def deliver(self, to: int) -> None:
+        """Give the states that were made in the call what they hold, outside."""
+        for state in self.born:
+            state.stored = lowered(self.values[state], to)
+            if here.frames:
+                here.frames[-1].values[state] = state.stored
+                here.frames[-1].born.append(state)
+
+
+# -- derivatives -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Block:
+    """A leaf at its place in a flat vector."""
+
+    where: slice
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def blocks_of(trees: Sequence[Any]) -> tuple[list[Any], int]:
+    """The blocks of trees that lie one after another in a flat vector, and its length."""
+    size = 0
+
+    def block(leaf: Any) -> Block:
+        nonlocal size
+        array = np.asarray(lowered(leaf, -1))
+        if array.dtype.kind not in "biufc":
+            raise TypeError(f"expected arrays of numbers, got a {type(leaf).__name__}")
+        size += array.size
+        return Block(slice(size - array.size, size), array.shape, array.dtype)
+
+    return [tree_map(block, tree) for tree in trees], size
+
+
+def raveled(trees: Any) -> Any:
+    """The flat vector of all leaves."""
+    flat = [anp.reshape(leaf, (-1,)) for leaf in leaves(trees)]
+    return anp.concatenate(flat) if flat else np.zeros(0)
+
+
+def unraveled(vector: Any, block: Block) -> Any:
+    """The leaf that a flat vector holds at a block."""
+    piece = anp.reshape(vector[block.where], block.shape)
+    if block.dtype.kind in "biuf" and piece.dtype.kind == "c":
+        piece = anp.real(piece)
+    return piece if piece.dtype == block.dtype else piece.astype(block.dtype)
+
+
+def jacobian(function: Function, vector: Any) -> Any:
+    """The Jacobian of a function of flat vectors, row by row."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an output that is independent of the input is no fault
+        pullback, out = make_vjp(function, vector)
+        basis = np.eye(anp.size(out), dtype=out.dtype)
+        rows = [pullback(row) for row in basis]
+    return anp.stack(rows) if rows else np.zeros((0, anp.size(vector)))
+
+
+class Blocks:
+    """A derivative as one array, outputs first; it knows where its blocks stand in a result."""
+
+    def __init__(self, whole: Any, inputs: list[Any], output: Any) -> None:
+        self.whole, self.inputs, self.output = whole, inputs, output
+
+    def by_side(self, arrange: Function) -> tuple[Any, ...]:
+        """The sides of a result; `arrange` makes them of one tree for each input."""
+        def of(out: Block) -> tuple[Any, ...]:
+            def row(block: Block) -> Any:
+                if self.whole.ndim == 2:
+                    part = self.whole[out.where, block.where]
+                    return _block(part, out.shape + block.shape, block.dtype)
+                columns = arrange([tree_map(lambda c: _block(
+                    self.whole[out.where, block.where, c.where],
+                    out.shape + block.shape + c.shape, c.dtype), tree) for tree in self.inputs])
+                return columns[0] if len(columns) == 1 else columns
+
+            return tuple(arrange([tree_map(row, tree) for tree in self.inputs]))
+
+        def side(number: int) -> Any:
+            return tree_map(lambda out: of(out)[number], self.output)
+
+        return tuple(map(side, range(len(arrange(self.inputs)))))
+
+
+def _block(part: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    if dtype.kind in "biu":
+        return np.zeros(shape, FLOAT0)
+    return unraveled(anp.reshape(part, (-1,)), Block(slice(None), shape, dtype))
+
+
+def member(name: str, order: int = 1, reduce: str = "", options: Sequence[str] = ()) -> Function:
+    """A member of the family: a GradientTransform that is based on the Jacobian."""
+    def base(fun: Function, *, argnums: int, has_aux: bool, holomorphic: bool = False,
+             allow_int: bool = False) -> Function:
+        def run(point: list[Any]) -> tuple[Blocks, Any]:
+            runs: list[Any] = []
+            inputs, _ = blocks_of(point)
+            check_inputs(point, name, holomorphic)
+
+            def flat(vector: Any) -> Any:
+                out, more = fun([tree_map(lambda b: unraveled(vector, b), tree)
+                                 for tree in inputs])
+                check_output(out, name, reduce, holomorphic)
+                runs[:] = [blocks_of([out])[0][0], more]
+                return raveled(out) if reduce != "sum" else anp.reshape(
+                    anp.sum(raveled(out)), (1,))
+
+            def rows(vector: Any) -> Any:
+                return jacobian(flat, vector)
+
+            vector = raveled(point)
+            whole = rows(vector)
+            if order == 2:
+                shape = (*np.shape(whole), np.size(vector))
+                whole = anp.reshape(jacobian(lambda v: anp.reshape(rows(v), (-1,)), vector), shape)
+            one = Block(slice(0, 1), (), whole.dtype)
+            return Blocks(whole, inputs, one if reduce else runs[0]), runs[1]
+
+        return run
+
+    def make(fun: Function | None = None, /, grad_states: Any = None, argnums: Any = None, *,
+             has_aux: bool = False, return_value: bool = False, check_states: bool = True,
+             **given: bool) -> Any:
+        if unknown := [option for option in given if option not in options]:
+            raise TypeError(f"{name} has no option {unknown[0]!r}; expected {list(options)}")
+        words = dict(grad_states=grad_states, argnums=argnums, has_aux=has_aux,
+                     return_value=return_value, check_states=check_states)
+        if fun is None:
+            return lambda function: make(function, **words, **given)
+        return GradientTransform(fun, base, **words, transform_params=given)
+
+    return make
+
+
+def check_inputs(point: list[Any], name: str, holomorphic: bool) -> None:
+    """Refuse complex leaves where real ones are due, and the other way round."""
+    for leaf in leaves(point):
+        kind = np.asarray(lowered(leaf, -1)).dtype.kind
+        if holomorphic != (kind == "c") and (holomorphic or name in ("jacfwd", "hessian")):
+            raise TypeError(f"{name}: {leaf!r} does not fit holomorphic={holomorphic}")
+
+
+def check_output(out: Any, name: str, reduce: str, holomorphic: bool) -> None:
+    """Refuse outputs that have no derivative."""
+    arrays = [np.asarray(lowered(leaf, -1)) for leaf in leaves(out)]
+    if any(array.dtype.kind != ("c" if holomorphic else "f") for array in arrays):
+        raise TypeError(f"{name} with holomorphic={holomorphic} takes no output of dtypes "
+                        f"{[str(array.dtype) for array in arrays]}")
+    single = len(arrays) == 1 and arrays[0].shape == () and not isinstance(out, (Mapping, Sequence))
+    if reduce == "scalar" and not single:
+        raise TypeError(f"{name} takes a function of scalar output; expected one number, got "
+                        f"shapes {[array.shape for array in arrays]}")
+
+
+def indices(argnums: Any) -> tuple[bool, list[int]]:
+    """Whether it is one index, and the indices."""
+    bare = isinstance(argnums, str) or hasattr(argnums, "__index__") or not hasattr(
+        argnums, "__iter__")
+    try:
+        return bare, [operator.index(index) for index in ([argnums] if bare else argnums)]
+    except TypeError as error:
+        raise TypeError(f"argnums is {argnums!r}; expected an index, or several") from error
+
+
+class GradientTransform:
+    """The call of a transform that respects states.
+
+    A user's transform is given a function of one argument, the list of the values of the selected
+    states and of the selected arguments, and returns gradients that mirror it.
+    """
+
+    def __init__(self, target: Function, /, transform: Function, grad_states: Any = None,
+                 argnums: Any = None, *, return_value: bool = False, has_aux: bool = False,
+                 transform_params: Mapping[str, Any] | None = None,
+                 check_states: bool = True) -> None:
+        for given in (target, transform):
+            if not callable(given):
+                raise TypeError(f"expected a function to transform, got {given!r}")
+        functools.update_wrapper(self, target, updated=())
+        self.target, self.transform, self.grad_states = target, transform, grad_states
+        self.return_value, self.has_aux, self.check_states = return_value, has_aux, check_states
+        self.params = dict(transform_params or {})
+        self.places = [(place, state) for place, state in named(grad_states, "grad_states")]
+        if wrong := [place for place, state in self.places if not isinstance(state, State)]:
+            raise TypeError(f"{wrong[0]} is no state; grad_states, given {grad_states!r}, expected "
+                            "states and containers of them")
+        self.states = list(dict.fromkeys(state for _, state in self.places))
+        self.bare, self.given = indices(0 if argnums is None else argnums)
+        self.with_args = argnums is not None or grad_states is None
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Read, differentiate, shape, commit."""
+        positions, level = self.positions(len(args)), traces.top
+        point = [state.peek() for state in self.states] + [args[i] for i in positions]
+        if not self.params.get("allow_int"):
+            self.check_floating(args, positions)
+
+        def lifted(values: list[Any]) -> tuple[Any, Any]:
+            everything = list(args)
+            for index, value in zip(positions, values[len(self.states):], strict=True):
+                everything[index] = value
+            frame = Frame(dict(zip(self.states, values, strict=False)))
+            try:
+                with frame:
+                    result = self.target(*everything, **kwargs)
+                    out, aux = self.pair(result) if self.has_aux else (result, None)
+                return out, (frame, out, aux)
+            finally:
+                frames.append(frame)
+
+        frames: list[Frame] = []
+        try:
+            made = self.transform(lifted, argnums=0, has_aux=True, **self.params)(point)
+            if not isinstance(made, tuple) or len(made) != 2:
+                raise TypeError(f"the transform {self.transform!r} returned {made!r}; expected "
+                                "(grads, aux)")
+            grads, (frame, out, aux) = made
+            writes, loss, aux = lowered((frame.writes(), out, aux), level)
+            sides = self.sides(grads)
+            self.check_used(frame)
+        finally:
+            for frame in frames:
+                frame.deliver(level)
+        for state, value in writes.items():
+            state.value = value
+        first = sides[0] if len(sides) == 1 else sides
+        extra = ((loss,) if self.return_value else ()) + ((aux,) if self.has_aux else ())
+        return (first, *extra) if extra else first
+
+    def positions(self, count: int) -> list[int]:
+        """The selected arguments, counted from the start."""
+        given = self.given if self.with_args else []
+        if wrong := [index for index in given if not -count <= index < count]:
+            raise ValueError(f"argnums holds {wrong[0]}, and there are {count} arguments")
+        found = [index % count for index in given]
+        if len(set(found)) < len(found):
+            raise ValueError(f"argnums names an argument twice: {given}")
+        return found
+
+    def check_floating(self, args: tuple[Any, ...], positions: list[int]) -> None:
+        """Refuse leaves of integers and booleans."""
+        selected = [(f"{place}.value", state.peek()) for place, state in self.places]
+        selected += [(f"argument {index}", args[index]) for index in positions]
+        for start, value in selected:
+            for place, leaf in named(value, start):
+                if np.asarray(lowered(leaf, -1)).dtype.kind in "biu":
+                    raise TypeError(f"{place} is of integers or booleans; expected floats, or "
+                                    "allow_int=True")
+
+    def pair(self, result: Any) -> tuple[Any, Any]:
+        """The output and the aux."""
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
+            raise TypeError(f"has_aux is given, and the function returned {result!r}; expected a "
+                            "pair (output, aux)")
+        return result[0], result[1]
+
+    def sides(self, grads: Any) -> tuple[Any, ...]:
+        """The gradients as the containers on both sides."""
+        if isinstance(grads, Blocks):
+            return grads.by_side(self.arranged)
+        return self.arranged(grads)
+
+    def arranged(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """One value for each input, in the containers of the selection."""
+        states = dict(zip(self.states, values, strict=False))
+        args = tuple(values[len(self.states):])
+        var = (tree_map(states.__getitem__, self.grad_states),) if self.grad_states is not None \
+            else ()
+        return var + ((args[0] if self.bare else args,) if self.with_args else ())
+
+    def check_used(self, frame: Frame) -> None:
+        """Refuse selected states that the function has not touched."""
+        missed = [state for state in self.states if state not in frame.used]
+        if missed and self.check_states:
+            raise ValueError(f"the function uses none of the values of {missed}; expected that it "
+                             "does, or check_states=False")
+
+
+class StateFinder:
+    """The states that a call uses, in the order of first use; the call has no effect."""
+
+    def __init__(self, fn: Function, /, filter: Any = ..., *, usage: str = "all",
+                 return_type: str = "dict", key_fn: Function | None = None) -> None:
+        kinds: dict[str, type] = {"dict": dict, "list": list, "tuple": tuple}
+        if usage not in ("all", "read", "write", "both") or return_type not in kinds:
+            raise ValueError(f"usage={usage!r}, return_type={return_type!r}; expected 'all', "
+                             "'read', 'write' or 'both', and 'dict', 'list' or 'tuple'")
+        self.fn, self.matches, self.usage = fn, predicate(... if filter is None else filter), usage
+        self.kind, self.key_fn = kinds[return_type], key_fn or (lambda index, state: index)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """The states of a call with these arguments."""
+        frame = Frame({})
+        try:
+            with frame:
+                self.fn(*args, **kwargs)
+            writes = frame.writes()
+        finally:
+            frame.deliver(traces.top)
+        used = {state: state in writes for state in frame.used if self.matches((), state)}
+        read, write = ([s for s, w in used.items() if w is wanted] for wanted in (False, True))
+        found = {"all": list(used), "read": read, "write": write}
+        if self.usage == "both":
+            return {usage: self.contained(found[usage]) for usage in ("read", "write")}
+        return self.contained(found[self.usage])
+
+    def contained(self, states: list[State]) -> Any:
+        """The states in a container of the type that was asked for."""
+        if self.kind is not dict:
+            return self.kind(states)
+        found: dict[Any, State] = {}
+        for index, state in enumerate(states):
+            key = self.key_fn(index, state)
+            taken = any(key == other for other in found)
+            found[f"{key}_{index}" if taken or not hashable(key) else key] = state
+        return found
+
+
+def hashable(key: Any) -> bool:
+    """Whether a key can be hashed, and all that it holds."""
+    try:
+        hash(key)
+    except TypeError:
+        return False
+    return True
+
+
+BOTH = ("holomorphic", "allow_int")
+jacrev = member("jacrev", options=BOTH)
+transform = SimpleNamespace(
+    grad=member("grad", reduce="scalar", options=BOTH), vector_grad=member("vector_grad", 1, "sum"),
+    jacrev=jacrev, jacobian=jacrev, jacfwd=member("jacfwd", options=BOTH[:1]),
+    hessian=member("hessian", 2, options=BOTH[:1]), GradientTransform=GradientTransform,
+    StateFinder=StateFinder,
+)
+nn, graph = SimpleNamespace(Module=Module), SimpleNamespace(treefy_states=treefy_states)

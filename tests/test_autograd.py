@@ -1,0 +1,65 @@
+"""A second reference: what is specified can be built on something else than JAX.
+
+The implementation in :mod:`tests.adapters.autograd_states` differentiates with autograd, and keeps
+every rule of class core that can be asked of a library that is not built on JAX.
+"""
+
+from functools import cache
+
+import pytest
+
+pytest.importorskip("autograd", reason="autograd is not installed")
+
+from spec.chapters import all_checks
+from spec.chapters.rules import registry
+from spec.judge.subject import CLASSES, Subject
+from spec.judge.verdict import Outcome, Verdict
+from spec.run.decide import Profile, decide
+from spec.run.implementation import load
+from tests.day import slice_of
+
+LOOK = Profile("look", 1, 0)
+DAYS = 10
+"""In how many days every rule is asked."""
+RULES = [rule for rule in registry() if not rule.startswith("CTL")]
+NEEDS_JAX = {
+    "DER-18", "DER-19", "DER-20", "DER-23", "WRB-24", "WRB-28", "CUS-02", "CUS-03", "CUS-04",
+    "CUS-05", "CUS-06", "CUS-07", "CUS-12", "CMP-07", "CMP-08", "CMP-09", "CMP-20", "STA-14",
+}
+"""Rules that speak of JAX itself: of its transforms and custom rules, its kinks, leaks and keys."""
+
+
+@cache
+def subject() -> Subject:
+    return load("tests.adapters.autograd_states")
+
+
+def asked(rule: str) -> list[Outcome]:
+    """What the reference does at every point of a rule."""
+    return [decide(check, subject(), point, LOOK, 0)
+            for check in all_checks() if check.rule == rule for point in check.cases]
+
+
+@pytest.mark.parametrize("rule", slice_of(RULES, DAYS))
+def test_the_reference_on_autograd_keeps_core(rule: str) -> None:
+    outcomes = asked(rule)
+    broken = [f"{o.check} at {o.point!r}: {o.message}" for o in outcomes
+              if o.verdict not in (Verdict.PASS, Verdict.ABSENT)]
+    assert not broken, "\n".join(broken)
+    lacking = {o.message for o in outcomes if o.verdict is Verdict.ABSENT}
+    alone = lacking == {"needs jax"} and all(o.verdict is Verdict.ABSENT for o in outcomes)
+    assert alone == (rule in NEEDS_JAX)
+
+
+def test_the_reference_has_the_names_of_core_and_no_others() -> None:
+    assert not subject().missing & set(CLASSES["core"])
+    assert subject().missing == set().union(*CLASSES.values()) - set(CLASSES["core"])
+    assert not subject().on_jax
+
+
+def test_its_passes_mean_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.adapters import autograd_states as lib
+
+    right = lib.jacobian
+    monkeypatch.setattr(lib, "jacobian", lambda function, vector: 2.0 * right(function, vector))
+    assert {outcome.verdict for outcome in asked("DER-07")} == {Verdict.FAIL}
