@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Final
 
@@ -52,7 +52,7 @@ def export(arguments: argparse.Namespace) -> int:
     return KEPT
 
 
-COMMANDS: Final[Mapping[str, Callable[[argparse.Namespace], int]]] = {
+COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "check": check.check, "run": check.run, "merge": merge, "compare": compare,
     "explain": explain, "render": render, "adapter": adapter,
     "export": export,

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import strategies as st
 
 import refimpl
-from spec.__main__ import BROKEN, CRASHED, INCOMPLETE, UNUSABLE, main
+from spec.__main__ import BROKEN, COMMANDS, CRASHED, INCOMPLETE, UNUSABLE, main
 from spec.chapters import all_checks
 from spec.judge.check import Check
 from spec.judge.subject import Subject
@@ -269,5 +269,5 @@ def test_a_crash_of_ours_has_its_status(monkeypatch: pytest.MonkeyPatch) -> None
     def crash(arguments: object) -> int:
         raise AssertionError
 
-    monkeypatch.setattr("spec.__main__.check", crash)
+    monkeypatch.setitem(COMMANDS, "check", crash)
     assert main(["check", "refimpl"]) == CRASHED
