@@ -36,6 +36,7 @@ from spec.language.moves import (
     FailingCall,
     Move,
     Replace,
+    Switch,
     Turn,
 )
 from spec.run.decide import Profile, decide
@@ -99,6 +100,23 @@ def test_what_turns_is_called_before_and_after(turned: Turn) -> None:
     """A move whose needs are not met writes them first."""
     (before, change, after) = Author().write([turned]).steps[-3:]
     assert before.result and after.result and change.lines == (SWITCHES[turned.switch][1],)
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_what_turns_is_what_a_transform_takes(switch: Switch) -> None:
+    """So that a script has no function beside the one that matters."""
+    function = Define(how="from both", on_flag=switch == "flag", scaled=switch == "k")
+    for turned in SWITCHES:
+        history = Author().write([function, Build(), Turn(turned)])
+        assert repr(history).count("def f") == 1
+        assert SWITCHES[switch][1] in repr(history)
+
+
+@settings(max_examples=30)
+@given(moves=FEATURES["world"].sure())
+def test_a_history_about_the_world_needs_one_function(moves: tuple[Move, ...]) -> None:
+    """The one that is drawn takes what is turned."""
+    assert repr(Author().write(moves)).count("def f") == 1
 
 
 @pytest.mark.parametrize("state", STATES)

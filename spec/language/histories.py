@@ -334,11 +334,8 @@ class Author:
         name = pick({n: known for n, known in self.transforms.items() if known.fails}, back)
         result = self._name("r")
         self._step(
-            "try:",
-            f"    {name}(jnp.ones((1, 1, 1)))",
-            f"    {result} = 'returned'",
-            "except ArithmeticError:",
-            f"    {result} = 'raised'",
+            f"try: {result} = {name}(jnp.ones((1, 1, 1)))",
+            f"except ArithmeticError: {result} = 'raised'",
             result=result,
         )
         self._stream()
@@ -346,10 +343,13 @@ class Author:
     def _turn(self, move: Turn) -> None:
         """What is compiled is not called any more after the change."""
         switch = move.switch
-        if not any(switch in known.open for known in self.transforms.values()):
+        taken = {taken for known in self.transforms.values() for taken in known.open}
+        if not taken:
             self._define(Define(scaled=True) if switch == "k" else
                          Define(reads="s0", writes="s1", how="from both", on_flag=True))
             self._build(Build())
+        elif switch not in taken:
+            (switch,) = taken
         name = pick({n: t for n, t in self.transforms.items() if switch in t.open}, move.back)
         self._note("closure turned")
         self._result(name, move.at)

@@ -164,7 +164,10 @@ class EagerDraw:
 
 @dataclass(frozen=True)
 class Turn:
-    """A flag or a factor that a transform takes from outside changes; called before and after."""
+    """A flag or a factor that a transform takes from outside changes; called before and after.
+
+    ``switch`` says which is meant where there are both.
+    """
 
     switch: Switch = "k"
     back: int = 0
@@ -202,8 +205,15 @@ _mostly = st.sampled_from((False, True, True))
 
 def definitions(*may: str, **fields: SearchStrategy[Any]) -> SearchStrategy[Move]:
     """Functions, which may have the properties that are named."""
-    return st.builds(Define, reads=_state, writes=_state, how=st.sampled_from(tuple(WRITES)),
-                     aux=_seldom, **{"array": _seldom, **dict.fromkeys(may, _mostly), **fields})
+    return st.builds(Define, reads=_state, writes=_state, **{
+        "how": st.sampled_from(tuple(WRITES)), "aux": _seldom, "array": _seldom,
+        **dict.fromkeys(may, _mostly), **fields})
+
+
+def surely(name: str) -> dict[str, SearchStrategy[Any]]:
+    """The fields of a function that has a property: a write on a flag is a write."""
+    has: dict[str, SearchStrategy[Any]] = {name: st.just(True)}
+    return has | {"how": st.sampled_from(tuple(WRITES)[1:])} if name == "on_flag" else has
 
 
 BUILDS: Final = (
@@ -267,7 +277,7 @@ class Feature:
         if self.whole:  # what takes a switch from outside is not compiled, and has its own move
             all_of = {name: st.just(True) for name in self.may if name not in SWITCHED}
             return st.tuples(definitions(array=array, **all_of), build, *further)
-        function = [definitions(array=array, **{name: st.just(True)}) for name in self.may]
+        function = [definitions(array=array, **surely(name)) for name in self.may]
         return st.tuples(*[st.one_of(function), build] * bool(function),
                          *[st.one_of(further)] * bool(further))
 
