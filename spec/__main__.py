@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import signal
@@ -29,8 +30,13 @@ __all__ = ["BROKEN", "CRASHED", "INCOMPLETE", "KEPT", "UNUSABLE", "main", "parse
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is one of :mod:`spec.command.status`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a library may say what it has no letters for
+            stream.reconfigure(errors="backslashreplace")
     try:
-        return run(parser().parse_args(argv))
+        status = run(parser().parse_args(argv))
+        sys.stdout.flush()  # a full disk is noticed here, and not when nobody can tell any more
+        return status
     except KeyboardInterrupt:  # once more, while the end of a run was told
         say("interrupted")
         return INCOMPLETE
@@ -67,7 +73,12 @@ def script() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not {"", os.getcwd()} & set(sys.path):
         sys.path.insert(0, os.getcwd())
-    return main()
+    status = main()
+    try:
+        sys.stdout.flush()
+    except OSError:  # what cannot be written is let go, or it would decide about the status
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
 
 
 if __name__ == "__main__":

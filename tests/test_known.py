@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -13,7 +14,7 @@ import pytest
 from spec.__main__ import BROKEN, UNUSABLE, main
 from spec.chapters import all_checks
 from spec.judge.check import Check
-from spec.judge.verdict import Outcome
+from spec.judge.verdict import Outcome, Verdict
 from spec.report import committed, document
 from spec.run import known, known_file, versions
 from tests.told import META, broken, kept, tell
@@ -184,3 +185,17 @@ def test_the_file_of_the_guide_is_right(file: Path) -> None:
     assert first.when and second.points and known_file.text("mylib", [first, second]) == shown
     (check,) = (c for c in all_checks() if c.id == second.name)
     assert set(second.points) <= set(check.cases)
+
+
+def test_a_point_by_itself_is_known_or_news(file: Path) -> None:
+    """As the pytest face asks, which never sees a whole run."""
+    entries = [known.Known("RET-05", known.Kind.NEVER, "so", "raised ...", CHECK, ("grad",)),
+               known.Known("RET-06", known.Kind.NEVER, "so", "raised ...")]
+    bad = Outcome("RET-05", CHECK, "grad", Verdict.FAIL, "raised TypeError")
+    found, news = known.at_point(entries, bad)
+    assert (found.verdict, found.known, news) == (Verdict.KNOWN, "never: so", "")
+    assert known.at_point(entries, replace(bad, message="another"))[0].verdict is Verdict.FAIL
+    good = replace(bad, verdict=Verdict.PASS)
+    assert "is kept now" in known.at_point(entries, good)[1]
+    assert known.at_point(entries, replace(good, point="jacrev"))[1] == ""
+    assert known.at_point(entries, replace(good, rule="RET-06"))[1] == ""

@@ -46,7 +46,8 @@ def adapter(arguments: argparse.Namespace) -> int:
 
 def template(library: str) -> str:
     """A module for a library, which is checked as it is where the library has the names."""
-    text = resources.files("spec").joinpath("interface.pyi").read_text(encoding="utf-8")
+    home = resources.files(__package__.partition(".")[0])
+    text = home.joinpath("interface.pyi").read_text(encoding="utf-8")
     lines = list(_room(ast.parse(text).body, "", ""))
     return "\n".join([HEAD.format(library=library), *lines]).rstrip()
 

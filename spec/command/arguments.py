@@ -244,6 +244,8 @@ def fault(arguments: argparse.Namespace) -> str:
         if given.get(option) and arguments.command != "explain" and (
                 wrong := _unwritable(option, given[option])):
             return wrong
+    if given.get("database") and (wrong := _unwritable("database", Path(arguments.database) / "_")):
+        return wrong
     if arguments.command == "render" and not any(given[option] for option in FORMS):
         return f"render needs one of {', '.join(f'--{option}' for option in FORMS)}"
     if arguments.command not in ("check", "merge"):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from ..judge.subject import Subject
-from ..run import smoke
+from ..run import known, smoke
 from ..run.decide import PROFILES, Profile
 from ..run.implementation import NoDevice, Unusable, device, load
+from ..run.known import Known
+from ..run.worker import Job, metadata
 
 
 def option(request: pytest.FixtureRequest, name: str, choices: tuple[str, ...]) -> str | None:
@@ -54,3 +57,18 @@ def rules_profile(request: pytest.FixtureRequest) -> Profile:
 def rules_seed(request: pytest.FixtureRequest) -> int:
     """The seed of every generated check."""
     return int(request.config.getoption("--spec-seed"))
+
+
+@pytest.fixture(scope="session")
+def known_failures(
+    request: pytest.FixtureRequest, subject: Subject, rules_profile: Profile, rules_seed: int
+) -> tuple[Known, ...]:
+    """The known failures that hold for what is run; a wrong file stops the run at once."""
+    if not (file := request.config.getoption("--spec-known")):
+        return ()
+    meta = metadata(subject, Job(subject.name, None, rules_profile, rules_seed))
+    try:
+        entries = known.read(Path(file), meta)
+    except (OSError, ValueError) as error:
+        pytest.exit(f"--spec-known: {error}", returncode=4)
+    return tuple(entry for entry in entries if entry.holds(meta))

@@ -19,5 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--spec-seed", type=int, default=0, help="same seed, same cases (default: 0)")
     group.addoption("--spec-database", default="", metavar="DIR",
                     help="folder of failing cases, which are tried first")
+    group.addoption("--spec-known", default="", metavar="FILE",
+                    help="file of known failures, which are expected to fail as it says")
     group.addoption("--spec-device", metavar="DEVICE",
                     help="where JAX's arrays live: cpu, gpu, cpu:1")

@@ -165,6 +165,19 @@ def judge(
     return found, [line for known in mine for line in _news(known, found)]
 
 
+def at_point(entries: Sequence[Known], outcome: Outcome) -> tuple[Outcome, str]:
+    """One outcome by itself, known if it is, and what is news of the entries that name its point.
+
+    Whether an entry without points is stale, only a whole run can tell.
+    """
+    found = _marked(entries, outcome)
+    for known in entries:
+        if known.points and known.covers(found) and known.kind is not Kind.FLAKY and (
+                found.verdict is Verdict.PASS):
+            return found, f"{found.id} is known to fail ({known.because}), and is kept now"
+    return found, ""
+
+
 def _marked(entries: Iterable[Known], outcome: Outcome) -> Outcome:
     """An outcome, known where it fails as an entry says."""
     if outcome.verdict is Verdict.FAIL:
