@@ -102,7 +102,7 @@ def entry(table: dict[str, Any], key: str, value: Any) -> Iterator[None]:
 
 PROFILE = Profile("mutation", 5, 0)
 REFERENCE = Subject("refimpl", refimpl)
-JAXS = {"grad": jax.grad, "jacrev": jax.jacrev, "jacfwd": jax.jacfwd, "hessian": jax.hessian}
+JAXS = {name: getattr(jax, name) for name in FAMILY if hasattr(jax, name)}
 """JAX's transforms by the names of the family."""
 
 

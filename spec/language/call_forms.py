@@ -1,4 +1,4 @@
-"""The finite forms of a call: containers of states, ``argnums``, aux, names of keywords.
+"""The finite forms of a call: containers of states, ``argnums``, outputs, aux, keywords.
 
 A form is a word; the functions here say what it stands for.  Rules walk the forms in full.
 """
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from .cases import Selection, selected_from_module, treefied_from_module
 from .programs import Program, Ref
 from .trees import Tree
+from .values import Shape
 
 KEYS: Final = ("z", 3, None, ("a", 0), 1.5, "b", False)
 """Keys of which no two neighbours can be sorted together."""
@@ -78,6 +79,13 @@ def argnums_forms(form: str, count: int) -> st.SearchStrategy[Any]:
     """Values of ``argnums`` of a form, for a call with ``count`` positional arguments."""
     return INDICES[form](count)
 
+
+OUTPUTS: Final[dict[str, tuple[str, tuple[Shape, ...]]]] = {
+    "scalar": ("{0}", ((),)),
+    "array": ("{0}", ((3,),)),
+    "tree": ("{{'p': {0}, 'q': [{1}]}}", ((3,), ())),
+}
+"""The kinds of output, as source with places for arrays, and their shapes."""
 
 AUXES: Final = {
     "array": "{0}",

@@ -194,8 +194,8 @@ class Node:
 class Program:
     """A stateful function as data.
 
-    ``form`` says whether its output is scalar, array or tree; ``methods`` are those of the
-    module, and ``early`` is a return after the body and before the last.
+    ``methods`` are those of the module, and ``early`` is a return after the body and before the
+    last.
     """
 
     states: tuple[Var, ...]
@@ -205,7 +205,6 @@ class Program:
     aux: str | None = None
     module: Node | None = None
     seed: int | None = None
-    form: str = "scalar"
     methods: tuple[Method, ...] = ()
     early: Exit | None = None
 

@@ -31,6 +31,7 @@ from .call_forms import (
     MAPPINGS,
     MODULAR,
     NOTHING,
+    OUTPUTS,
     argnums_forms,
     selections,
 )
@@ -40,7 +41,7 @@ from .programs import Exit, Invoke, Method, Node, Param, Program, Ref, Var
 from .returns import ROWS, Row
 from .transforms import FAMILY
 from .trees import Tree
-from .values import CONTAINERS_OF_ARRAYS, KINDS, Shape, arrays, discrete, values
+from .values import CONTAINERS_OF_ARRAYS, KINDS, arrays, discrete, values
 from .wishes import Wish
 
 
@@ -63,7 +64,8 @@ AUX: Final = choice("aux", AUXES)
 VALUE: Final = choice("value", (*KINDS, "discrete"), {"discrete state": ("discrete",)})
 SELECTED: Final = choice("selected value", ("leaf", "pytree"), {"pytree state": ("pytree",)})
 DTYPE: Final = choice("dtype", ("float64", "float32"))
-OUTPUT: Final = choice("output", ("scalar", "array", "tree"), {"pytree output": ("tree",)})
+OUTPUT: Final = choice("output", OUTPUTS, {
+    "pytree output": [kind for kind, (text, _) in OUTPUTS.items() if text != "{0}"]})
 STATES: Final = choice("states", map(str, range(7)))
 RANDOM: Final = choice("random", ("draws", "no draws"), {"draw": ("draws",)})
 MODULE: Final = choice("module", ("attribute", "list", "dict", "module", "module in a module",
@@ -243,7 +245,7 @@ class Draft(Body):
         early = self.early(kind, must, row) if self.wish.flow else None
         out = self.output(kind, must)
         aux = self.aux() if row.has_aux else None
-        made = Program(states, params, tuple(body), out, aux, module, None, kind, methods, early)
+        made = Program(states, params, tuple(body), out, aux, module, None, methods, early)
         for events in self.events.values():
             self.note(ACCESS, access(events))
         self.note(WRITTEN, str(min(len(made.writes), 3)))
@@ -271,15 +273,9 @@ class Draft(Body):
 
     def output(self, kind: str, must: Sequence[Name]) -> str:
         """The source of an output of a kind that depends on every name in ``must``."""
-        def plus(shape: Shape) -> str:
-            return " + ".join([self.array(shape), *(
-                f"jnp.sin({self.use(name, shape)})" for name in must)])
-
-        if kind == "scalar":
-            return plus(())
-        if kind == "array":
-            return plus((3,))
-        return f"{{'p': {plus((3,))}, 'q': [{self.array(())}]}}"
+        text, (first, *others) = OUTPUTS[kind]
+        terms = [self.array(first), *(f"jnp.sin({self.use(name, first)})" for name in must)]
+        return text.format(" + ".join(terms), *map(self.array, others))
 
     def aux(self) -> str:
         """The source of an aux."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from .call_forms import ARGNUMS, AUXES, CONTAINERS
+from .call_forms import ARGNUMS, AUXES, CONTAINERS, OUTPUTS
 from .returns import ROWS, Row
 from .transforms import FAMILY
 from .values import SHAPES, Shape
@@ -46,8 +46,8 @@ class Wish:
     draws, writes : bool
         Whether the program may draw random numbers, write states.
     outputs : tuple of str
-        Which outputs to choose from: ``scalar``, ``array``, ``tree``; a transform that takes
-        scalars only gets a scalar.
+        The kinds of output to choose from; see :data:`spec.language.call_forms.OUTPUTS`.
+        A transform that takes scalars only gets a scalar.
     dtype : str
         The dtype of states and arguments.
     containers : tuple of str
@@ -117,7 +117,7 @@ def calm(**wishes: Any) -> Wish:
 
 
 EVERYTHING: Final = Wish(
-    nested=True, draws=True, writes=True, outputs=("scalar", "array", "tree"),
+    nested=True, draws=True, writes=True, outputs=tuple(OUTPUTS),
     containers=CONTAINERS, argnums=ARGNUMS, auxes=tuple(AUXES), most=6, bystanders=True,
     keywords=True, operations=True, flow=True, models=True,
 )

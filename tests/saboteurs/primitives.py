@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax.extend.core import Jaxpr, Literal
 
 import refimpl
+from spec.language.transforms import FAMILY
 from tests.saboteurs.hooks import Call, on_call
 from tests.saboteurs.roster import Lib
 
@@ -27,10 +28,8 @@ def summed(fun: Callable[..., Any], **options: Any) -> Any:
     return jax.grad(total, **options)
 
 
-JAXS: dict[str, Callable[..., Any]] = {
-    "grad": jax.grad, "vector_grad": summed, "jacrev": jax.jacrev, "jacobian": jax.jacrev,
-    "jacfwd": jax.jacfwd, "hessian": jax.hessian,
-}
+JAXS: dict[str, Callable[..., Any]] = {"vector_grad": summed} | {
+    name: getattr(jax, name) for name in FAMILY if hasattr(jax, name)}
 """The members that are replayed."""
 
 WRAPPERS = ("pjit", "jit", "closed_call", "core_call")

@@ -22,7 +22,7 @@ SMALL = replace(ORDINARY, shapes=SHAPES[:1], most=2)
 """For second derivatives, whose oracles take the square of the number of inputs in calls."""
 
 
-OUTPUTS = {
+TAKERS = {
     "plain": (EVERY, ("scalar", "array")),
     "pytree": (EVERY.where(outputs="any"), ("tree",)),
 }
@@ -31,7 +31,7 @@ OUTPUTS = {
 
 def everything(side: str, words: str) -> dict[str, Calls]:
     """Calls with every feature that a program and a call can have."""
-    members, outputs = OUTPUTS[words]
+    members, outputs = TAKERS[words]
 
     def asked(member: Member) -> Wish:
         return replace(ORDINARY if member.order == 1 else SMALL, outputs=outputs)
@@ -40,7 +40,7 @@ def everything(side: str, words: str) -> dict[str, Calls]:
 
 
 _points: dict[str, Calls] = {}
-for _side, _words in product(SIDES, OUTPUTS):
+for _side, _words in product(SIDES, TAKERS):
     _points |= everything(_side, _words)
 
 
