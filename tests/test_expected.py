@@ -65,7 +65,7 @@ def test_a_report_of_the_first_format_lists_the_points_that_fail(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = committed.read(file)
-    for key in ("format", "levels", "counts", "causes", "points"):
+    for key in ("format", "levels", "counts", "classes", "causes", "points"):
         del data[key]
     file.write_text(json.dumps(data), encoding="utf-8")
     assert main([*RUN, "--expect", str(file)]) == 0

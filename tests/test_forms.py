@@ -70,6 +70,8 @@ def test_the_data_have_every_verdict_and_follow_the_schema(data: dict[str, Any])
         for counts in by_authority.values():
             counted.update(counts)
     assert counted == Counter(data["rules"].values())
+    assert set(data["classes"]) == {"core", "products"}  # fwd_grad is a point of three rules
+    assert data["classes"]["products"] == {"pass": 3}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({k: v for k, v in data.items() if k != "points"}, document.schema())
 
@@ -167,7 +169,8 @@ def test_the_badge_has_what_the_others_say(
     assert json.loads(endpoint.read_text()) == {"schemaVersion": 1, "label": "state-ad-spec",
                                                 "message": words, "color": "red"}
     for name in ("markdown", "html"):
-        assert f"{words} kept" in made[name].read_text(encoding="utf-8")
+        text = made[name].read_text(encoding="utf-8")
+        assert f"{words} kept" in text and "products 3 of 3." in text
 
 
 @pytest.mark.parametrize(("rules", "levels", "colour"), [

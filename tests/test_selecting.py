@@ -20,6 +20,7 @@ from spec.judge.check import Check
 from spec.judge.subject import CLASSES, NAMES, Absent, Subject, lookup
 from spec.judge.verdict import Outcome, Verdict
 from spec.report import committed
+from spec.report.report import Report
 from spec.run import smoke
 from spec.run.worker import hidden
 from tests.told import broken, kept, tell
@@ -48,12 +49,14 @@ def test_the_classes_are_those_of_the_page() -> None:
 
 def test_names_of_other_classes_are_as_absent() -> None:
     assert hidden(()) == frozenset() and "transform.grad" not in hidden(["jit"])
-    lib = Subject("refimpl", refimpl, hidden(["jit"])).guarded().lib
+    asked: set[str] = set()
+    lib = Subject("refimpl", refimpl, hidden(["jit"])).guarded(asked).lib
     assert lib.transform.jit is refimpl.transform.jit and lib.State is refimpl.State
     with pytest.raises(Absent, match="transform.vjp"):
         lib.transform.vjp  # noqa: B018
     with pytest.raises(Absent, match="util.filter.Any"):
         lib.util.filter.Any  # noqa: B018
+    assert asked == {"transform.jit", "State", "transform.vjp", "util.filter.Any"}
 
 
 def test_a_run_of_a_class_is_about_its_points_alone(
@@ -78,6 +81,20 @@ def test_a_run_of_a_class_is_about_its_points_alone(
     assert main([*run, "--class", "jit", "--known", str(file)]) == UNUSABLE
     words = refused([*run, "--class", "jit,gpu"], capsys)
     assert "expected some of core, products, filters, jit, random, control, got gpu" in words
+
+
+def test_a_point_is_of_the_classes_whose_names_it_needs() -> None:
+    def outcome(rule: str, verdict: Verdict, *needs: str) -> Outcome:
+        return Outcome(rule, "c", "", verdict, needs=frozenset(needs))
+
+    report = Report({}, (
+        outcome("RET-01", Verdict.PASS, "State", "transform.grad"),
+        outcome("RET-01", Verdict.FAIL, "State", "transform.jit", "random.normal"),
+        outcome("RET-02", Verdict.ABSENT),
+    ))
+    assert report.by_class() == {
+        "core": {"RET-01": Verdict.PASS, "RET-02": Verdict.ABSENT},
+        "jit": {"RET-01": Verdict.FAIL}, "random": {"RET-01": Verdict.FAIL}}
 
 
 # -- one case --------------------------------------------------------------------------------------

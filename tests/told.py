@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from spec.judge.check import Check
+from spec.judge.subject import NAMES
 from spec.judge.verdict import Outcome, Verdict
 
 META = {"specification": "0.1.0", "implementation": "told", "version": "1.2", "python": "3.13.0",
@@ -19,8 +20,9 @@ Answer = Callable[[Check, str], Outcome]
 
 
 def kept(check: Check, point: str) -> Outcome:
-    """The outcome of a point where the rule is kept."""
-    return Outcome(check.rule, check.name, point, Verdict.PASS)
+    """The outcome of a point where the rule is kept; it needs what its point is named for."""
+    return Outcome(check.rule, check.name, point, Verdict.PASS,
+                   needs=frozenset({f"transform.{point}"} & {*NAMES}))
 
 
 def broken(check: Check, point: str, message: str = "raised TypeError: no") -> Outcome:

@@ -52,15 +52,19 @@ class Room:
     """A namespace of an implementation; an absent name of the interface raises Absent."""
 
     def __init__(
-        self, room: Any, prefix: str = "", hidden: frozenset[str] = frozenset()
+        self, room: Any, prefix: str = "", hidden: frozenset[str] = frozenset(),
+        asked: set[str] | None = None,
     ) -> None:
         self._room, self._prefix, self._hidden = room, prefix, hidden
+        self._asked = set() if asked is None else asked
 
     def __getattr__(self, name: str) -> Any:
         dotted = self._prefix + name
         value = getattr(self._room, name, None)
         if dotted in PREFIXES:
-            return Room(value, f"{dotted}.", self._hidden)
+            return Room(value, f"{dotted}.", self._hidden, self._asked)
+        if dotted in NAMES:
+            self._asked.add(dotted)
         if dotted in self._hidden or (value is None and dotted in NAMES):
             raise Absent(dotted)
         return getattr(self._room, name) if value is None else value
@@ -142,9 +146,12 @@ class Subject:
             raise Absent("jax")
         return importlib.import_module("jax")
 
-    def guarded(self) -> Subject:
-        """The implementation as a check gets it: a name that it lacks raises Absent."""
-        return Subject(self.name, Room(self.lib, hidden=self.hidden))
+    def guarded(self, asked: set[str] | None = None) -> Subject:
+        """The implementation as a check gets it: a name that it lacks raises Absent.
+
+        Names of the interface that are looked up are added to a set, if one is given.
+        """
+        return Subject(self.name, Room(self.lib, hidden=self.hidden, asked=asked))
 
     def header(self) -> list[str]:
         """The first lines of a script for this implementation."""

@@ -55,6 +55,8 @@ class Outcome:
         Why a failure that is known is one.
     seen : str
         For a rule of level OPEN, which of the permitted outcomes the implementation shows.
+    needs : frozenset of str
+        The names of the interface that were looked up.
     labels : frozenset of str
         What the cases that ran covered; see :mod:`spec.language.labels`.
     counted : tuple of frozenset
@@ -74,6 +76,7 @@ class Outcome:
     undecided: int = 0
     known: str = ""
     seen: str = ""
+    needs: frozenset[str] = frozenset()
     labels: frozenset[str] = frozenset()
     counted: tuple[frozenset[str], ...] = ()
 

@@ -83,6 +83,13 @@ def binding(data: Data) -> tuple[int, int]:
     return mine[Verdict.PASS], sum(mine[verdict] for verdict in JUDGED)
 
 
+def by_class(data: Data) -> Iterator[tuple[str, int, int]]:
+    """Every class, how many MUST of it are kept, and how many could be judged."""
+    for name, counts in data["classes"].items():
+        if judged := sum(counts.get(verdict, 0) for verdict in JUDGED):
+            yield name, counts.get(Verdict.PASS, 0), judged
+
+
 def sentence(data: Data) -> str:
     """The result in a line."""
     counts = ", ".join(f"{count} {verdict}" for verdict, count in totals(data).items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +29,9 @@ def document(report: Report) -> dict[str, Any]:
         "rules": {rule: str(verdict) for rule, verdict in verdicts.items()},
         "levels": {rule: str(registry()[rule].level) for rule in verdicts},
         "counts": counts(verdicts),
+        "classes": {name: _counted(v for rule, v in rules.items()
+                                   if registry()[rule].level is Level.MUST)
+                    for name, rules in report.by_class().items()},
         "observed": report.observed(),
         "causes": [{"words": cause.words, "rules": cause.rules, "points": cause.points,
                     "shown": cause.shown.id} for cause in causes(report)],
@@ -45,13 +48,18 @@ def counts(verdicts: Mapping[str, Verdict]) -> dict[str, dict[str, dict[str, int
     found: dict[str, dict[str, dict[str, int]]] = {}
     for level in Level:
         for authority in Authority:
-            mine = Counter(str(verdict) for id_, verdict in verdicts.items()
-                           if (registry()[id_].level, registry()[id_].authority)
-                           == (level, authority))
+            mine = _counted(verdict for id_, verdict in verdicts.items()
+                            if (registry()[id_].level, registry()[id_].authority)
+                            == (level, authority))
             if mine:
-                found.setdefault(level, {})[authority] = {
-                    verdict: mine[verdict] for verdict in Verdict if verdict in mine}
+                found.setdefault(level, {})[authority] = mine
     return found
+
+
+def _counted(verdicts: Iterable[Verdict]) -> dict[str, int]:
+    """How often each verdict comes."""
+    mine = Counter(verdicts)
+    return {str(verdict): mine[verdict] for verdict in Verdict if verdict in mine}
 
 
 def points(report: Report) -> dict[str, dict[str, str]]:

@@ -59,7 +59,8 @@ class Journal:
 
     def add(self, outcome: Outcome) -> None:
         """Write an outcome."""
-        self._line({**asdict(outcome), "labels": sorted(outcome.labels),
+        self._line({**asdict(outcome), "needs": sorted(outcome.needs),
+                    "labels": sorted(outcome.labels),
                     "counted": [sorted(one) for one in outcome.counted]})
 
     def _line(self, data: Mapping[str, Any]) -> None:
@@ -84,6 +85,7 @@ def read(file: Path) -> Kept:
     try:
         head, *rest = map(json.loads, lines)
         outcomes = [Outcome(**{**line, "verdict": Verdict(line["verdict"]),
+                               "needs": frozenset(line["needs"]),
                                "labels": frozenset(line["labels"]),
                                "counted": tuple(map(frozenset, line["counted"]))})
                     for line in rest]

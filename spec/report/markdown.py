@@ -39,6 +39,9 @@ def _counts(data: Data) -> Iterator[str]:
         cells = " | ".join(str(counts.get(verdict, 0)) for verdict in verdicts)
         yield f"| {level} | {authority} | {cells} |"
     yield ""
+    if told := [f"{name} {kept} of {judged}" for name, kept, judged in digest.by_class(data)]:
+        yield f"MUST kept by class: {', '.join(told)}."
+        yield ""
 
 
 def _causes(data: Data) -> Iterator[str]:

@@ -42,6 +42,8 @@ def _head(data: Data) -> Iterator[str]:
         cells = "".join(f"<td>{counts.get(verdict, 0)}</td>" for verdict in verdicts)
         yield f'<tr><th scope="row">{level}</th><td>{authority}</td>{cells}</tr>'
     yield "</table></div>"
+    if told := [f"{name} {kept} of {judged}" for name, kept, judged in digest.by_class(data)]:
+        yield f"<p>MUST kept by class: {', '.join(told)}.</p>"
 
 
 def _causes(data: Data) -> Iterator[str]:

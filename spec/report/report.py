@@ -6,10 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 from ..chapters.rules import registry
+from ..judge.subject import CLASSES
 from ..judge.verdict import Outcome, Verdict, verdict_of
+
+CLASS_OF: Final = {name: title for title, names in CLASSES.items() for name in names}
+"""The class of every name of the interface."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,20 @@ class Report:
     def verdicts(self) -> dict[str, Verdict]:
         """The verdict of every rule."""
         return {rule: verdict_of(mine) for rule, mine in self.by_rule().items()}
+
+    def by_class(self) -> dict[str, dict[str, Verdict]]:
+        """For every class of conformance, the verdicts of the rules that need a name of it.
+
+        A point of core needs no name of any other class; one that needs names of several belongs
+        to each of these.
+        """
+        found: dict[str, dict[str, list[Outcome]]] = {name: {} for name in CLASSES}
+        for mine in self.by_rule().values():
+            for outcome in mine:
+                for name in {CLASS_OF[name] for name in outcome.needs} - {"core"} or {"core"}:
+                    found[name].setdefault(outcome.rule, []).append(outcome)
+        return {name: {rule: verdict_of(mine) for rule, mine in rules.items()}
+                for name, rules in found.items() if rules}
 
     def observed(self) -> dict[str, str]:
         """For every rule of level OPEN, the permitted outcomes that were seen."""

@@ -37,6 +37,7 @@ def show_header(meta: Mapping[str, Any], rules: int, count: int, console: Consol
 def show_summary(report: Report, console: Console) -> None:
     """Print the verdicts by level and authority, then the causes of what is not kept."""
     _show_verdicts(report, console)
+    _show_classes(report, console)
     lacks = wanting(report.outcomes)
     if lacks:
         names = ", ".join(f"{name} ({count})" for name, count in lacks.items())
@@ -70,6 +71,18 @@ def _show_verdicts(report: Report, console: Console) -> None:
                     line = Text(f"{verdict} ", style=STYLE[verdict])
                     line.append(", ".join(map(_titled, named)), style="default")
                     console.print(Padding(line, (0, 0, 0, 2)))
+
+
+def _show_classes(report: Report, console: Console) -> None:
+    """In a line, how many MUST of each class are kept of those that could be judged."""
+    told = []
+    for name, rules in report.by_class().items():
+        must = [verdict for rule, verdict in rules.items()
+                if registry()[rule].level is Level.MUST and verdict is not Verdict.ABSENT]
+        if must:
+            told.append(f"{name} {must.count(Verdict.PASS)} of {len(must)}")
+    if told:
+        console.print(Text(f"\nMUST kept by class: {', '.join(told)}"))
 
 
 def _titled(id_: str) -> str:

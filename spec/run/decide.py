@@ -109,14 +109,16 @@ class _Tally:
 def decide(check: Check, subject: Subject, point: str, profile: Profile, seed: int) -> Outcome:
     """Run a check at one point of its axis; whatever the library does, there is a verdict."""
     settings = Settings(subject)
+    asked: set[str] = set()
     try:
-        outcome = _decide(check, subject.guarded(), point, profile, seed)
+        outcome = _decide(check, subject.guarded(asked), point, profile, seed)
     except Absent as absent:
         outcome = Outcome(check.rule, check.name, point, Verdict.ABSENT, f"needs {absent}",
                           examples=0)
     except strays() as error:
         outcome = Outcome(check.rule, check.name, point, Verdict.ERROR, _harness_error(error),
                           examples=0)
+    outcome = replace(outcome, needs=frozenset(asked))
     changed = settings.restored()
     if changed and outcome.verdict is not Verdict.FAIL:
         left = f"jax.config.{changed[0]} changed"
