@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EAGER",
+    "EAGER_TRACE",
     "UNSET",
     "Effects",
     "Frame",
@@ -46,7 +47,6 @@ __all__ = [
     "current",
     "has_tracers",
     "in_foreign_body",
-    "is_eager",
     "lookup",
     "note_read",
     "publish",
@@ -76,12 +76,8 @@ UNSET: Final = _Unset()
 EAGER: Final = trace_now()
 """The trace state outside of every JAX transform."""
 
-_EAGER_TRACE: Final = find_top_trace(())
-
-
-def is_eager() -> bool:
-    """Whether this is outside of every JAX transform: `trace_now() == EAGER`, but fast."""
-    return find_top_trace(()) is _EAGER_TRACE
+EAGER_TRACE: Final = find_top_trace(())
+"""The same as what ``find_top_trace(())`` is there: the fastest test, for what is always tested."""
 
 
 class _Stack(threading.local):
@@ -432,11 +428,12 @@ def publish(
     if len(values) == 1 and not actions:
         cells[0]["_value"] = values[0]
         return
-    sets = map(operator.setitem, cells, itertools.repeat("_value"), values)
+    sets = map(operator.setitem, cells, _NAME, values)
     _run(itertools.chain(map(operator.call, actions), sets) if actions else sets)
 
 
 _run = deque[Any](maxlen=0).extend
+_NAME = itertools.repeat("_value")
 
 
 def in_foreign_body() -> bool:

@@ -26,13 +26,14 @@ from weakref import ref
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import find_top_trace
 
 from ..frames import (
+    EAGER_TRACE,
     UNSET,
     Effects,
     Frame,
     current,
-    is_eager,
     lookup,
     publish,
     settle,
@@ -131,7 +132,7 @@ class _Version:
         self.compiled = jax.jit(_with_signature(self._pure, fun), **_with_states(options))
 
     def _pure(self, values: Sequence[Any], /, *args: Any, **kwargs: Any) -> Any:
-        if is_eager():  # by `jax.disable_jit`
+        if find_top_trace(()) is EAGER_TRACE:  # by `jax.disable_jit`
             return self.inline(args, kwargs), {_NOTHING: ()}
         given = zip(self.inputs, values, strict=True)
         bound = ((state, value) for state, value in given if value is not UNSET)
@@ -203,6 +204,8 @@ class Jitted(Deferred, Generic[P, R]):
         self.options = options
         self._statics = _static_parameters(fun, options)
         self._versions: dict[Hashable, _Version] = {}
+        self._only: _Version | None = None
+        """The one version, if there are no static arguments to tell several apart."""
         self._variants: dict[Sequence[int], Jitted[P, R]] = {}
         self.wholes: dict[Hashable, Jitted[..., Any]] = {}
         """Transforms of this function that are compiled as a whole, see `family`."""
@@ -211,9 +214,9 @@ class Jitted(Deferred, Generic[P, R]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the compiled function."""
-        if stack.frames or not is_eager():
+        if stack.frames or find_top_trace(()) is not EAGER_TRACE:
             return self._inline(args, kwargs)
-        version = self._versions.get(self._key(args, kwargs) if self._statics else ())
+        version = self._only or self._versions.get(self._key(args, kwargs))
         if version is None or not version.exact:
             objects = [i for i, arg in enumerate(args) if isinstance(arg, (State, Node))]
             special = self.with_static(objects)
@@ -273,6 +276,7 @@ class Jitted(Deferred, Generic[P, R]):
     def clear_cache(self) -> None:
         """Forget all that was compiled."""
         self._versions.clear()
+        self._only = None
         self._variants.clear()
 
     def _begin(self, args: Sequence[Any], kwargs: dict[str, Any]) -> _Version:
@@ -292,6 +296,7 @@ class Jitted(Deferred, Generic[P, R]):
         while len(self._versions) >= _MOST:
             self._versions.pop(next(iter(self._versions)), None)
         self._versions[key] = version
+        self._only = None if self._statics else version
         return version
 
     def _inline(self, args: Sequence[Any], kwargs: dict[str, Any]) -> R:
