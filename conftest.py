@@ -7,6 +7,10 @@ float32 hold to their printed digits. A test about JAX's default precision runs 
 """
 
 import importlib.util
+import os
+
+# Nearly every compiled program runs once: to make it quickly is worth more than to make it fast.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import jax
 import jax.numpy as jnp

@@ -1,21 +1,47 @@
 """The day of a run: what is too much for every run is done in slices that rotate by the day.
 
-``SPEC_DAY`` gives another day than today, and so the slice of a run that is to be repeated.
+``SPEC_DAY`` gives another day than today, and so the slice of a run that is to be repeated, and
+``every`` gives all slices at once. A run that names its files is asked for them, and has all
+their tests.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TypeVar
+from zlib import crc32
 
 VARIABLE = "SPEC_DAY"
+EVERY = "every"
 T = TypeVar("T")
 
+DAYS: Mapping[str, int] = {
+    "spec/conformance/test_rules.py": 4,
+    "tests/test_absent.py": 3,
+    "tests/test_benchmark.py": 2,
+    "tests/test_command_line.py": 2,
+    "tests/test_docs.py": 3,
+    "tests/test_examples.py": 3,
+    "tests/test_filters.py": 2,
+    "tests/test_histories.py": 2,
+    "tests/test_oracles.py": 2,
+    "tests/test_quick_draws.py": 3,
+    "tests/test_refimpl_control.py": 3,
+    "tests/test_refimpl_frames.py": 3,
+    "tests/test_refimpl_jit.py": 3,
+    "tests/test_refimpl_objects.py": 2,
+    "tests/test_refimpl_transforms.py": 3,
+    "tests/test_rules.py": 3,
+    "tests/test_strategies.py": 3,
+}
+"""In how many days a run of everything comes to all tests of a file; the other files are whole."""
 
-def today() -> date:
-    """The day, which the processes that this one starts take over.
+
+def today() -> date | None:
+    """The day, which the processes that this one starts take over; None if it is every day.
 
     Raises
     ------
@@ -23,12 +49,27 @@ def today() -> date:
         If SPEC_DAY is no date.
     """
     given = os.environ.setdefault(VARIABLE, date.today().isoformat())
+    if given == EVERY:
+        return None
     try:
         return date.fromisoformat(given)
     except ValueError:
-        raise ValueError(f"{VARIABLE} must be a date like 2026-01-31, got {given!r}") from None
+        raise ValueError(f"{VARIABLE} must be a date like 2026-01-31 or {EVERY!r}, got {given!r}"
+                         ) from None
 
 
 def slice_of(items: Sequence[T], days: int) -> list[T]:
     """One of so many slices; in so many days in a row every item has its turn."""
-    return list(items[today().toordinal() % days::days])
+    day = today()
+    return list(items) if day is None else list(items[day.toordinal() % days::days])
+
+
+def turns(files: Sequence[str]) -> list[bool]:
+    """Whether each test of a run of everything has its turn, given the files they stand in."""
+    day, seen, chosen = today(), Counter[str](), list[bool]()
+    for file in files:
+        days = DAYS.get(file, 1)
+        offset = crc32(file.encode())  # so that the first tests of all files do not share a day
+        chosen.append(day is None or (seen[file] + offset + day.toordinal()) % days == 0)
+        seen[file] += 1
+    return chosen

@@ -238,21 +238,40 @@ def test_the_same_seed_gives_the_same_report(tmp_path: Path) -> None:
     jsonschema.validate(json.loads(first), document.schema())
 
 
+PLAIN = """
+import itertools
+import numpy
+
+array_namespace, numbers = numpy, itertools.count()
+
+class State:
+    def __init__(self, value, name=None):
+        self.value, self.name = value, name or f"State{next(numbers)}"
+
+class ParamState(State):
+    pass
+"""
+
+
 def test_verdicts_are_compared_with_committed_ones(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, module: Path
 ) -> None:
+    def check(*arguments: str) -> int:
+        return main(["check", "stranger", *arguments, "--rules", "STA-02", "--workers", "1"])
+
+    module.write_text(PLAIN)
     file = tmp_path / "committed.json"
-    check("refimpl", "--report", str(file))
-    assert check("refimpl", "--expect", str(file)) == 0
-    assert check("refimpl", "--expect", str(tmp_path)) == UNUSABLE
+    assert check("--report", str(file)) == 0
+    assert check("--expect", str(file)) == 0
+    assert check("--expect", str(tmp_path)) == UNUSABLE
     assert "write one with --report" in capsys.readouterr().err
     named = tmp_path / committed.file_name(committed.read(file)["meta"])
-    assert check("refimpl", "--report", str(tmp_path)) == 0
+    assert check("--report", str(tmp_path)) == 0
     assert named.read_text() == file.read_text()
-    assert check("refimpl", "--expect", str(tmp_path)) == 0
-    file.write_text(file.read_text().replace('"RET-06": "pass"', '"RET-06": "fail"'))
-    assert check("refimpl", "--expect", str(file)) == BROKEN
-    assert "RET-06: expected fail, got pass" in capsys.readouterr().out
+    assert check("--expect", str(tmp_path)) == 0
+    file.write_text(file.read_text().replace('"STA-02": "pass"', '"STA-02": "fail"'))
+    assert check("--expect", str(file)) == BROKEN
+    assert "STA-02: expected fail, got pass" in capsys.readouterr().out
 
 
 def test_the_export_holds_every_rule(capsys: pytest.CaptureFixture[str]) -> None:

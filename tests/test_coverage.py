@@ -10,11 +10,6 @@ from spec.report.coverage import AXES, empty_cells, table
 from tests import power
 
 
-def test_no_cell_is_empty() -> None:
-    """Of the cases that the quick profile draws, of any check."""
-    assert empty_cells(frozenset().union(*power.every(0))) == []
-
-
 def test_every_cell_is_within_reach_of_a_quick_run() -> None:
     assert power.weak(json.loads(power.HOME.read_text())) == []
 

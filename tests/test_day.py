@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
-from tests.day import VARIABLE, slice_of, today
+from tests.day import DAYS, EVERY, VARIABLE, slice_of, today, turns
 
 
 def test_every_item_has_its_turn_in_as_many_days_as_there_are_slices(
@@ -17,6 +18,26 @@ def test_every_item_has_its_turn_in_as_many_days_as_there_are_slices(
         monkeypatch.setenv(VARIABLE, (date(2024, 2, 27) + timedelta(day)).isoformat())
         seen += slice_of(items, 7)
     assert sorted(seen) == items
+
+
+def test_every_test_has_its_turn_in_a_week(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = ["tests/test_day.py", *DAYS] * 5
+    seen = [False] * len(files)
+    for day in range(7):
+        monkeypatch.setenv(VARIABLE, (date(2024, 2, 27) + timedelta(day)).isoformat())
+        chosen = turns(files)
+        assert all(now for now, file in zip(chosen, files, strict=True) if file not in DAYS)
+        seen = [now or before for now, before in zip(chosen, seen, strict=True)]
+    assert all(seen)
+
+
+def test_files_that_take_days_are_there() -> None:
+    assert [file for file in DAYS if not Path(__file__).parents[1].joinpath(file).is_file()] == []
+
+
+def test_every_day_is_all_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, EVERY)
+    assert slice_of([1, 2, 3], 3) == [1, 2, 3] and turns(list(DAYS)) == [True] * len(DAYS)
 
 
 def test_the_day_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from spec.run.implementation import load
 from tests.adapters import purejax
 from tests.day import slice_of
 
-LOOK = Profile("look", 5, 0)
+LOOK = Profile("look", 3, 0)
 OF_JAX = [rule.id for rule in registry().values() if rule.authority is Authority.JAX]
 DAYS = 3
 """In how many days JAX is asked every rule that is asked in its name."""
