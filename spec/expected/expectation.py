@@ -19,7 +19,7 @@ from ..language.programs import Ref
 from ..language.script import execute
 from ..language.trees import Tree
 from . import model, oracles
-from .layout import Array, Block, Slot, as_mapping, mapped, placed_after
+from .layout import Array, Block, Slot, as_mapping, placed_after
 from .magnitude import Magnitude
 
 VALUES_ONLY = 5
@@ -138,18 +138,18 @@ class Expectation:
 
             return self._tree(side, first)
 
-        return mapped(rows, self.out_blocks)
+        return trees.map_leaves(rows, self.out_blocks)
 
     def _tree(self, side: str, leaf: Callable[[Block], Any]) -> Any:
         if side == "arg":
-            several = [mapped(leaf, self.blocks["arg", p]) for p in self.case.positions]
+            several = [trees.map_leaves(leaf, self.blocks["arg", p]) for p in self.case.positions]
             bare = self.case.argnums is None or isinstance(self.case.argnums, int)
             return several[0] if bare else tuple(several)
         selection = self.case.selection
         assert selection is not None
 
         def state(ref: Ref) -> Any:
-            return mapped(leaf, self.blocks["var", ref.state])
+            return trees.map_leaves(leaf, self.blocks["var", ref.state])
 
         tree = trees.map_leaves(state, selection.tree)
         return as_mapping(tree) if selection.mapping else tree

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,22 +33,6 @@ class AnyMapping:
     """An expected node that any mapping with these keys, in this order, satisfies."""
 
     items: dict[Any, Any]
-
-
-@dataclass(frozen=True)
-class AnyOrder:
-    """An expected dict whose keys may come in any order: one inside a value, which is a pytree."""
-
-    items: dict[Any, Any]
-
-
-def mapped(function: Callable[[Any], Any], value: Tree) -> Tree:
-    """A value with other leaves: its dicts may have their keys in any order, as in JAX."""
-    nodes = trees.items(value)
-    if nodes is None:
-        return function(value)
-    made = trees.rebuild(value, [mapped(function, child) for _, child in nodes])
-    return AnyOrder(made) if isinstance(value, Mapping) else made
 
 
 def as_mapping(tree: Tree) -> Tree:

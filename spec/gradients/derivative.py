@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..expected.layout import Array, Block, Slot, mapped
+from ..expected.layout import Array, Block, Slot
 from ..judge import compare
-from ..language import returns
+from ..language import returns, trees
 from .failures import WrongDerivative
 from .point import Point
 
@@ -40,7 +40,7 @@ def hessian_slots(point: Point, outputs: Any) -> dict[str, Any]:
 
 def _by_side(of: Callable[[Block], dict[str, Any]], outputs: Any) -> dict[str, Any]:
     none = Block(slice(0, 0), (), np.dtype(float))
-    return {side: mapped(partial(_part, of, side), outputs) for side in of(none)}
+    return {side: trees.map_leaves(partial(_part, of, side), outputs) for side in of(none)}
 
 
 def _part(of: Callable[[Block], dict[str, Any]], side: str, out: Block) -> Any:

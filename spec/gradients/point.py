@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..expected.layout import Array, Block, mapped, placed_after
+from ..expected.layout import Array, Block, placed_after
 from ..language import trees
 from ..language.trees import Tree
 
@@ -103,7 +103,7 @@ class Point:
 
     def sides(self, leaf: Callable[[Block], Any]) -> dict[str, Any]:
         """What mirrors the states and the arguments that are differentiated, leaf by leaf."""
-        states, args = ([mapped(leaf, blocks) for blocks in self.blocks[side]]
+        states, args = ([trees.map_leaves(leaf, blocks) for blocks in self.blocks[side]]
                         for side in ("var", "arg"))
         return {**({"var": states} if states else {}), **({"arg": tuple(args)} if args else {})}
 

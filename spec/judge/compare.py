@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..expected.layout import AnyMapping, AnyOrder, Array, Slot
+from ..expected.layout import AnyMapping, Array, Slot
 from ..language import trees
 from . import difference
 from .difference import Difference
@@ -19,14 +19,14 @@ def mirrors(expected: Any, got: Any, place: str, *, strict: bool = True) -> Diff
     Parameters
     ----------
     expected : tree
-        Containers, AnyMapping and AnyOrder nodes, None, and Slot leaves.
+        Containers, AnyMapping nodes, None, and Slot leaves.
     got : object
         What the implementation returned.
     place : str
         The source that reaches it.
     strict : bool
-        Whether container types and the order of keys count; if not, lists and tuples are
-        alike, and so are all mappings.
+        Whether container types count, and the order of keys but for a dict's, which is open;
+        if not, lists and tuples are alike, and so are all mappings.
     """
     if isinstance(expected, Slot):
         return _slot(expected, got, place)
@@ -49,7 +49,7 @@ def paired(expected: Any, got: Any, place: str) -> list[tuple[Slot, Array, str]]
 
 
 def _children(expected: Any) -> Iterable[tuple[Any, Any]]:
-    if isinstance(expected, (AnyMapping, AnyOrder)):
+    if isinstance(expected, AnyMapping):
         return expected.items.items()
     return trees.items(expected) or ()
 
@@ -73,11 +73,11 @@ def _node(expected: Any, got: Any, place: str, strict: bool) -> Difference | Non
         if alike and len(got) == len(expected):
             return None
         return difference.of_size(place, type(expected) if strict else None, len(expected), got)
-    kind = dict if isinstance(expected, AnyOrder) else type(expected)
+    kind = type(expected)
     if strict and kind is not AnyMapping and type(got) is not kind:
         return difference.of_type(place, kind, got)
     keys = [key for key, _ in _children(expected)]
-    return _keys(keys, got, place, ordered=strict and not isinstance(expected, AnyOrder))
+    return _keys(keys, got, place, ordered=strict and kind is not dict)
 
 
 def _keys(keys: list[Any], got: Any, place: str, *, ordered: bool) -> Difference | None:

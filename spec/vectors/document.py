@@ -9,7 +9,7 @@ import hypothesis
 import numpy as np
 
 from ..expected.expectation import Expectation
-from ..expected.layout import AnyMapping, AnyOrder, Array, Slot
+from ..expected.layout import AnyMapping, Array, Slot
 from ..language import returns, trees
 from ..language.cases import Case
 from ..language.programs import Assign, Draw, Fail, Statement, Write
@@ -109,7 +109,7 @@ def _built(structure: returns.Structure, parts: dict[str, Json]) -> Json:
 
 def _plain(node: Any) -> Any:
     """An expected derivative with its mappings as dicts: their order is not asked for."""
-    if isinstance(node, (AnyMapping, AnyOrder)):
+    if isinstance(node, AnyMapping):
         return {key: _plain(child) for key, child in node.items.items()}
     return node if trees.items(node) is None else trees.rebuild(
         node, [_plain(child) for _, child in trees.items(node) or ()])
