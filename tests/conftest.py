@@ -19,16 +19,27 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[WHOLE] = "1"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Keep tests that share what is costly in one process, where there are several."""
+    if getattr(config.option, "numprocesses", None):
+        config.option.dist = "loadgroup"
+
+
 def pytest_report_header() -> str:
     """Say which day chose the slices, so that they can be asked for again."""
     return f"slices of {day.VARIABLE}={day.today() or day.EVERY}"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave to other days what does not have its turn in a run of everything."""
+    """Keep together what shares something, and in a run of everything what has its turn."""
+    files = [item.path.relative_to(config.rootpath).as_posix() for item in items]
+    for item, file in zip(items, files, strict=True):
+        if file in day.TOGETHER:
+            item.add_marker(pytest.mark.xdist_group(file))
     if WHOLE not in os.environ:
         return
-    files = [item.path.relative_to(config.rootpath).as_posix() for item in items]
     chosen = day.turns(files)
     others = [item for item, now in zip(items, chosen, strict=True) if not now]
     config.hook.pytest_deselected(items=others)

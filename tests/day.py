@@ -28,7 +28,6 @@ DAYS: Mapping[str, int] = {
     "tests/test_filters.py": 2,
     "tests/test_histories.py": 2,
     "tests/test_oracles.py": 2,
-    "tests/test_quick_draws.py": 3,
     "tests/test_refimpl_control.py": 3,
     "tests/test_refimpl_frames.py": 3,
     "tests/test_refimpl_jit.py": 3,
@@ -38,6 +37,10 @@ DAYS: Mapping[str, int] = {
     "tests/test_strategies.py": 3,
 }
 """In how many days a run of everything comes to all tests of a file; the other files are whole."""
+
+
+TOGETHER: Mapping[str, int] = {"tests/test_devices.py": 3, "tests/test_quick_draws.py": 3}
+"""The same of files whose tests share what is costly: they have one turn, in one process."""
 
 
 def today() -> date | None:
@@ -68,8 +71,8 @@ def turns(files: Sequence[str]) -> list[bool]:
     """Whether each test of a run of everything has its turn, given the files they stand in."""
     day, seen, chosen = today(), Counter[str](), list[bool]()
     for file in files:
-        days = DAYS.get(file, 1)
+        days = DAYS.get(file) or TOGETHER.get(file, 1)
         offset = crc32(file.encode())  # so that the first tests of all files do not share a day
         chosen.append(day is None or (seen[file] + offset + day.toordinal()) % days == 0)
-        seen[file] += 1
+        seen[file] += file in DAYS
     return chosen

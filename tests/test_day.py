@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.day import DAYS, EVERY, VARIABLE, slice_of, today, turns
+from tests.day import DAYS, EVERY, TOGETHER, VARIABLE, slice_of, today, turns
 
 
 def test_every_item_has_its_turn_in_as_many_days_as_there_are_slices(
@@ -21,18 +21,21 @@ def test_every_item_has_its_turn_in_as_many_days_as_there_are_slices(
 
 
 def test_every_test_has_its_turn_in_a_week(monkeypatch: pytest.MonkeyPatch) -> None:
-    files = ["tests/test_day.py", *DAYS] * 5
+    files = ["tests/test_day.py", *DAYS, *TOGETHER] * 5
     seen = [False] * len(files)
     for day in range(7):
         monkeypatch.setenv(VARIABLE, (date(2024, 2, 27) + timedelta(day)).isoformat())
         chosen = turns(files)
-        assert all(now for now, file in zip(chosen, files, strict=True) if file not in DAYS)
+        assert all(now for now, file in zip(chosen, files, strict=True) if file == files[0])
+        of_file = {(file, now) for now, file in zip(chosen, files, strict=True)}
+        assert not any({(file, True), (file, False)} <= of_file for file in TOGETHER)
         seen = [now or before for now, before in zip(chosen, seen, strict=True)]
     assert all(seen)
 
 
 def test_files_that_take_days_are_there() -> None:
-    assert [file for file in DAYS if not Path(__file__).parents[1].joinpath(file).is_file()] == []
+    root = Path(__file__).parents[1]
+    assert [file for file in (*DAYS, *TOGETHER) if not (root / file).is_file()] == []
 
 
 def test_every_day_is_all_slices(monkeypatch: pytest.MonkeyPatch) -> None:
