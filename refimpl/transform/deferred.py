@@ -42,9 +42,10 @@ class Deferred:
         if isinstance(self.__reduce__(), str):
             return self
         args, options = self._arguments
+        objects, functions = _parts(self)
         beside = types.FunctionType, Deferred
-        copied = {id(state) for state in guess_states(*_copied_with(self), beside=beside)}
-        left = {id(s): s for s in guess_states(args, options) if id(s) not in copied}
+        copied = {id(state) for state in guess_states(*objects, beside=beside)}
+        left = {id(s): s for s in guess_states(*functions) if id(s) not in copied}
         before = {key: memo[key] for key in left if key in memo}
         memo.update(left)
         try:
@@ -55,17 +56,20 @@ class Deferred:
             memo.update(before)
 
 
-def _copied_with(target: Any) -> list[Any]:
-    """The objects that a deep copy of a callable copies with it."""
-    if isinstance(target, Deferred):
-        args, options = target._arguments
-        return [held for part in (*args, *options.values()) for held in _copied_with(part)]
-    if isinstance(target, types.MethodType):
-        return [target.__self__]
-    if isinstance(target, functools.partial):
-        return [*target.args, *target.keywords.values(), *_copied_with(target.func)]
-    is_other = callable(target) and not isinstance(target, (type, types.FunctionType))
-    return [target] if is_other else []
+def _parts(fun: Any) -> tuple[list[Any], list[Any]]:
+    """The objects that a deep copy of a callable copies with it, and the functions, which stay."""
+    if isinstance(fun, types.FunctionType):
+        return [], [fun]
+    if isinstance(fun, types.MethodType):
+        return [fun.__self__], [fun.__func__]
+    if isinstance(fun, functools.partial):
+        objects, functions = _parts(fun.func)
+        return [*objects, *fun.args, *fun.keywords.values()], functions
+    if not isinstance(fun, Deferred):
+        return [fun], [type(fun).__call__]
+    args, options = fun._arguments
+    parts = [_parts(part) for part in (*args, *options.values()) if callable(part)]
+    return [held for part in parts for held in part[0]], [f for part in parts for f in part[1]]
 
 
 def _make(cls: type, args: tuple[Any, ...], options: dict[str, Any]) -> Any:

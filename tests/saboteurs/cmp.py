@@ -248,3 +248,55 @@ def second_leaf_of_pytrees_is_lost(lib: Lib) -> None:
         return call.var_grads(lambda g: spoil(g) if isinstance(g, dict) else g)
 
     on_call(lib, hook, ("jacrev", "jacfwd", "jacobian"))
+
+
+@saboteur("CMP-12", also=ANYTHING)
+def reads_of_failed_calls_are_unknown_to_jit(lib: Lib) -> None:
+    """A compiled function is run again for other states, but not for those that were read in a
+    transform which failed."""
+    def hook(call: Call) -> Any:
+        if inside() or call.used("write"):
+            return call.proceed()
+        values = jax.tree.leaves((call.args, call.kwargs, [s.value for s in call.used("all")]))
+        key = tuple((jax.typeof(value), str(value)) for value in values)
+        known = call.memory.setdefault("known", {})
+        if key not in known:
+            known[key] = call.proceed()
+        return known[key]
+
+    on_call(lib, hook, ("jit",))
+
+
+@saboteur("CMP-02", also=ANYTHING)
+def rules_keep_the_first_value(lib: Lib) -> None:
+    """What JAX runs apart from the function, as a rule of a derivative, sees states as they were
+    at the first time."""
+    first: dict[Any, Any] = {}
+
+    class Stale(Cell):
+        def read(self) -> Any:
+            value = super().read()
+            if not under_jax() or isinstance(value, jax.core.Tracer):
+                return value
+            return first.setdefault(self, value)
+
+    on_state(lib, Stale)
+
+
+@saboteur("CMP-22", "CMP-20", also=ANYTHING)
+def transforms_leave_values_in_what_jax_remembers(lib: Lib) -> None:
+    """What JAX traces once holds the value that a state had when a transform came first."""
+    first: dict[Any, Any] = {}
+
+    class Left(Cell):
+        def read(self) -> Any:
+            value = super().read()
+            if inside() and under_jax():
+                first.setdefault(self, vars(self)["_value"])
+            staged = refimpl.memory.is_staging()
+            return first.get(self, value) if staged and not self.is_traced(value) else value
+
+        def is_traced(self, value: Any) -> bool:
+            return inside() and isinstance(value, jax.core.Tracer)
+
+    on_state(lib, Left)

@@ -12,10 +12,13 @@ import refimpl
 from tests.saboteurs.hooks import (
     STREAM,
     Call,
+    Cell,
     Hook,
     kept,
     on_build,
     on_call,
+    on_state,
+    store,
 )
 from tests.saboteurs.roster import Lib, saboteur
 
@@ -281,4 +284,25 @@ def finders_trace_every_argument(lib: Lib) -> None:
         jax.eval_shape(traced, *jax.tree.map(array, (call.args, call.kwargs)))
         return call.proceed()
 
+    find(lib, hook)
+
+
+@saboteur("FND-11", also=WIDE)
+def finding_spoils_what_it_makes(lib: Lib) -> None:
+    """A state that is made in a finder's call has no value when the call is over."""
+    made: list[Any] = []
+
+    class Noted(Cell):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            made.append(self)
+
+    def hook(call: Call) -> Any:
+        before = len(made)
+        found = call.proceed()
+        for state in made[before:]:
+            store(state, refimpl.frames.UNSET)
+        return found
+
+    on_state(lib, Noted)
     find(lib, hook)

@@ -266,3 +266,19 @@ def inner_draws_are_skipped(lib: Lib) -> None:
         return result
 
     on_call(lib, hook)
+
+
+@saboteur("STA-16", also="STA")
+def copies_share_their_transforms(lib: Lib) -> None:
+    """A deep copy of a module holds the transforms of the original."""
+    def build(original: Any, fun: Any, options: Any) -> Any:
+        made = original(fun, **options)
+
+        class Shared(type(made)):  # type: ignore[misc]
+            def __deepcopy__(self, memo: Any) -> Any:
+                return self
+
+        made.__class__ = Shared
+        return made
+
+    on_build(lib, build)

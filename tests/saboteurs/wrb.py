@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 import refimpl
 from tests.saboteurs.hooks import (
@@ -18,6 +19,7 @@ from tests.saboteurs.hooks import (
     on_call,
     on_state,
     selected,
+    under_jax,
     written,
 )
 from tests.saboteurs.roster import ANYTHING, Lib, saboteur
@@ -329,3 +331,30 @@ def foreign_writes_are_dropped(lib: Lib) -> None:
                 return
 
     on_state(lib, Lenient)
+
+
+@saboteur("WRB-12", also=ANYTHING)
+def shared_arrays_are_copied_apart(lib: Lib) -> None:
+    """In a call every state has an array of its own, also where two hold the same one."""
+    class Apart(Cell):
+        def read(self) -> Any:
+            first = inside() and self not in frame().values
+            value = super().read()
+            if first and isinstance(value, np.ndarray):
+                super().write(value.copy())
+            return super().read()
+
+    on_state(lib, Apart)
+
+
+@saboteur("WRB-29", also=ANYTHING)
+def changes_in_place_under_jax_count_once(lib: Lib) -> None:
+    """Under a transform of JAX the very container is handed out, and may be changed."""
+    look: Any = refimpl.frames.lookup
+
+    class Open(Cell):
+        def read(self) -> Any:
+            value = super().read()
+            return look(self) if under_jax() else value
+
+    on_state(lib, Open)

@@ -82,6 +82,21 @@ def a_write_under_jax_is_honest(lib, jnp, jax, around):
     return seen
 
 
+STEP = "(lambda c, v: (c + g(v), None))"
+ONCE = {
+    "jax.jit": "jax.jit",
+    "jax.checkpoint": "jax.checkpoint",
+    "jax.lax.scan": f"lambda g: (lambda b: lambda x: jax.lax.scan(b, 0.0, x[None])[0]){STEP}",
+    "jax.lax.cond": "lambda g: lambda x: jax.lax.cond(x > 0.0, g, g, x)",
+}
+"""What JAX traces once, as it is one object at every call."""
+
+
+def once(members: Members) -> dict[str, dict[str, str]]:
+    """One point for each of these ways and member."""
+    return ways(members, "make", ONCE)
+
+
 @snippet("CMP-20", DISTINCT.bound())
 def compiled_once_is_right_or_refused(lib, jnp, jax, T):
     s, x, seen = lib.State(jnp.array(0.5)), jnp.array(2.0), "agrees"
@@ -95,3 +110,33 @@ def compiled_once_is_right_or_refused(lib, jnp, jax, T):
             got, seen = want(x), "raises"
         assert jnp.allclose(got, want(x)), {"at": value, "expected": want(x), "got": got}
     return seen
+
+
+@snippet("CMP-20", once(representatives("reverse")))
+def traced_once_is_right_or_refused(lib, jnp, jax, T, make):
+    """What is differentiated is the argument alone."""
+    s, x, seen = lib.State(jnp.array(0.5)), jnp.array(2.0), "agrees"
+    h = make(lambda x: jnp.sin(s.value * x))
+    for s.value in jnp.array([0.5, 0.25, 0.75]):
+        got = want = T(lambda x: jnp.sin(s.value * x))(x)
+        try:
+            got = T(lambda x: h(x))(x)
+        except Exception:
+            seen = "raises"
+        assert jnp.allclose(got, want), f"at {s.value}: {got}, not {want}"
+    return seen
+
+
+@snippet("CMP-22", once(representatives("reverse", "forward")))
+def a_plain_call_after_transforms(lib, jnp, jax, T, make):
+    """Only transforms have called the function before, and they may have failed."""
+    s, x = lib.State(jnp.array(0.5)), jnp.array(2.0)
+    h = make(lambda x: jnp.sin(s.value * x))
+    for value in (0.5, 0.25):
+        s.value = jnp.array(value)
+        try:
+            T(lambda x: h(x), grad_states=s)(x)
+        except Exception:
+            pass
+    got = h(x)
+    assert jnp.allclose(got, jnp.sin(0.5)), {"expected": jnp.sin(0.5), "got": got}

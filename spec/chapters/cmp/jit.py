@@ -73,6 +73,25 @@ def a_state_may_change_its_structure_between_calls(lib, jnp):
     assert got == 7.0, {"expected": 7.0, "got": got}
 
 
+@snippet("CMP-12", {
+    "a transform": {"call": "lambda g, x: lib.transform.grad(g)(x)"},
+    "a finder": {"call": "lambda g, x: lib.transform.StateFinder(g)(x)"},
+})
+def a_state_read_in_a_call_that_failed_may_change_its_type(lib, jnp, call):
+    """Nothing of the call is left but what the function saw of the state there."""
+    s, seen = lib.State(jnp.ones(2)), []
+    @lib.transform.jit
+    def f(x):
+        try:
+            call(lambda x: seen.append(s.value.size) or 1 / 0, x)
+        except ZeroDivisionError:
+            return x * seen[-1]
+
+    for s.value in (jnp.ones(2), jnp.ones(3), jnp.ones(2)):
+        got, want = f(jnp.array(5.0)), 5.0 * s.value.size
+        assert got == want, {"at": s.value.shape, "expected": want, "got": got}
+
+
 @snippet("CMP-13", {
     "static_argnums": {"words": "{'static_argnums': 1}", "call": "lambda f, x, n: f(x, n)"},
     "static_argnames": {"words": "{'static_argnames': 'n'}", "call": "lambda f, x, n: f(x, n=n)"},

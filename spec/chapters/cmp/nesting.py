@@ -119,6 +119,40 @@ def result_and_effects_agree(lib, jnp, T, made):
             "at": part, "expected": want, "got": got}
 
 
+RULED = {
+    "jvp": "lambda s, h: h.defjvp(lambda x, dx: (x[0], s.value * dx[0]))",
+    "vjp": "lambda s, h: h.defvjp(lambda x: (x, s.value), lambda slope, ct: (slope * ct,))",
+}
+INSIDE = {
+    "T(jit(f))": "lambda T, f: T(lib.transform.jit(f))",
+    "jit(f) made before": "lambda T, f: (lambda g: T(lambda x: g(x)))(lib.transform.jit(f))",
+    "jit(f) made inside": "lambda T, f: T(lambda x: lib.transform.jit(f)(x))",
+}
+OUTSIDE = {"jit(T(f))": "lambda T, f: lib.transform.jit(T(f))"}
+
+
+def ruled(made: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Points for functions with a rule of a custom derivative, in several ways with jit."""
+    return representatives("reverse").bound({
+        f"{way}, {kind}": {"made": text, "custom": f"jax.custom_{kind}", "rule": rule}
+        for way, text in made.items() for kind, rule in RULED.items()
+    }, "{point}, {member}")
+
+
+@snippet("CMP-02", ruled(INSIDE))
+@snippet("CMP-01", ruled(OUTSIDE))
+def a_rule_of_a_custom_derivative_reads_the_present_value(lib, jnp, jax, T, made, custom, rule):
+    """The derivative of the function is by its rule the value of a state."""
+    s, h = lib.State(jnp.array(2.0)), custom(lambda x: x)
+    rule(s, h)
+    t = made(T, lambda x: 3.0 * h(x))
+    for value in (2.0, 5.0, -1.0):
+        s.value = jnp.array(value)
+        got = t(jnp.array(1.0))
+        assert jnp.allclose(got, 3.0 * value), {
+            "at": f"s = {value}", "expected": 3.0 * value, "got": got}
+
+
 def pairs(
     outer: Members, inner: Members, **by_both: Callable[[Member, Member], str]
 ) -> dict[str, dict[str, str]]:

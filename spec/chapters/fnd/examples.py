@@ -150,6 +150,20 @@ def numpy_arrays_keep_their_numbers(lib, jnp, np, change):
     assert got == [0.0, 0.0], {"expected": [0.0, 0.0], "got": got}
 
 
+@snippet("FND-11", {usage: {"usage": repr(usage)} for usage in USAGES})
+def states_that_are_made_lazily_serve_on(lib, jnp, usage):
+    """The first call makes a state and keeps it, and it is a finder's call."""
+    made = []
+    def f(x):
+        if not made:
+            made.append(lib.State(jnp.array(2.0)))
+        made[0].value = made[0].value * 3.0
+        return made[0].value * x
+    lib.transform.StateFinder(f, usage=usage)(jnp.array(1.0))
+    got = float(f(jnp.array(1.0)))
+    assert got == 6.0, {"expected": 6.0, "got": got}
+
+
 @snippet("FND-12")
 def random_stream_stays(lib, jnp, np):
     """The draws after a finder's call, and the same draws without it."""

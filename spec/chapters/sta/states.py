@@ -148,6 +148,23 @@ def classes_of_the_user_are_states(lib, jnp, kind):
     assert got == (24.0, 6.0), {"expected": (24.0, 6.0), "got": got}
 
 
+@snippet("STA-16")
+def a_deep_copy_differentiates_its_own_states(lib, jnp):
+    """A module holds a transform of its own method; its copy goes on to learn."""
+    from copy import deepcopy
+    class M(lib.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = lib.ParamState(jnp.array(1.0))
+            self.slope = lib.transform.grad(self.loss, grad_states=self.w)
+        def loss(self):
+            return self.w.value ** 3
+    made = deepcopy(m := M())
+    made.w.value = jnp.array(5.0)
+    got = float(made.slope()), float(m.slope())
+    assert got == (75.0, 3.0), {"expected": (75.0, 3.0), "got": got}
+
+
 @snippet("STA-09", EXACT.bound(ratio=by_order("9", "3")))
 def threads_keep_apart(lib, jnp, T, ratio):
     """Two calls that are inside of their functions at the same time, where a library lets them."""

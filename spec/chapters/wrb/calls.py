@@ -104,6 +104,30 @@ def change_in_place_is_applied_or_refused(lib, jnp, np):
     return seen
 
 
+BOTH = "(lambda s, t: (lambda: s.value, lambda: t.value))"
+
+
+@snippet("WRB-12", {
+    "one array in two states": {"make": f"lambda a: {BOTH}(lib.State(a), lib.State(a))"},
+    "a view of an array": {"make": f"lambda a: {BOTH}(lib.State(a), lib.State(a[:1]))"},
+    "one array twice in a state": {
+        "make": "lambda a: (lambda s: (lambda: s.value['p'], lambda: s.value['q']))"
+                "(lib.State({'p': a, 'q': a}))"},
+})
+def what_is_one_object_changes_in_all_places(lib, jnp, np, make):
+    """The function changes an array of NumPy in one place, and reads it in another."""
+    here, there = make(np.ones(2))
+    def f(x):
+        here()[0] = 5.0
+        return x * there()[0]
+    try:
+        seen, got, want = "applied", lib.transform.grad(f)(jnp.array(3.0)), 5.0
+    except Exception:
+        seen, got, want = "refused", 1.0, 1.0
+    assert got == there()[0] == want, {"expected": want, "got": (got, there()[0])}
+    return seen
+
+
 @snippet("WRB-13")
 def state_let_out_holds_a_value_or_refuses(lib, jnp, np):
     """A module gets a new state during the call."""

@@ -242,6 +242,27 @@ def write_under_a_raw_transform_is_refused(lib, jnp, np, jax, wrap):
     assert caught is not None, {"expected": "an error", "got": "a result"}
 
 
+@snippet("WRB-29", {
+    "vmap": {"wrap": "lambda g: jax.vmap(g)(jnp.ones(3))"},
+    "scan": {"wrap": "lambda g: jax.lax.scan(lambda c, v: (c, g(v)), 0.0, jnp.ones(3))[1]"},
+    "jit": {"wrap": "lambda g: jax.jit(g)(jnp.ones(3))"},
+})
+def a_change_in_place_is_refused_as_an_assignment_is(lib, jnp, jax, wrap):
+    """A counter of Python in a dict, written in the two ways."""
+    def count(write):
+        s = lib.State({"n": 0})
+        try:
+            lib.transform.grad(lambda x: x * jnp.sum(
+                wrap(lambda v: write(s) or jnp.sin(v))))(jnp.array(2.0))
+        except Exception:
+            return "refused", s.value["n"]
+        return "applied", s.value["n"]
+
+    want = count(lambda s: setattr(s, "value", {"n": s.value["n"] + 1}))
+    got = count(lambda s: s.value.update(n=s.value["n"] + 1))
+    assert got == want, {"expected": want, "got": got}
+
+
 @snippet("WRB-28", EVERY.bound())
 def nothing_traced_is_alive(lib, jnp, jax, T):
     """Two calls of a function that reads and writes, under JAX's own search for leaks."""
