@@ -9,7 +9,6 @@ import ast
 import importlib
 import importlib.util
 import inspect
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,6 @@ from spec.judge.subject import NAMES, Subject, lookup
 
 STUB = Path(spec.__file__).with_name("interface.pyi")
 TREE = ast.parse(STUB.read_text(encoding="utf-8"))
-CONTROL = {f"transform.{name}" for name in
-           ("for_loop", "scan", "cond", "switch", "while_loop", "vmap", "checkpoint")}
-"""Class control, which the stub has and which checks need not."""
-
 MODULE_STATES = "nn.Module.states"
 
 NOT_TAKEN = {
@@ -123,8 +118,7 @@ def called_by(lib: Any, name: str) -> Any:
 
 
 def test_the_names_of_the_stub_are_those_of_the_checks() -> None:
-    assert set(STUBS) - CONTROL == set(NAMES) - CONTROL
-    assert set(STUBS) >= CONTROL
+    assert set(STUBS) == set(NAMES)
 
 
 def test_the_attributes_of_a_state_are_in_the_stub() -> None:
@@ -161,10 +155,3 @@ def test_a_parameter_that_is_missing_is_noticed() -> None:
     refused = {form for form, call in calls(parameters("transform.grad")).items()
                if accepts(short, *call)}
     assert refused == {"by position", "by name", "least"}
-
-
-def test_every_name_is_in_one_class_of_conformance() -> None:
-    page = Path(__file__).parents[1] / "docs" / "choices.md"
-    text = page.read_text(encoding="utf-8")
-    section = text[text.index("\ncore\n"):text.index("\nHow each is called")]
-    assert sorted(re.findall(r"`([\w.]+)`", section)) == sorted(STUBS)

@@ -1,4 +1,5 @@
-"""``{choices}``: every OPEN rule, what it permits, and what the committed runs saw."""
+"""``{classes}``: the classes of conformance, with their names.  ``{choices}``: every OPEN rule,
+what it permits, and what the committed runs saw."""
 
 from __future__ import annotations
 
@@ -6,11 +7,12 @@ from typing import Any
 
 import spec_results as results
 from docutils import nodes
-from spec_nodes import Cell, listed, rule_link, table
+from spec_nodes import Cell, listed, rule_link, table, term
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from spec.chapters.rules import Level, Rule, registry
+from spec.judge.subject import CLASSES
 
 
 def did(result: results.Result, rule: str) -> Cell:
@@ -19,6 +21,15 @@ def did(result: results.Result, rule: str) -> Cell:
     if not seen:
         return [results.verdict(result, rule)]
     return [nodes.Text(seen if isinstance(seen, str) else ", ".join(seen))]
+
+
+class Classes(SphinxDirective):
+    """Every class and the names that it has."""
+
+    def run(self) -> list[nodes.Node]:
+        return [nodes.definition_list("", *(
+            term(name, listed([[nodes.literal("", one)] for one in names]))
+            for name, names in CLASSES.items()))]
 
 
 class Choices(SphinxDirective):
@@ -38,6 +49,7 @@ class Choices(SphinxDirective):
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the directive."""
+    """Register the directives."""
+    app.add_directive("classes", Classes)
     app.add_directive("choices", Choices)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
