@@ -75,10 +75,10 @@ def states_are_keys_by_identity(lib, jnp, kind):
 def states_of_one_value_are_apart(lib, jnp, value):
     """Two states that were created from one object."""
     a, b = lib.State(value), lib.State(value)
-    before = repr(value)
+    before = repr(value), repr(b.value)
     a.value = jnp.array(7.0)
-    assert repr(b.value) == before, {"expected": before, "got": b.value}
-    assert repr(value) == before, {"expected": before, "got": value}
+    assert (repr(value), repr(b.value)) == before, {
+        "expected": before, "got": (value, b.value)}
 
 
 @snippet("STA-06", EXACT.bound(want=by_order("(2.0, 4.0)", "(2.0, 2.0)")))
