@@ -102,6 +102,6 @@ class ParamState(State):
     done = pytest_in(tmp_path, site, *arguments, "-rx", "--spec-known", "known.toml")
     assert done.returncode == 0 and "2 xfailed" in done.stdout, done.stdout + done.stderr
     assert "never: names are all x: expected" in done.stdout
-    wrong = pytest_in(tmp_path, site, *arguments, "--spec-profile", "slow")
+    wrong = pytest_in(tmp_path, site, *arguments, "--spec-impl", "nosuch")
     assert wrong.returncode == 4
-    assert "expected one of quick, standard, thorough, got 'slow'" in wrong.stdout + wrong.stderr
+    assert "spec: cannot import 'nosuch'" in wrong.stdout + wrong.stderr

@@ -9,13 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from spec.__main__ import BROKEN, CRASHED, INCOMPLETE, KEPT, UNUSABLE, main
+from spec.conformance import conftest
 from spec.judge.check import Check
 from spec.judge.verdict import Outcome, Verdict
 from spec.run import implementation
+from spec.run.decide import PROFILES
 from spec.run.implementation import Unusable, load
 from tests.told import broken, kept, tell
 
@@ -173,3 +176,29 @@ def test_without_a_home_there_is_a_run(home: str | None, monkeypatch: pytest.Mon
     place = str(told["jax_compilation_cache_dir"])
     assert place.endswith(os.path.join(".cache", "state-ad-spec"))
     assert place.startswith(home or "/")
+
+
+def test_a_check_leaves_nothing_where_it_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the user has said where Hypothesis keeps what it does."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "/some/where")
+    monkeypatch.setenv("HYPOTHESIS_STORAGE_DIRECTORY", "/mine")
+    implementation.leave_no_trace()
+    assert os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] == "/mine"
+    monkeypatch.delenv("HYPOTHESIS_STORAGE_DIRECTORY")
+    implementation.leave_no_trace()
+    assert os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] == "/some/where/state-ad-spec/hypothesis"
+    monkeypatch.delenv("HYPOTHESIS_STORAGE_DIRECTORY")
+
+
+@pytest.mark.parametrize(("option", "value", "words"), [
+    ("--spec-profile", "slow", "expected one of quick, standard, thorough, got 'slow'"),
+    ("--spec-device", "abacus", "--spec-device: "),
+])
+def test_a_wrong_option_stops_pytest_at_once(option: str, value: str, words: str) -> None:
+    config = SimpleNamespace(getoption=lambda name: value if name == option else None)
+    request: Any = SimpleNamespace(config=config)
+    with pytest.raises(pytest.exit.Exception, match=words) as caught:
+        if option == "--spec-profile":
+            conftest.option(request, option, tuple(PROFILES))
+        conftest.where(request)
+    assert caught.value.returncode == 4

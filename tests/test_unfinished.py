@@ -73,6 +73,19 @@ def test_what_was_decided_is_not_decided_again(
     assert "as it was written" in (tmp_path / "report.json").read_text()
 
 
+def test_a_run_that_begins_anew_keeps_what_another_has_decided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody may have forgotten to say that it goes on."""
+    file = tmp_path / "report.json"
+    tell(monkeypatch, stopping(KeyboardInterrupt(), 3)[1])
+    main([*AXES, "--report", str(file)])
+    tell(monkeypatch, kept)
+    assert main([*AXES, "--report", str(file)]) == 0
+    assert "move it back and add --resume" in capsys.readouterr().err
+    assert len(journal.read(tmp_path / "report.jsonl.before").outcomes) == 3
+
+
 def test_a_report_that_cannot_be_written_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

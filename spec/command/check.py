@@ -70,6 +70,8 @@ def decide(arguments: argparse.Namespace, checks: Sequence[Check], points: Point
         except KeyboardInterrupt:
             say("interrupted, nothing was checked")
             return status.INCOMPLETE
+        if file and not arguments.resume:
+            put_aside(journal.beside(file))
         show_header(meta, len({c.rule for c, _ in points}), len(points), Console())
         try:
             outcomes = gather(pool, points, until, file, Kept(meta, ids(checks), kept))
@@ -91,6 +93,15 @@ def unfinished(file: Path | None) -> None:
     if file:
         say(f"{file} is left as it was; {journal.beside(file)} holds what was decided: "
             f"the same command with --resume goes on from there")
+
+
+def put_aside(old: Path) -> None:
+    """Keep the journal of a run that did not end, which may have taken long, when another begins.
+    """
+    if old.exists():
+        kept = old.replace(old.with_name(f"{old.name}.before"))
+        say(f"{old} was of an earlier run and is now {kept}; to go on with that, move it back and "
+            f"add --resume")
 
 
 def refuse(why: str) -> int:

@@ -80,12 +80,21 @@ def load(name: str, device: str | None = None) -> Subject:
     return subject
 
 
+def cache() -> Path:
+    """The folder for what any later run can use."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "state-ad-spec"
+
+
+def leave_no_trace() -> None:
+    """Let Hypothesis keep its tables there, and not in a folder of whoever runs a check."""
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(cache() / "hypothesis"))
+
+
 def _keep_compiled(jax: Any) -> None:
     """Let processes and later runs share what JAX compiles, unless the user has said where."""
     if jax.config.jax_compilation_cache_dir is not None:
         return
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    jax.config.update("jax_compilation_cache_dir", str(Path(home) / "state-ad-spec"))
+    jax.config.update("jax_compilation_cache_dir", str(cache()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 

@@ -15,7 +15,7 @@ from ..chapters import all_checks
 from ..judge.subject import CLASSES, NAMES, Subject
 from . import smoke
 from .decide import Profile, decide
-from .implementation import NoDevice, Unusable, load, loaded_versions
+from .implementation import NoDevice, Unusable, leave_no_trace, load, loaded_versions
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ def serve(connection: Connection, job: Job) -> None:
     """Say that the implementation is there, or why not; then decide what is asked for."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the keyboard speaks to the parent alone
     _silence()
+    leave_no_trace()
     try:
         subject = replace(load(job.module, job.device), hidden=hidden(job.classes))
         if faults := smoke.faults(subject):
