@@ -123,7 +123,7 @@ def traced_once_is_right_or_refused(lib, jnp, jax, T, make):
             got = T(lambda x: h(x))(x)
         except Exception:
             seen = "raises"
-        assert jnp.allclose(got, want), f"at {s.value}: {got}, not {want}"
+        assert jnp.allclose(got, want), {"at": s.value, "expected": want, "got": got}
     return seen
 
 
