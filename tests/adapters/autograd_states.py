@@ -283,8 +283,8 @@ def _block(part: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     return unraveled(anp.reshape(part, (-1,)), Block(slice(None), shape, dtype))
 
 
-def member(name: str, order: int = 1, reduce: str = "", options: Sequence[str] = ()) -> Function:
-    """A member of the family: a GradientTransform that is based on the Jacobian."""
+def on_jacobian(name: str, order: int, reduce: str) -> Function:
+    """The transform of a member, based on the Jacobian of a function of flat vectors."""
     def base(fun: Function, *, argnums: int, has_aux: bool, holomorphic: bool = False,
              allow_int: bool = False) -> Function:
         def run(point: list[Any]) -> tuple[Blocks, Any]:
@@ -297,21 +297,26 @@ def member(name: str, order: int = 1, reduce: str = "", options: Sequence[str] =
                                  for tree in inputs])
                 check_output(out, name, reduce, holomorphic)
                 runs[:] = [blocks_of([out])[0][0], more]
-                return raveled(out) if reduce != "sum" else anp.reshape(
-                    anp.sum(raveled(out)), (1,))
-
-            def rows(vector: Any) -> Any:
-                return jacobian(flat, vector)
+                whole = raveled(out)
+                return anp.reshape(anp.sum(whole), (1,)) if reduce == "sum" else whole
 
             vector = raveled(point)
-            whole = rows(vector)
+            whole = jacobian(flat, vector)
             if order == 2:
                 shape = (*np.shape(whole), np.size(vector))
-                whole = anp.reshape(jacobian(lambda v: anp.reshape(rows(v), (-1,)), vector), shape)
+                whole = anp.reshape(jacobian(
+                    lambda v: anp.reshape(jacobian(flat, v), (-1,)), vector), shape)
             one = Block(slice(0, 1), (), whole.dtype)
             return Blocks(whole, inputs, one if reduce else runs[0]), runs[1]
 
         return run
+
+    return base
+
+
+def member(name: str, order: int = 1, reduce: str = "", options: Sequence[str] = ()) -> Function:
+    """A member of the family: a function that makes a GradientTransform."""
+    base = on_jacobian(name, order, reduce)
 
     def make(fun: Function | None = None, /, grad_states: Any = None, argnums: Any = None, *,
              has_aux: bool = False, return_value: bool = False, check_states: bool = True,
