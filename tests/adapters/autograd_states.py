@@ -106,10 +106,20 @@ def lowered(tree: Any, to: int) -> Any:
     return tree_map(lower, tree)
 
 
+def locked(leaf: Any) -> Any:
+    """A leaf; of an array a view that cannot be written, since nobody would see such a write."""
+    if type(leaf) is not np.ndarray:
+        return leaf
+    view = leaf.view()
+    view.flags.writeable = False
+    return view
+
+
 def same(one: Any, other: Any) -> bool:
-    """Whether a leaf is another, or an array that is a copy of it."""
+    """Whether a leaf is another, or a view of all of it."""
     arrays = type(one) is np.ndarray and type(other) is np.ndarray
-    return one is other or (arrays and one.tobytes() == other.tobytes())
+    return one is other or (arrays and (one.ctypes.data, one.shape, one.strides, one.dtype) == (
+        other.ctypes.data, other.shape, other.strides, other.dtype))
 
 
 # -- states ----------------------------------------------------------------------------------------
@@ -123,7 +133,7 @@ class State(Cell):
         self.stored = value
         if here.frames:
             here.frames[-1].values[self] = value
-            here.frames[-1].born.append(self)
+            here.frames[-1].born[self] = value
 
     @property
     def value(self) -> Any:
@@ -132,9 +142,8 @@ class State(Cell):
             return self.stored
         frame = here.frames[-1]
         frame.used.setdefault(self, False)
-        if self not in frame.values:  # a copy, as it may be changed in place
-            frame.values[self] = tree_map(
-                lambda leaf: leaf.copy() if type(leaf) is np.ndarray else leaf, self.peek())
+        if self not in frame.values:  # its own containers, as they may be changed in place
+            frame.values[self] = tree_map(locked, self.peek())
         return frame.values[self]
 
     @value.setter
@@ -169,7 +178,7 @@ class Frame:
         self.values = dict(bound)
         self.bound = {state: leaves(value) for state, value in bound.items()}
         self.used: dict[State, bool] = {}
-        self.born: list[State] = []
+        self.born: dict[State, Any] = {}
 
     def __enter__(self) -> Frame:
         self.level = traces.top
@@ -191,13 +200,12 @@ class Frame:
         return {state: self.values[state] for state, written in self.used.items()
                 if state in self.values and state not in self.born and (written or changed(state))}
 
-    def deliver(self, to: int) -> None:
-        """Give the states that were made in the call what they hold, outside."""
+    def deliver(self, to: int, values: Mapping[State, Any]) -> None:
+        """Give the states that were made in the call what they are to hold, outside."""
         for state in self.born:
-            state.stored = lowered(self.values[state], to)
+            state.stored = lowered(values[state], to)
             if here.frames:
-                here.frames[-1].values[state] = state.stored
-                here.frames[-1].born.append(state)
+                here.frames[-1].values[state] = here.frames[-1].born[state] = state.stored
 
 
 # -- derivatives -----------------------------------------------------------------------------------
@@ -423,7 +431,7 @@ class GradientTransform:
             self.check_used(frame)
         finally:
             for frame in frames:
-                frame.deliver(level)
+                frame.deliver(level, frame.values)
         for state, value in writes.items():
             state.value = value
         first = sides[0] if len(sides) == 1 else sides
@@ -499,7 +507,7 @@ class StateFinder:
                 self.fn(*args, **kwargs)
             writes = frame.writes()
         finally:
-            frame.deliver(traces.top)
+            frame.deliver(traces.top, frame.born)  # as if they had only been made
         used = {state: state in writes for state in frame.used if self.matches((), state)}
         read, write = ([s for s, w in used.items() if w is wanted] for wanted in (False, True))
         found = {"all": list(used), "read": read, "write": write}
