@@ -176,7 +176,7 @@ TAKEN = {
 @snippet("CTL-15", {name: {"run": f"lambda s, f, g: {text}"} for name, text in TAKEN.items()})
 def a_branch_not_taken_has_no_effects(lib, jnp, run):
     """Only the branch ``f`` is taken: a number is drawn after it, and the derivative is its own."""
-    s, t = lib.State(jnp.array(3.0)), lib.State(jnp.array(7))
+    s, t = lib.State(jnp.array(3.0, float)), lib.State(jnp.array(7))
     def f(x): return s.value ** 2 * x
     def g(x):
         s.value, t.value = s.value * lib.random.normal(size=()), t.value + 1
