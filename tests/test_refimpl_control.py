@@ -431,6 +431,24 @@ class TestLoops:
         assert for_loop(step, jnp.ones(3)).tolist() == [3.0, 5.0, 7.0]
         assert for_loop(step, jnp.ones(3)).tolist() == [9.0, 11.0, 13.0]
 
+    @pytest.mark.parametrize("around", [lambda f: f, jit, transform.jacfwd])
+    def test_the_test_of_a_while_loop_is_of_this_call(self, around: Any) -> None:
+        """The first belief is of the states before, whose values have the same types."""
+
+        def counted(steps: int) -> tuple[State, Any]:
+            n = State(jnp.array(0))
+
+            def body(x: Any) -> Any:
+                n.value += 1
+                return 2.0 * x
+
+            return n, lambda x: while_loop(lambda _: n.value < steps, body, x)
+
+        made = [counted(steps) for steps in (3, 2, 4)]
+        for _, loop in made:
+            around(loop)(jnp.array(1.0))
+        assert [n.value for n, _ in made] == [3, 2, 4]
+
     def test_without_staging(self) -> None:
         program = branch_in_loop
         with jax.disable_jit():

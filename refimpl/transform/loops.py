@@ -158,7 +158,8 @@ def while_loop(
     def stage() -> Any:
         first = states.start(), init_val
         if not test_writes:
-            return jax.lax.while_loop(test, body, first)
+            # A function of its own for each trace, as JAX remembers the test of one given up.
+            return jax.lax.while_loop(lambda carry: test(carry), body, first)
         return jax.lax.while_loop(lambda c: c[0], lambda c: tested(body(c[1])), tested(first))[1]
 
     with around(states.written):
