@@ -46,8 +46,9 @@ def test_a_point_that_breaks_in_a_rule_that_was_broken_is_a_difference(
     assert main([*RUN, "--expect", str(file)]) == 0
     tell(monkeypatch, at(*POINTS[:2]))
     assert main([*RUN, "--expect", str(file)]) == BROKEN
-    assert f"[{POINTS[1]}]: expected pass, got fail: raised TypeError: no" in (
-        capsys.readouterr().out)
+    shown = capsys.readouterr().out
+    assert f"[{POINTS[1]}]: expected pass, got fail: raised TypeError: no" in shown
+    assert shown.endswith(f"if that is right, write it again: --report {file}\n")
     tell(monkeypatch, at(POINTS[1]))
     assert main([*RUN, "--expect", str(file)]) == BROKEN
     assert f"[{POINTS[0]}]: expected fail, got pass" in capsys.readouterr().out

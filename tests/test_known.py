@@ -86,6 +86,7 @@ def test_anything_else_about_a_known_failure_is_news(
     assert main([*RUN, "--known", str(file)]) == BROKEN
     shown = capsys.readouterr().out
     assert f"differs from {file}: {news}" in shown if news else "differs" not in shown
+    assert ("let --update-known write it again" in shown) is bool(news)
 
 
 @pytest.mark.parametrize(("entry", "points", "status"), [
@@ -153,6 +154,7 @@ def test_the_file_is_written_and_kept_up(
 
     tell(monkeypatch, answer)
     assert main(update) == 0
+    assert f"{file} knows of failures of 1 rules" in capsys.readouterr().out
     first, second = tomllib.loads(file.read_text(encoding="utf-8"))["known"]
     assert first["points"] == ["grad", "jacrev"] and second["message"] == 'differs "so"'
     assert first["message"] == "...raised TypeError: no ..."

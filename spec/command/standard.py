@@ -78,7 +78,8 @@ class Standard:
             return [f"not compared with {file}: the run is not complete"], status.of(report)
         different = committed.differences(document.document(report), data, self.asked)
         if different:
-            return [f"differs from {file}: {line}" for line in different], status.BROKEN
+            lines = [f"differs from {file}: {line}" for line in different]
+            return [*lines, f"if that is right, write it again: --report {file}"], status.BROKEN
         result = status.undecided(report)
         return ([f"as expected: every verdict is that of {file}"],
                 result if result == status.CRASHED else status.KEPT)

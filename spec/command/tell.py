@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from ..judge.verdict import Outcome
+from ..judge.verdict import Outcome, Verdict
 from ..report import document, forms
 from ..report.ladder import next_step
 from ..report.report import Report
@@ -46,6 +46,11 @@ def tell(
         show_coverage(report, console)
     unconfirmed = confirm(report, Console(stderr=True)) if arguments.confirm else []
     lines = [f"differs from {standard.known_file}: {line}" for line in news]
+    if news:
+        lines.append("if that is right, let --update-known write it again")
+    elif standard.update and not report.unreached:
+        rules = {outcome.rule for outcome in report.outcomes if outcome.verdict is Verdict.KNOWN}
+        lines.append(f"{standard.known_file} knows of failures of {len(rules)} rules")
     result = status.of(report)
     if standard.expected:
         more, result = standard.compared(report)

@@ -56,8 +56,8 @@ def _fresh(outcomes: Sequence[Outcome]) -> Iterator[Known]:
 
 def _way(message: str) -> str:
     """What the messages of one way to fail begin with, without names of members and numbers."""
-    head = re.sub(r"^\S+ raised ", "raised ", message).split(":")[0]
-    return re.sub(r"\d+", "#", head)[:40]
+    head, _, rest = re.sub(r"^\S+ raised ", "raised ", message).partition(": ")
+    return re.sub(r"\d+", "#", f"{head[:40]}: {' '.join(rest.split()[:1])}")
 
 
 def common(messages: Iterable[str]) -> str:
