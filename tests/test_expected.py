@@ -62,6 +62,17 @@ def test_a_report_of_another_implementation_is_refused(
     assert "is a report on told, and this is a run of other" in capsys.readouterr().err
 
 
+def test_a_report_of_a_part_of_a_run_is_refused(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part, page = file.with_name("part.json"), file.with_suffix(".md")
+    main([*RUN, "--shard", "2/2", "--report", str(part), "--markdown", str(page)])
+    assert committed.read(part)["meta"]["part"] == "2/2"
+    assert "part 2/2 of a run" in page.read_text()
+    assert main([*RUN, "--expect", str(part)]) == UNUSABLE
+    assert "is a report on the part 2/2 of a run: merge the parts" in capsys.readouterr().err
+
+
 def test_a_report_of_the_first_format_lists_the_points_that_fail(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

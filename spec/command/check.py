@@ -79,7 +79,8 @@ def decide(arguments: argparse.Namespace, checks: Sequence[Check], points: Point
             unfinished(file)
             raise
     mine, found = selection.asked(points, outcomes, arguments.classes)
-    report = Report(meta, found, selection.unreached(mine, found))
+    part = {} if arguments.shard == (1, 1) else {"part": "{}/{}".format(*arguments.shard)}
+    report = Report({**meta, **part}, found, selection.unreached(mine, found))
     result = tell(report, arguments, file, standard)
     if report.unreached:
         unfinished(file)

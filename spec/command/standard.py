@@ -92,6 +92,8 @@ def _expected(place: Path, meta: Mapping[str, Any]) -> tuple[Path, Mapping[str, 
     if (other := data["meta"]["implementation"]) != meta["implementation"]:
         raise ValueError(f"{file} is a report on {other}, and this is a run of "
                          f"{meta['implementation']}")
+    if part := data["meta"].get("part"):
+        raise ValueError(f"{file} is a report on the part {part} of a run: merge the parts")
     if (classes := data["meta"].get("classes")) != meta.get("classes"):
         raise ValueError(f"{file} is of the classes {_listed(classes)}, and this is a run of "
                          f"{_listed(meta.get('classes'))}")

@@ -109,6 +109,8 @@ def circumstances(data: Data) -> dict[str, str]:
     found = {"specification": meta["specification"], "Python": meta["python"],
              "platform": f"{meta['platform']}, {meta['device']}", "packages": packages,
              "profile": f"{meta['profile']}, seed {meta['seed']}"}
+    if "part" in meta:
+        found["part"] = f"{meta['part']} of a run"
     if "classes" in meta:
         found["classes"] = ", ".join(["core", *meta["classes"]])
     return found
