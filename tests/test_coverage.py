@@ -15,8 +15,11 @@ def test_every_cell_is_within_reach_of_a_quick_run() -> None:
 
 
 def test_committed_power_is_about_these_cells() -> None:
+    """A cell may be newer than the file, which has not measured it yet."""
     expected = json.loads(power.HOME.read_text())["expected"]
-    assert {axis: tuple(cells) for axis, cells in expected.items()} == dict(AXES)
+    assert expected.keys() <= AXES.keys()
+    for axis, cells in expected.items():
+        assert cells and set(cells) <= set(AXES[axis]), axis
 
 
 def test_a_cell_out_of_reach_is_weak() -> None:

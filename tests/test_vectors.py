@@ -16,7 +16,7 @@ import refimpl
 from spec import vectors
 from spec.vectors import drawn, run_vectors
 from spec.vectors.document import FORMAT, text, vector
-from spec.vectors.terms import term
+from spec.vectors.terms import has_words, term
 from tests.adapters.vectors import Case
 from tests.day import slice_of
 
@@ -147,5 +147,6 @@ def test_the_runner_needs_nothing_but_python() -> None:
 
 @pytest.mark.parametrize("source", ["jnp.dot(x, y)", "x[1:]", "f(x)", "jnp.sum(x, where=1)"])
 def test_what_has_no_word_is_refused(source: str) -> None:
+    assert not has_words(source)
     with pytest.raises(ValueError, match="no word of the vectors for"):
         term(source)

@@ -14,7 +14,8 @@ from ..language.cases import Case
 from ..language.programs import Fail
 from ..language.returns import ROWS, Row
 from ..language.strategies import cases
-from ..language.wishes import Wish
+from ..language.wishes import UNARY, Wish
+from .terms import has_words
 
 MEMBERS: Final = ("grad", "vector_grad", "jacrev", "jacfwd", "hessian")
 SOME: Final = tuple(row for row in ROWS if row.id in ("RET-03", "RET-05", "RET-08", "RET-10"))
@@ -26,7 +27,9 @@ WISH: Final = Wish(
     outputs=("scalar", "array", "tree"),
     containers=("one", "list", "tuple", "dict", "nested", "none", "twice"),
     argnums=("int", "negative", "list", "tuple"), steps=(1, 5),
+    functions=tuple(text for text in UNARY if has_words(text.format("x"))),
 )
+"""The vectors keep their form when the language learns a function."""
 SHORT: Final = replace(WISH, shapes=((), (3,)), most=2, kinds=("array", "dict"),
                        outputs=("scalar", "tree"))
 """For the Hessian, whose size is the square of its input's."""

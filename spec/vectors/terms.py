@@ -61,6 +61,15 @@ def term(source: str) -> Json:
     return _term(ast.parse(source, mode="eval").body)
 
 
+def has_words(source: str) -> bool:
+    """Whether the vocabulary has words for an expression."""
+    try:
+        term(source)
+    except ValueError:
+        return False
+    return True
+
+
 def _term(node: ast.expr) -> Json:
     match node:
         case ast.Constant(value=None):
