@@ -55,7 +55,9 @@ def test_a_known_failure_is_no_news_and_has_its_reason_in_the_report(
     tell(monkeypatch, failing(["grad"]))
     report = file.with_suffix(".json")
     assert main([*RUN, "--known", str(file), "--report", str(report)]) == 0
-    assert "2 rules: 1 pass, 1 known" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "2 rules: 1 pass, 1 known" in shown
+    assert "\nknown\n  RET-05 upstream: to be mended (https://example.org/1)\n" in shown
     data = committed.read(report)
     jsonschema.validate(data, document.schema())
     (failure,) = data["failures"]

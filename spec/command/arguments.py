@@ -239,13 +239,12 @@ def several(kind: type[Level] | type[Authority]) -> Callable[[str], tuple[Level 
 
 def fault(arguments: argparse.Namespace) -> str:
     """What is wrong with arguments that are right each by itself, or with the paths among them."""
+    return _unwritable(arguments) or _contradiction(arguments)
+
+
+def _contradiction(arguments: argparse.Namespace) -> str:
+    """What does not go together, or is not there."""
     given = vars(arguments)
-    for option in ("report", *FORMS):
-        if given.get(option) and arguments.command != "explain" and (
-                wrong := _unwritable(option, given[option])):
-            return wrong
-    if given.get("database") and (wrong := _unwritable("database", Path(arguments.database) / "_")):
-        return wrong
     if arguments.command == "render" and not any(given[option] for option in FORMS):
         return f"render needs one of {', '.join(f'--{option}' for option in FORMS)}"
     if arguments.command not in ("check", "merge"):
@@ -264,15 +263,32 @@ def fault(arguments: argparse.Namespace) -> str:
     return ""
 
 
-def _unwritable(option: str, file: Path) -> str:
-    """Why a file cannot be written, as far as can be known before there is anything to write."""
-    kinds = "a file or a folder" if option == "report" else "a file"
-    if file.exists() and not (file.is_file() or (option == "report" and file.is_dir())):
-        return f"--{option} {file}: expected {kinds}"
-    folder = file if file.is_dir() else file.parent
+def _unwritable(arguments: argparse.Namespace) -> str:
+    """What cannot be written, as far as can be known before there is anything to write."""
+    written = {option: vars(arguments).get(option) for option in ("report", *FORMS)}
+    if arguments.command == "explain":
+        written["report"] = None  # which is read
+    if arguments.command in ("check", "merge") and arguments.update_known:
+        written["known"] = arguments.known
+    for option, file in written.items():
+        if file is None:
+            continue
+        folder = option == "report" and file.is_dir()
+        if file.exists() and not (file.is_file() or folder):
+            kinds = "a file or a folder" if option == "report" else "a file"
+            return f"--{option} {file}: expected {kinds}"
+        if why := _closed(file if folder else file.parent):
+            return f"--{option} {file}: {why}"
+    database = vars(arguments).get("database")
+    why = _closed(Path(database)) if database else ""
+    return f"--database {database}: {why}" if why else ""
+
+
+def _closed(folder: Path) -> str:
+    """Why nothing can be written in a folder, which is made if it is not there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        return f"--{option} {file}: {error}"
+        return str(error)
     return ""

@@ -42,6 +42,7 @@ def show_summary(report: Report, console: Console) -> None:
     if lacks:
         names = ", ".join(f"{name} ({count})" for name, count in lacks.items())
         console.print(Text(f"\nabsent, with how many rules need it: {names}"))
+    _show_known(report, console)
     found = causes(report)
     for number, cause in enumerate(found[:SCRIPTS], 1):
         _show_cause(cause, console, f"{number}. ")
@@ -83,6 +84,16 @@ def _show_classes(report: Report, console: Console) -> None:
             told.append(f"{name} {must.count(Verdict.PASS)} of {len(must)}")
     if told:
         console.print(Text(f"\nMUST kept by class: {', '.join(told)}"))
+
+
+def _show_known(report: Report, console: Console) -> None:
+    """For every rule with failures that are known, a line that says why."""
+    reasons = dict.fromkeys((outcome.rule, outcome.known) for outcome in report.outcomes
+                            if outcome.verdict is Verdict.KNOWN)
+    if reasons:
+        console.print("\nknown")
+    for rule, because in reasons:
+        console.print(Text(f"  {rule} {because}"), no_wrap=True, overflow="ellipsis")
 
 
 def _titled(id_: str) -> str:
