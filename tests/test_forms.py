@@ -202,7 +202,7 @@ def test_a_report_is_rendered_later_as_it_would_have_been(
     old = tmp_path / "old.json"
     old.write_text(re.sub(r'"format": 2,', "", made["report"].read_text()), encoding="utf-8")
     assert main(["render", str(old), *options]) == UNUSABLE
-    assert "is of an older format" in capsys.readouterr().err
+    assert "is of an older format, without format: run the check" in capsys.readouterr().err
 
 
 def test_a_run_that_is_not_complete_writes_no_form(

@@ -13,7 +13,7 @@ def render(arguments: argparse.Namespace) -> int:
     """Write the forms that are asked for."""
     try:
         data = committed.read(arguments.source)
-        digest.require_points(data, str(arguments.source))
+        digest.require_all(data, str(arguments.source))
     except (ValueError, OSError) as error:
         return refuse(str(error))
     forms.write(data, vars(arguments))

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ..chapters.rules import registry
 from ..judge.verdict import Verdict, case_id
-from .document import FORMAT
+from .document import schema
 
 Data = Mapping[str, Any]
 
@@ -43,16 +43,19 @@ class Point:
     failure: Mapping[str, Any]
 
 
-def require_points(data: Data, name: str) -> None:
-    """Refuse a report of the first format, which lists no points.
+def require_all(data: Data, name: str) -> None:
+    """Refuse a report that lacks a part, as those of the first format do.
 
     Raises
     ------
     ValueError
-        If it is one.
+        If it does.
     """
-    if data.get("format") != FORMAT:
-        raise ValueError(f"{name} is of an older format, without points: run the check again")
+    lacking = [key for key in ("format", *schema()["dependentRequired"]["format"])
+               if key not in data]
+    if lacking:
+        raise ValueError(f"{name} is of an older format, without {', '.join(lacking)}: run the "
+                         f"check again")
 
 
 def points(data: Data) -> Iterator[Point]:
