@@ -69,9 +69,13 @@ def test_nothing_of_the_suite_is_loaded(request):
 """, encoding="utf-8")
     done = pytest_in(tmp_path, site, "--device", "tpu")
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
-    arguments = ["-m", "state_ad_spec", "check", "refimpl", "--rules", "STA-03", "--workers", "2"]
+    arguments = ["-m", "state_ad_spec", "check", "refimpl", "--rules", "STA-03", "--workers", "2",
+                 "--html", "page.html"]
     done = run_in(tmp_path, site, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "<style>" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    done = run_in(tmp_path, site, "-m", "state_ad_spec", "adapter", "json")
+    assert "class transform:" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_failure_is_its_message_and_its_script(tmp_path: Path, site: Path) -> None:
