@@ -166,6 +166,8 @@ def same_leaves(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray):
         # By bytes, as NaN differs from itself.
         return (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
+    if isinstance(a, (bool, int, float, complex, str, bytes)):  # made anew by a node's flattening
+        return bool(a == b or (a != a and b != b))
     children, join = split(a)
     if join is None or (isinstance(a, dict) and list(a) != list(b)):
         return False

@@ -987,3 +987,33 @@ def test_what_is_nested_too_deeply_is_named() -> None:
         grad(lambda x: (state.value, x)[1])(1.0)
     state.value = 1.0
     assert grad(lambda x: state.value * x)(2.0) == 1.0
+
+
+@jax.tree_util.register_pytree_node_class
+class MadeAnew:
+    """A node whose children are other objects at every flattening."""
+
+    def __init__(self, number: Any) -> None:
+        self.number = number
+
+    def tree_flatten(self) -> tuple[tuple[Any], None]:
+        return (self.number * 1,), None
+
+    @classmethod
+    def tree_unflatten(cls, _: None, children: Any) -> "MadeAnew":
+        return cls(*children)
+
+
+def test_a_read_of_a_node_that_flattens_anew_is_no_write() -> None:
+    state = State(MadeAnew(2.5))
+    find = refimpl.transform.StateFinder(lambda: state.value, usage="write", return_type="list")
+    assert find() == []
+    lanes = grad(lambda x: jnp.sum(jax.vmap(lambda y: y * state.value.number)(x * jnp.ones(2))))
+    assert lanes(1.0) == 5.0
+
+    def change(x: Any) -> Any:
+        state.value.number = 7.0
+        return x
+
+    grad(change)(1.0)
+    assert state.value.number == 7.0

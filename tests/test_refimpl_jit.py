@@ -142,6 +142,11 @@ def test_options_mean_what_they_mean_in_jax() -> None:
     place = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     placed = jit(lambda x: x * state.value[0], in_shardings=(place,), out_shardings=place)
     assert placed(jnp.ones(3)).sharding == place
+    alike = jit(f, in_shardings=place, static_argnums=1)
+    assert alike(jnp.ones(2), "double").sharding == place
+    any_number: Any = jit(lambda x, y=1.0: x * state.value[0] + y, in_shardings=place)
+    assert any_number(0.0, 2.0) == 2.0 and any_number(0.0) == 1.0
+    assert jit(lambda _states, n: _states * n, static_argnames="n")(2.0, n=3) == 6.0
     with pytest.raises(TypeError):
         jit(f, no_such_option=1)
     with pytest.raises(TypeError, match="callable"):

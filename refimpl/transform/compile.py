@@ -111,6 +111,8 @@ class _Version:
         Those of `jax.jit`.
     inline : callable
         Runs the function where nothing is compiled, from its arguments and keyword arguments.
+    count : int
+        The number of positional arguments that are not static.
     """
 
     def __init__(
@@ -119,6 +121,7 @@ class _Version:
         inputs: Iterable[State],
         options: dict[str, Any],
         inline: Callable[..., Any],
+        count: int,
     ) -> None:
         self.fun = fun
         self.inline = inline
@@ -129,7 +132,8 @@ class _Version:
         self.exact = True
         """Whether a further call may use the traces that are there."""
         self.creates = False
-        self.compiled = jax.jit(_with_signature(self._pure, fun), **_with_states(options))
+        own = _with_states(options, count)
+        self.compiled = jax.jit(_with_signature(self._pure, fun), **own)
 
     def _pure(self, values: Sequence[Any], /, *args: Any, **kwargs: Any) -> Any:
         if find_top_trace(()) is EAGER_TRACE:  # by `jax.disable_jit`
@@ -203,6 +207,9 @@ class Jitted(Deferred, Generic[P, R]):
         self.fun = fun
         self.options = options
         self._statics = _static_parameters(fun, options)
+        placed = options.get("in_shardings")
+        self._placed_alike = placed is not None and not isinstance(placed, (tuple, list))
+        """Whether one sharding is given for all arguments, however many there are."""
         self._versions: dict[Hashable, _Version] = {}
         self._only: _Version | None = None
         """The one version, if there are no static arguments to tell several apart."""
@@ -287,7 +294,8 @@ class Jitted(Deferred, Generic[P, R]):
         inputs = dict.fromkeys([*used, *filter(_holds_numbers, guess_states(self.fun, key))])
         while True:
             alive = (state for state in inputs if current(state) is not UNSET)
-            version = _Version(self.fun, alive, self.options, self._inline)
+            count = len(args) - len(self._static_positions(args))
+            version = _Version(self.fun, alive, self.options, self._inline, count)
             values = list(map(_value, version.cells.here()))
             version.compiled.trace(values, *args, **kwargs)
             if version.is_good_guess():
@@ -296,18 +304,22 @@ class Jitted(Deferred, Generic[P, R]):
         while len(self._versions) >= _MOST:
             self._versions.pop(next(iter(self._versions)), None)
         self._versions[key] = version
-        self._only = None if self._statics else version
+        self._only = None if self._statics or self._placed_alike else version
         return version
 
     def _inline(self, args: Sequence[Any], kwargs: dict[str, Any]) -> R:
         """Run the function as a part of what is running, on the arrays that jit would give it."""
-        numbers, names = self._statics or ((), ())
-        static = {number % len(args) for number in numbers if -len(args) <= number < len(args)}
+        _, names = self._statics or ((), ())
+        static = self._static_positions(args)
         given = [arg if i in static else _as_arrays(arg) for i, arg in enumerate(args)]
         named = {k: v if k in names else _as_arrays(v) for k, v in kwargs.items()}
         with transaction():
             output: R = _as_arrays(self.fun(*given, **named))
         return output
+
+    def _static_positions(self, args: Sequence[Any]) -> set[int]:
+        numbers, _ = self._statics or ((), ())
+        return {number % len(args) for number in numbers if -len(args) <= number < len(args)}
 
     def _key(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Hashable:
         numbers, names = self._statics or ((), ())
@@ -315,6 +327,7 @@ class Jitted(Deferred, Generic[P, R]):
         key = (
             *(args[number] for number in numbers if -count <= number < count),
             *((name, kwargs[name]) for name in names if name in kwargs),
+            *([count] if self._placed_alike else ()),
         )
         try:
             hash(key)
@@ -391,20 +404,26 @@ def _with_signature(pure: Callable[..., Any], fun: Callable[..., Any]) -> Callab
     parameters = _parameters(fun)
     if parameters:
         # JAX finds the positions of static and donated arguments by name here.
-        first = inspect.Parameter("_states", inspect.Parameter.POSITIONAL_ONLY)
+        name = "_states"
+        while any(parameter.name == name for parameter in parameters):
+            name += "_"
+        first = inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY)
         named.__signature__ = inspect.Signature([first, *parameters])  # type: ignore[attr-defined]
     return named
 
 
-def _with_states(options: dict[str, Any]) -> dict[str, Any]:
-    """Options of `jax.jit` for a function with an argument and a result more."""
+def _with_states(options: dict[str, Any], count: int) -> dict[str, Any]:
+    """Options of `jax.jit` for a function of so many arguments, with one and a result more."""
     shifted = dict(options)
     for name in ("static_argnums", "donate_argnums"):
         if shifted.get(name) is not None:
             shifted[name] = tuple(index + (index >= 0) for index in _indices(shifted[name]))
     given = shifted.get("in_shardings")
     if given is not None:
-        shifted["in_shardings"] = (None, *(given if isinstance(given, (tuple, list)) else (given,)))
+        shifted["in_shardings"] = (
+            None,
+            *(given if isinstance(given, (tuple, list)) else [given] * count),
+        )
     if shifted.get("out_shardings") is not None:
         shifted["out_shardings"] = (shifted["out_shardings"], None)
     return shifted
