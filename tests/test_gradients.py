@@ -12,6 +12,8 @@ import pytest
 import refimpl
 from spec.expected import oracles
 from spec.gradients import Undecided, WrongDerivative, WrongEffect, check_grads
+from spec.gradients.point import Point
+from spec.gradients.slopes import Slopes
 
 
 def with_rule(factor: Any, second: bool = True) -> Callable[[Any], Any]:
@@ -177,11 +179,56 @@ def test_what_is_no_use_is_refused(
         check_grads(f, *args, **{"lib": refimpl, "watch": (), **options})
 
 
+# -- how sure it is --------------------------------------------------------------------------------
+
+
+def confident(w: Any) -> Callable[[Any], Any]:
+    """The loss of a classifier, whose logits are large and cancel."""
+    def loss(x: Any) -> Any:
+        z = w @ x
+        top = np.max(z.real)
+        return np.array([top + np.log(np.sum(np.exp(z - top))) - z[1]])
+
+    return loss
+
+
+FUNCTIONS: dict[str, Callable[[Any], Callable[[Any], Any]]] = {
+    "a small number beside a large one": lambda w: lambda x: np.sin((1e4 + w[:1] @ x) - 1e4),
+    "large squares": lambda w: lambda x: np.sum((100 * np.tanh(w @ x) + 1000) ** 2, keepdims=True),
+    "a confident classifier": lambda w: confident(10 * w),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_no_right_derivative_is_called_wrong(name: str) -> None:
+    """Where digits are lost; and one that is wrong by a hundred-thousandth is caught."""
+    random, caught, decided = np.random.default_rng(0), 0, 0
+    for _ in range(50):
+        f, x = FUNCTIONS[name](random.normal(size=(4, 3))), random.uniform(-3, 3, 3)
+        right = oracles.complex_step(f, x).value
+        slopes = Slopes(f, Point([SimpleNamespace(value=x)], (), ()), [""])
+        try:
+            slopes.judge("f", right)
+        except Undecided:
+            continue
+        decided += 1
+        right[0, np.argmax(np.abs(right[0]))] *= 1 + 1e-5
+        try:
+            slopes.judge("f", right)
+        except WrongDerivative:
+            caught += 1
+        except Undecided:
+            pass
+    assert decided >= 45 and caught >= 0.9 * decided
+
+
 # -- the noise of values ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("hidden", [0.0, 1e4, 1e8])
 def test_digits_lost_inside_are_seen_in_the_values(hidden: float) -> None:
-    point, direction = np.array([0.3, 0.7]), np.array([1.0, -0.5])
-    seen = oracles.largest_number(lambda x: np.sin(x) + hidden - hidden, point, direction)
-    assert max(1.0, hidden / 16) <= seen <= max(1.0, 2 * hidden)
+    """At every one of many points, since the digits of a sequence may look smooth by chance."""
+    random = np.random.default_rng(0)
+    seen = [oracles.largest_number(lambda x: np.sin(x) + hidden - hidden, *pair)
+            for pair in random.normal(size=(200, 2, 1))]
+    assert max(1.0, hidden / 32) <= min(seen) and max(seen) <= max(1.5, hidden)

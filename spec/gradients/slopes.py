@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from ..expected import oracles
 from ..expected.layout import Array
 from .failures import Undecided, WrongDerivative
 from .point import Leaf, Point
+
+CLOSER = 8.0
+"""How many times closer than the first the points are that must agree that a slope is wrong."""
 
 
 class Slopes:
@@ -50,15 +54,23 @@ class Slopes:
         Undecided
             If the differences cannot tell.
         """
-        judged = oracles.judge(derivative @ self.columns, self.estimate, dtype=self.dtype)
+        given = derivative @ self.columns
+        judged = oracles.judge(given, self.estimate, dtype=self.dtype)
         if judged.verdict is oracles.Verdict.PASS:
             return
         assert judged.index is not None, "shapes are equal, and there are entries"
         row, column = judged.index
-        leaf = self.point.leaves[column]
+        leaf, reason = self.point.leaves[column], judged.reason
+        if judged.verdict is oracles.Verdict.FAIL:
+            # Or else the function turns within a step, or is too flat for its digits.
+            closer = self._estimate(self.columns[:, [column]], row, CLOSER)
+            again = oracles.judge(given[[row]][:, [column]], closer, dtype=self.dtype)
+            if again.verdict is not oracles.Verdict.FAIL:
+                reason = "differences from closer points do not say the same"
+                judged = replace(judged, verdict=oracles.Verdict.INCONCLUSIVE)
         if judged.verdict is oracles.Verdict.INCONCLUSIVE:
             raise Undecided(
-                f"{who}, {self.what[row]}along {leaf.place}{leaf.owner}: {judged.reason}\n"
+                f"{who}, {self.what[row]}along {leaf.place}{leaf.owner}: {reason}\n"
                 f"  got       {judged.got!r}\n  expected  {judged.expected!r}\n"
                 f"  tolerance {judged.tol:.2g}\n"
                 "Is there a kink or a jump near this point, or are digits lost by cancellation?")
@@ -91,10 +103,18 @@ class Slopes:
         estimate = self._estimate(direction[:, None], row)
         return oracles.judge(derivative[None, :] @ direction[:, None], estimate, dtype=self.dtype)
 
-    def _estimate(self, columns: Array, row: int | None = None) -> oracles.Estimate:
+    def _estimate(
+        self, columns: Array, row: int | None = None, closer: float = 1.0
+    ) -> oracles.Estimate:
+        """The slopes along some columns, for one output or all, from points that may be closer."""
         rows = slice(None) if row is None else slice(row, row + 1)
-        return oracles.central(lambda vector: self.function(vector)[rows], self.point.vector,
-                               columns, largest=self.largest)
+        start = self.point.vector
+
+        def function(vector: Array) -> Array:
+            return self.function(start + (vector - start) / closer)[rows]
+
+        found = oracles.central(function, start, columns, largest=self.largest)
+        return oracles.Estimate(closer * found.value, closer * found.tol)
 
     def _along(self, part: Array) -> Array:
         """A direction through some entries; an entry alone has its own unit."""

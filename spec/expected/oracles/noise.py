@@ -1,9 +1,8 @@
 """How large the numbers are that a function works with, read off the noise of its values.
 
 A program that runs on NumPy shows its intermediates (:mod:`spec.expected.magnitude`).  A function
-of somebody else's shows nothing but values, yet their last digits tell: a sixth difference of
-closely spaced values is nothing but their rounding, since what a smooth function contributes to it
-is the sixth power of the spacing.
+of somebody else's shows nothing but values, yet their last digits tell: over a distance so short
+that a smooth function is a cubic polynomial there, what its values deviate from one is rounding.
 """
 
 from __future__ import annotations
@@ -14,10 +13,12 @@ from numpy.typing import ArrayLike
 from .differences import reaches
 from .estimate import EPS, Function, evaluate, real_point
 
-SPACING = 2.0**-16
-POINTS = range(-6, 7)
-# The variance of a sixth difference, in that of one value: the sum of the squared binomials.
-VARIANCE = 924
+DISTANCE = 2.0**-14
+DEGREE = 3
+# Unevenly spaced: the rounding of even steps may itself go up evenly, and look like a slope.
+OFFSETS = np.sqrt(np.arange(13)) - 2.0
+# The polynomials, as an orthonormal basis.
+POLYNOMIALS = np.linalg.qr(np.vander(OFFSETS, DEGREE + 1))[0]
 
 
 def largest_number(f: Function, x: ArrayLike, v: ArrayLike) -> float:
@@ -27,9 +28,11 @@ def largest_number(f: Function, x: ArrayLike, v: ArrayLike) -> float:
     like noise: the number is then huge, and what the differences find is inconclusive.
     """
     point, direction = real_point(x), real_point(v, "v")
-    step = direction * (SPACING / (reaches(point, direction) or 1.0))
-    values = np.stack([evaluate(f, point + k * step) for k in POINTS])
+    step = direction * (DISTANCE / (reaches(point, direction) or 1.0))
+    values = np.stack([evaluate(f, point + offset * step) for offset in OFFSETS])
     with np.errstate(all="ignore"):
-        noise = np.sqrt(np.mean(np.abs(np.diff(values, 6, axis=0)) ** 2, axis=0) / VARIANCE)
+        moves = values - values[0]
+        rest = moves - POLYNOMIALS @ (POLYNOMIALS.T @ moves)
+        noise = np.sqrt(np.sum(np.abs(rest) ** 2, axis=0) / (len(OFFSETS) - DEGREE - 1))
         scale = EPS * (1 + np.max(np.abs(values), axis=0))
         return float(np.max(noise / scale, initial=1.0))
