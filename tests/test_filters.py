@@ -146,7 +146,7 @@ def test_a_tuple_of_one_filter_is_a_tuple() -> None:
 @given(st.lists(filters.drawn(1), max_size=4))
 def test_split_is_disjoint_and_first_match_wins(chosen: list[Filter]) -> None:
     """Every state is in at most one group: that of the first filter that matches it."""
-    groups = filters.split(SAMPLES, chosen)
+    groups = filters.groups_of(SAMPLES, chosen)
     assert len(groups) == len(chosen)
     for sample in SAMPLES:
         home = [index for index, group in enumerate(groups) if sample in group]
@@ -156,7 +156,7 @@ def test_split_is_disjoint_and_first_match_wins(chosen: list[Filter]) -> None:
 
 @given(st.lists(filters.drawn(1), max_size=3))
 def test_split_keeps_the_order_and_a_rest_takes_all(chosen: list[Filter]) -> None:
-    groups = filters.split(SAMPLES, [*chosen, EVERYTHING])
+    groups = filters.groups_of(SAMPLES, [*chosen, EVERYTHING])
     places = [[SAMPLES.index(sample) for sample in group] for group in groups]
     assert all(group == sorted(group) for group in places)
     assert sorted(place for group in places for place in group) == list(range(len(SAMPLES)))

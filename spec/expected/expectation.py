@@ -19,7 +19,7 @@ from ..language.programs import Ref
 from ..language.script import execute
 from ..language.trees import Tree
 from . import model, oracles
-from .layout import Array, Block, Slot, as_mapping, placed_after
+from .layout import Array, Segment, Slot, as_mapping, placed_after
 from .magnitude import Magnitude
 
 VALUES_ONLY = 5
@@ -125,8 +125,8 @@ class Expectation:
         if layout in ("gradient", "sample"):
             return self._tree(side, lambda b: Slot((slice(None), b.where), b.shape, b.dtype))
 
-        def rows(out: Block) -> Any:
-            def first(b: Block) -> Any:
+        def rows(out: Segment) -> Any:
+            def first(b: Segment) -> Any:
                 if layout == "jacobian":
                     return Slot((out.where, b.where), out.shape + b.shape, b.dtype)
                 columns = [
@@ -140,7 +140,7 @@ class Expectation:
 
         return trees.map_leaves(rows, self.out_blocks)
 
-    def _tree(self, side: str, leaf: Callable[[Block], Any]) -> Any:
+    def _tree(self, side: str, leaf: Callable[[Segment], Any]) -> Any:
         if side == "arg":
             several = [trees.map_leaves(leaf, self.blocks["arg", p]) for p in self.case.positions]
             bare = self.case.argnums is None or isinstance(self.case.argnums, int)

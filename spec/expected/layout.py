@@ -43,7 +43,7 @@ def as_mapping(tree: Tree) -> Tree:
 
 
 @dataclass(frozen=True)
-class Block:
+class Segment:
     """A leaf at its place in a flat vector."""
 
     where: slice
@@ -55,10 +55,10 @@ def placed_after(start: int, value: Tree) -> tuple[Tree, int]:
     """The blocks of a value's leaves in a flat vector, from an index on, and where they end."""
     end = start
 
-    def block(leaf: Any) -> Block:
+    def block(leaf: Any) -> Segment:
         nonlocal end
         array = np.asarray(leaf)
         end += array.size
-        return Block(slice(end - array.size, end), array.shape, array.dtype)
+        return Segment(slice(end - array.size, end), array.shape, array.dtype)
 
     return trees.map_leaves(block, value), end

@@ -26,7 +26,7 @@ class Seen:
     draw: Any
 
 
-class Calls:
+class Restarts:
     """Calls on one library, each from the same values of states and the same random stream.
 
     Used in a ``with``, after which every state holds what it held before, and the stream has moved
@@ -45,7 +45,7 @@ class Calls:
         self.random = getattr(lib, "random", None)
         self.start = [state.value for state in watched.values()]
 
-    def __enter__(self) -> Calls:
+    def __enter__(self) -> Restarts:
         self._key = None if self.random is None else self.random.split_key()
         return self
 

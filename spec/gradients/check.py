@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from ..expected.layout import Array, placed_after
-from .calls import Calls, flat, found_by
+from .calls import Restarts, flat, found_by
 from .derivative import gathered, hessian_slots, jacobian_slots
 from .library import library_of
 from .point import Point, is_floating, leaves_of
@@ -83,7 +83,7 @@ def check_grads(
                          "grad_states or an argument of floating numbers")
     library = library_of(point.states) if lib is None else lib
     others = found_by(library, lambda: f(*args)) if watch is None else list(watch)
-    with Calls(library, _names(point, others)) as calls:
+    with Restarts(library, _names(point, others)) as calls:
         run = _Run(f, point, calls, library, has_aux)
         for mode in modes:
             run.first(mode)
@@ -118,7 +118,7 @@ class _Run:
     """One function at one point of one library."""
 
     def __init__(
-        self, f: Callable[..., Any], point: Point, calls: Calls, lib: Any, has_aux: bool
+        self, f: Callable[..., Any], point: Point, calls: Restarts, lib: Any, has_aux: bool
     ) -> None:
         self.f, self.point, self.calls, self.lib, self.has_aux = f, point, calls, lib, has_aux
         self.name = getattr(f, "__name__", "f")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..expected.layout import Array, Block, Slot
+from ..expected.layout import Array, Segment, Slot
 from ..judge import compare
 from ..language import returns, trees
 from .failures import WrongDerivative
@@ -19,7 +19,7 @@ NAN = float("nan")
 
 def jacobian_slots(point: Point, outputs: Any) -> dict[str, Any]:
     """Where the blocks of the first derivative stand, with the output's structure outermost."""
-    def of(out: Block) -> dict[str, Any]:
+    def of(out: Segment) -> dict[str, Any]:
         return point.sides(lambda b: Slot((out.where, b.where), out.shape + b.shape, b.dtype))
 
     return _by_side(of, outputs)
@@ -27,8 +27,8 @@ def jacobian_slots(point: Point, outputs: Any) -> dict[str, Any]:
 
 def hessian_slots(point: Point, outputs: Any) -> dict[str, Any]:
     """Where the blocks of the second derivative stand: rows, and in each leaf its columns."""
-    def of(out: Block) -> dict[str, Any]:
-        def row(b: Block) -> Any:
+    def of(out: Segment) -> dict[str, Any]:
+        def row(b: Segment) -> Any:
             columns = tuple(point.sides(lambda c: Slot(
                 (out.where, b.where, c.where), out.shape + b.shape + c.shape, c.dtype)).values())
             return columns[0] if len(columns) == 1 else columns
@@ -38,12 +38,12 @@ def hessian_slots(point: Point, outputs: Any) -> dict[str, Any]:
     return _by_side(of, outputs)
 
 
-def _by_side(of: Callable[[Block], dict[str, Any]], outputs: Any) -> dict[str, Any]:
-    none = Block(slice(0, 0), (), np.dtype(float))
+def _by_side(of: Callable[[Segment], dict[str, Any]], outputs: Any) -> dict[str, Any]:
+    none = Segment(slice(0, 0), (), np.dtype(float))
     return {side: trees.map_leaves(partial(_part, of, side), outputs) for side in of(none)}
 
 
-def _part(of: Callable[[Block], dict[str, Any]], side: str, out: Block) -> Any:
+def _part(of: Callable[[Segment], dict[str, Any]], side: str, out: Segment) -> Any:
     return of(out)[side]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..expected.layout import Array, Block, placed_after
+from ..expected.layout import Array, Segment, placed_after
 from ..language import trees
 from ..language.trees import Tree
 
@@ -19,7 +19,7 @@ class Leaf:
 
     place: str
     owner: str
-    block: Block
+    block: Segment
 
     @property
     def numbers(self) -> range:
@@ -92,7 +92,7 @@ class Point:
         """The values of the states, and all arguments, at a flat vector, in double precision."""
         originals = iter(self._values)
 
-        def made(block: Block) -> Any:
+        def made(block: Segment) -> Any:
             return made_like(next(originals), vector[block.where].reshape(block.shape))
 
         states = [trees.map_leaves(made, blocks) for blocks in self.blocks["var"]]
@@ -101,7 +101,7 @@ class Point:
             args[position] = trees.map_leaves(made, blocks)
         return states, args
 
-    def sides(self, leaf: Callable[[Block], Any]) -> dict[str, Any]:
+    def sides(self, leaf: Callable[[Segment], Any]) -> dict[str, Any]:
         """What mirrors the states and the arguments that are differentiated, leaf by leaf."""
         states, args = ([trees.map_leaves(leaf, blocks) for blocks in self.blocks[side]]
                         for side in ("var", "arg"))

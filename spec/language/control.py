@@ -26,19 +26,19 @@ PLACEHOLDER: Final = "call"
 STEPS: Final = (2, 3, 1)
 SEED: Final = 7
 
-READS: Final = {
+READ_VALUES: Final = {
     "number": "{0}.value", "vector": "jnp.sum({0}.value)",
     "dict": "jnp.sum({0}.value['a']) * {0}.value['b'][0]",
 }
 """The kinds of floating state, and a number that depends on its value."""
 
-WRITES: Final = {
+NEW_VALUES: Final = {
     "number": "{e}", "vector": "{e} * jnp.array([1.0, -0.5, 0.25])",
     "dict": "{{'a': {e} * jnp.array([0.5, 1.0]), 'b': (jnp.sin({e}),)}}",
 }
 """The value of each kind that is written, made of a number."""
 
-VALUES: Final[Mapping[str, Callable[[float, float], Any]]] = {
+ENTRY_VALUES: Final[Mapping[str, Callable[[float, float], Any]]] = {
     "number": lambda a, b: np.array(a), "vector": lambda a, b: np.array([a, b, 0.5]),
     "dict": lambda a, b: {"a": np.array([a, -1.0]), "b": (np.array(b),)},
 }
@@ -60,7 +60,7 @@ class ControlWish:
         The functions of class control, the outer one first; each is called in a body of the one
         before.
     lines : tuple of str
-        The kinds of line that bodies consist of; see :meth:`Author.line`.
+        The kinds of line that bodies consist of; see :meth:`ControlDraft.line`.
     kinds : tuple of str
         The kinds of floating state to choose from.
     sure : str
@@ -121,7 +121,7 @@ class Compiled(Control):
             f"result = g({self.arguments()})", "after = lib.random.normal(size=())"])
 
 
-class Author:
+class ControlDraft:
     """Writes one program.
 
     Parameters
@@ -154,7 +154,7 @@ class Author:
 
     def value(self, state: str) -> Any:
         """The value of a state on entry; of one that is mapped, one for each lane."""
-        make = VALUES[self.kinds[state]]
+        make = ENTRY_VALUES[self.kinds[state]]
         several = [make(self.choose(NUMBERS[:6]), self.choose(NUMBERS[:6]))
                    for _ in range(self.lanes if state in self.mapped else 1)]
         return _stacked(several) if state in self.mapped else several[0]
@@ -268,7 +268,7 @@ class Author:
         if not readable:
             return ["t = jnp.sin(t)"]
         state = self.choose(readable)
-        read, made = READS[self.kinds[state]].format(state), WRITES[self.kinds[state]]
+        read, made = READ_VALUES[self.kinds[state]].format(state), NEW_VALUES[self.kinds[state]]
         if kind == "write" and (not lane or state in self.mapped):
             return [f"{state}.value = {made.format(e='jnp.sin(t)')}"]
         if kind == "update":
@@ -320,4 +320,4 @@ def _stacked(values: Sequence[Any]) -> Any:
 @st.composite
 def programs(draw: DrawFn, wish: ControlWish) -> Control:
     """Programs of control flow, and one call."""
-    return Author(draw, wish).case()
+    return ControlDraft(draw, wish).case()

@@ -168,7 +168,7 @@ class Filter:
         return FORMS[self.form].meaning.holds(sample, self.operand)
 
 
-def split(samples: Iterable[Sample], filters: Sequence[Filter]) -> list[list[Sample]]:
+def groups_of(samples: Iterable[Sample], filters: Sequence[Filter]) -> list[list[Sample]]:
     """What each of the filters selects: every state goes to the first that matches it."""
     groups: list[list[Sample]] = [[] for _ in filters]
     for sample in samples:

@@ -75,7 +75,7 @@ class History(Script):
 
 
 @dataclass(frozen=True)
-class Function:
+class Known:
     """What the author knows of a function or of a transform.
 
     Attributes
@@ -129,8 +129,8 @@ class Author:
         self.steps: list[Step] = []
         self.labels: set[str] = set()
         self.states: list[str] = []
-        self.functions: dict[str, Function] = {}
-        self.transforms: dict[str, Function] = {}
+        self.functions: dict[str, Known] = {}
+        self.transforms: dict[str, Known] = {}
         self.switches: set[Switch] = set()
         self.called: Counter[str] = Counter()
         self.count = 0
@@ -166,7 +166,7 @@ class Author:
             case EagerWrite(state, value):
                 self._need(state)
                 self._note("eager write")
-                self._step(f"{state}.value = {literal(state, value)}")
+                self._step(f"{state}.value = {new_value(state, value)}")
             case EagerDraw():
                 self._draw()
             case Turn():
@@ -198,7 +198,7 @@ class Author:
         if state in self.states:
             self._note("state replaced")
             self._again(lambda known: state in known.reads - known.selects, move.at)
-        self._step(f"{state} = lib.{move.kind}({literal(state, move.value)})")
+        self._step(f"{state} = lib.{move.kind}({new_value(state, move.value)})")
         if state not in self.states:
             self.states.append(state)
         self._forget(lambda known: state in known.selects or (
@@ -230,9 +230,9 @@ class Author:
             known, reads=known.reads | {a, b}, touched=tuple(dict.fromkeys((a, b))),
             fails=known.fails or move.fails, aux=move.aux, array=move.array)
 
-    def _uses(self, move: Define) -> tuple[list[str], Function]:
+    def _uses(self, move: Define) -> tuple[list[str], Known]:
         """What else the function does: a draw, a factor, a flag, the call of a transform."""
-        lines, known = [], Function(frozenset())
+        lines, known = [], Known(frozenset())
         if move.draws:
             self._note("draw in a function")
             lines.append("y = y * lib.random.normal(size=())")
@@ -279,7 +279,7 @@ class Author:
             known, selects=known.selects | set(chosen), nestable=plain and simple)
 
     def _compile(
-        self, letter: str, among: dict[str, Function], back: int, label: str
+        self, letter: str, among: dict[str, Known], back: int, label: str
     ) -> None:
         """Compile one of what can be."""
         self._note(label)
@@ -302,7 +302,7 @@ class Author:
 
     # -- calls -------------------------------------------------------------------------------
 
-    def _again(self, concerned: Callable[[Function], bool], at: str) -> None:
+    def _again(self, concerned: Callable[[Known], bool], at: str) -> None:
         """A call of a transform that a change concerns, if there is one."""
         ready = [name for name, known in self.transforms.items() if concerned(known)]
         if ready:
@@ -374,18 +374,18 @@ class Author:
             self.switches.add(name)
             self._step(f"{name} = {SWITCHES[name][0]}")
 
-    def _forget(self, stale: Callable[[Function], bool]) -> None:
+    def _forget(self, stale: Callable[[Known], bool]) -> None:
         for known in (self.functions, self.transforms):
             for name in [name for name, function in known.items() if stale(function)]:
                 del known[name]
 
 
-def compilable(known: Mapping[str, Function]) -> dict[str, Function]:
+def compilable(known: Mapping[str, Known]) -> dict[str, Known]:
     """What can be compiled: all but what depends on the world, or is compiled already."""
     return {name: f for name, f in known.items() if not f.open and not f.cached}
 
 
-def pick(known: Mapping[str, Function], back: int) -> str:
+def pick(known: Mapping[str, Known], back: int) -> str:
     """The name so far back, or the oldest."""
     names = list(known)
     return names[-1 - min(back, len(names) - 1)]
@@ -396,7 +396,7 @@ def read(state: str) -> str:
     return f"{state}.value['a']" if state == "d0" else f"{state}.value"
 
 
-def literal(state: str, value: str) -> str:
+def new_value(state: str, value: str) -> str:
     """The source of a new value of a state."""
     return f"{{'a': {VALUES[value]}}}" if state == "d0" else VALUES[value]
 

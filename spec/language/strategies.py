@@ -58,7 +58,7 @@ CALL: Final = choice("row x transform", _calls(), {
     "value": _calls(return_value=True),
 })
 CONTAINER: Final = choice("container", CONTAINERS, {"mapping of states": MAPPINGS})
-INDICES: Final = choice("argnums", ("None", *ARGNUMS), {
+ARGNUM: Final = choice("argnums", ("None", *ARGNUMS), {
     "sequence of arguments": ("list", "tuple", "negatives")})
 AUX: Final = choice("aux", AUXES)
 VALUE: Final = choice("value", (*KINDS, "discrete"), {"discrete state": ("discrete",)})
@@ -66,7 +66,7 @@ SELECTED: Final = choice("selected value", ("leaf", "pytree"), {"pytree state": 
 DTYPE: Final = choice("dtype", ("float64", "float32"))
 OUTPUT: Final = choice("output", OUTPUTS, {
     "pytree output": [kind for kind, (text, _) in OUTPUTS.items() if text != "{0}"]})
-STATES: Final = choice("states", map(str, range(7)))
+COUNT: Final = choice("states", map(str, range(7)))
 RANDOM: Final = choice("random", ("draws", "no draws"), {"draw": ("draws",)})
 MODULE: Final = choice("module", ("attribute", "list", "dict", "module", "module in a module",
                                   "nothing shared", "shared state", "shared module"))
@@ -127,10 +127,10 @@ class Draft(Body):
         program = self.program(tuple(states), params, must, module, member, row)
         argnums = None
         if with_args:
-            indices = argnums_forms(self.choose(INDICES, wish.argnums), len(args))
+            indices = argnums_forms(self.choose(ARGNUM, wish.argnums), len(args))
             argnums = draw(indices)
         else:
-            self.note(INDICES, "None")
+            self.note(ARGNUM, "None")
         selection = selections(form, list(chosen), program) if row.states else None
         return Case(program, member, row, selection, argnums, tuple(args), kwargs,
                     labels=frozenset(self.labels))
@@ -141,7 +141,7 @@ class Draft(Body):
         """The states, so many as a container of the form needs; ParamStates for a module."""
         fewest = self.wish.fewest if row.states and form not in NOTHING else 0
         count = self.draw(st.integers(fewest, self.wish.most))
-        self.note(STATES, str(count))
+        self.note(COUNT, str(count))
         return [self.state(f"s{i}", i < fewest and form in MODULAR) for i in range(count)]
 
     def state(self, id: str, param: bool) -> Var:

@@ -12,12 +12,11 @@ from typing import Any, Final
 
 from ..chapters import all_checks
 from ..judge.verdict import Verdict, worst
+from .digest import Data
 
 DRAWN_BY: Final = ("profile", "examples", "seed")
 """What the cases of a run depend on, besides the version of Hypothesis."""
 NONE: Final = "nothing"
-
-Report = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Change:
         return self.before == Verdict.FAIL and not self.after.startswith(Verdict.FAIL)
 
 
-def changes(old: Report, new: Report, rules: Collection[str]) -> list[Change]:
+def changes(old: Data, new: Data, rules: Collection[str]) -> list[Change]:
     """Where two reports differ on some rules, rule by rule; what is newly broken point by point."""
     before, after = _verdicts(old), _verdicts(new)
     points = _points_that_changed(old, new)
@@ -64,7 +63,7 @@ def changes(old: Report, new: Report, rules: Collection[str]) -> list[Change]:
     return found
 
 
-def _verdicts(report: Report) -> dict[str, str]:
+def _verdicts(report: Data) -> dict[str, str]:
     """The verdict of every rule, with what was seen of an OPEN one."""
     seen = report["observed"]
     return {rule: f"{_plain(verdict)} ({seen[rule]})" if rule in seen else _plain(verdict)
@@ -75,7 +74,7 @@ def _plain(verdict: str) -> str:
     return Verdict.FAIL if verdict == Verdict.KNOWN else verdict
 
 
-def _points_that_changed(old: Report, new: Report) -> dict[str, list[Change]]:
+def _points_that_changed(old: Data, new: Data) -> dict[str, list[Change]]:
     """The changes at points, by rule, for rules that both reports judge."""
     same = _draws(old["meta"]) == _draws(new["meta"])
     loose = frozenset() if same else frozenset(c.id for c in all_checks() if c.strategy)
@@ -100,7 +99,7 @@ def _draws(meta: Mapping[str, Any]) -> tuple[Any, ...]:
 Key = tuple[str, str]
 
 
-def _failures(report: Report, loose: Collection[str]) -> dict[Key, tuple[str, str]]:
+def _failures(report: Data, loose: Collection[str]) -> dict[Key, tuple[str, str]]:
     """The verdict and the message at every point that is no pass; a loose check is one point."""
     found: dict[Key, tuple[str, str]] = {}
     for failure in report["failures"]:
@@ -112,7 +111,7 @@ def _failures(report: Report, loose: Collection[str]) -> dict[Key, tuple[str, st
     return found
 
 
-def _points(report: Report, loose: Collection[str]) -> dict[Key, None] | None:
+def _points(report: Data, loose: Collection[str]) -> dict[Key, None] | None:
     """The points that a report knows; None for a report that lists none but failures."""
     if "points" not in report:
         return None

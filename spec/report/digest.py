@@ -20,7 +20,7 @@ JUDGED: Final = tuple(verdict for verdict in Verdict if verdict is not Verdict.A
 
 
 @dataclass(frozen=True)
-class Point:
+class Decided:
     """A check at a point, with what is told where it is no pass.
 
     Attributes
@@ -58,7 +58,7 @@ def require_all(data: Data, name: str) -> None:
                          f"check again")
 
 
-def points(data: Data) -> Iterator[Point]:
+def points(data: Data) -> Iterator[Decided]:
     """Every check at every point, in the order of the specification."""
     told: dict[str, tuple[str, Mapping[str, Any]]] = {}
     for failure in data["failures"]:
@@ -70,7 +70,7 @@ def points(data: Data) -> Iterator[Point]:
         for point, verdict in at.items():
             id_ = case_id(rule, name, point)
             message, failure = told.get(id_, ("", {}))
-            yield Point(id_, rule, verdict, message, failure)
+            yield Decided(id_, rule, verdict, message, failure)
 
 
 def totals(data: Data) -> dict[str, int]:

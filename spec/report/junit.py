@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from ..judge.verdict import Verdict
 from . import digest
-from .digest import Data, Point
+from .digest import Data, Decided
 
 BAD: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML does not take."""
@@ -38,7 +38,7 @@ def render(data: Data) -> str:
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _add(suite: Element, point: Point) -> None:
+def _add(suite: Element, point: Decided) -> None:
     """Add the test case of a point; the script of a check is with the point that it is of."""
     rule, _, name = point.id.partition("/")
     case = SubElement(suite, "testcase", {"classname": rule, "name": _clean(name)})

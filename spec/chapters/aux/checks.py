@@ -105,7 +105,7 @@ def numbers_inside_keep_their_types(lib, jnp, T):
 
 
 @snippet("AUX-06", cases=EVERY.bound())
-def keys_stay_or_are_sorted(lib, jnp, T):
+def keys_of_aux_stay_or_are_sorted(lib, jnp, T):
     def f(x): return x ** 2, {'mse': x, 'l2': 1, 'mae': x}
     _, aux = T(f, has_aux=True)(jnp.array(1.0))
     orders = {'mse l2 mae': 'order kept', 'l2 mae mse': 'keys sorted'}

@@ -222,7 +222,7 @@ def each_of_five_states_has_its_own(lib, jnp, T):
 
 
 @snippet("GST-15", cases=EXACT.bound())
-def equal_states_are_not_one(lib, jnp, T):
+def equal_states_have_gradients_of_their_own(lib, jnp, T):
     a, b = (lib.State(jnp.array(1.0), name='w', tag='t') for _ in range(2))
     grads = T(lambda: a.value ** 2 + 5.0 * b.value ** 2, grad_states=[a, b])()
     got = [grads[0][0], grads[1][1]] if isinstance(grads[0], list) else grads
@@ -234,7 +234,7 @@ OF_A_SQUARE: Final = EVERY.bound(want=by_order("3.0", "2.0"))
 
 
 @snippet("GST-16", cases=OF_A_SQUARE)
-def float_has_a_scalar_gradient(lib, jnp, T, want):
+def float_in_a_state_has_a_scalar_gradient(lib, jnp, T, want):
     s = lib.State(1.5)
     got = T(lambda: s.value ** 2, grad_states=s)()
     kind = getattr(got, 'shape', None), str(getattr(got, 'dtype', type(got).__name__))
@@ -268,7 +268,7 @@ DTYPED: Final = EXACT.where(mode="reverse")
 
 
 @snippet("GST-18", cases=DTYPED.bound())
-def every_leaf_has_its_own_dtype(lib, jnp, T):
+def every_leaf_of_a_state_has_its_own_dtype(lib, jnp, T):
     a = lib.State({'w': jnp.ones(3, jnp.float32), 'v': jnp.ones(3)})
     b = lib.State(jnp.ones(3, jnp.float32))
     def f(): return jnp.sum(a.value['w'] * a.value['v'] * b.value)

@@ -82,7 +82,7 @@ class Selected(Script):
         var = {var.id: var for var in self.states}
         placed = dict(module_states(self.module))
         samples = [Sample(path, var[s].kind, var[s].tag) for path, s in placed.items()]
-        groups = filters.split(samples, self.filters or (Filter("..."),))
+        groups = filters.groups_of(samples, self.filters or (Filter("..."),))
         return [{sample.path: placed[sample.path] for sample in group} for group in groups]
 
 
