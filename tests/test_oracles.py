@@ -27,7 +27,7 @@ from spec.expected.oracles import (
     second_values,
     wirtinger,
 )
-from tests.tame import Array, Program, tame
+from tests.dual_numbers import Array, Program, tame
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..chapters.rules import Authority, Level
 from ..judge.subject import CLASSES
-from ..report.forms import FORMS
+from ..report.formats import FORMATS
 from ..run import implementation, selection
 from ..run.decide import PROFILES
 
@@ -59,7 +59,7 @@ def _add_run(commands: Any) -> None:
                      help="run the script of a failure in a fresh interpreter")
     run.set_defaults(workers=1, budget=float("inf"), shard=(1, 1), classes=(), resume=False,
                      report=None, expect=None, known=None, update_known=False, coverage=False,
-                     full=False, failures=False, next=False, **dict.fromkeys(FORMS))
+                     full=False, failures=False, next=False, **dict.fromkeys(FORMATS))
 
 
 def _add_readers(commands: Any) -> None:
@@ -73,9 +73,9 @@ def _add_readers(commands: Any) -> None:
                                          "keeps, else 0")
     compare.add_argument("before", type=Path, metavar="REPORT")
     compare.add_argument("after", type=Path, metavar="REPORT")
-    render = commands.add_parser("render", help="write a report in other forms")
+    render = commands.add_parser("render", help="write a report in other formats")
     render.add_argument("source", type=Path, metavar="REPORT", help="what --report has written")
-    _add_forms(render)
+    _add_formats(render)
     adapter = commands.add_parser("adapter", help="print a module that offers a library under "
                                                   "the names of the interface")
     adapter.add_argument("module", type=module, help="the module of the library")
@@ -120,8 +120,8 @@ def _add_execution(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--device", type=device, help="where JAX's arrays live: cpu, gpu, cpu:1")
 
 
-def _add_forms(group: argparse._ActionsContainer) -> None:
-    for name, (words, _) in FORMS.items():
+def _add_formats(group: argparse._ActionsContainer) -> None:
+    for name, (words, _) in FORMATS.items():
         group.add_argument(f"--{name}", type=Path, metavar="FILE",
                            help=f"write the results as {words}")
 
@@ -136,7 +136,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--report", type=Path, metavar="FILE",
                        help="write the results as JSON to this file, or into this folder under "
                             "the name of what was run")
-    _add_forms(group)
+    _add_formats(group)
     group.add_argument("--expect", type=Path, metavar="FILE",
                        help="succeed if the verdicts are those of this committed report; in a "
                             "folder, of the one for this implementation and version")
@@ -245,8 +245,8 @@ def fault(arguments: argparse.Namespace) -> str:
 def _contradiction(arguments: argparse.Namespace) -> str:
     """What does not go together, or is not there."""
     given = vars(arguments)
-    if arguments.command == "render" and not any(given[option] for option in FORMS):
-        return f"render needs one of {', '.join(f'--{option}' for option in FORMS)}"
+    if arguments.command == "render" and not any(given[option] for option in FORMATS):
+        return f"render needs one of {', '.join(f'--{option}' for option in FORMATS)}"
     if arguments.command not in ("check", "merge"):
         return ""
     if given.get("resume") and not arguments.report:
@@ -265,7 +265,7 @@ def _contradiction(arguments: argparse.Namespace) -> str:
 
 def _unwritable(arguments: argparse.Namespace) -> str:
     """What cannot be written, as far as can be known before there is anything to write."""
-    written = {option: vars(arguments).get(option) for option in ("report", *FORMS)}
+    written = {option: vars(arguments).get(option) for option in ("report", *FORMATS)}
     if arguments.command == "explain":
         written["report"] = None  # which is read
     if arguments.command in ("check", "merge") and arguments.update_known:

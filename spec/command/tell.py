@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from ..judge.verdict import Outcome, Verdict
-from ..report import document, forms
+from ..report import document, formats
 from ..report.ladder import next_step
 from ..report.report import Report
 from ..report.summary import show_next, show_summary
@@ -63,11 +63,11 @@ def tell(
 
 
 def write(report: Report, file: Path | None, arguments: argparse.Namespace) -> None:
-    """Write a complete report in every form that was asked for, from the same data."""
+    """Write a complete report in every format that was asked for, from the same data."""
     data = document.document(report)
     if file:
         document.write(data, file)
-    forms.write(data, vars(arguments))
+    formats.write(data, vars(arguments))
 
 
 def confirm(report: Report, console: Console) -> list[Outcome]:

@@ -1,4 +1,4 @@
-"""The forms of a report agree, whatever a library has said."""
+"""The formats of a report agree, whatever a library has said."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from spec.chapters.rules import registry
 from spec.judge.check import Check
 from spec.judge.verdict import Outcome, Verdict
 from spec.report import badge, committed, document
-from spec.report.forms import FORMS
+from spec.report.formats import FORMATS
 from tests.told import broken, kept, tell
 
 NASTY = "raised ValueError: <script>alert(1)</script> | *a* `b` ``` [x](y) & ]]> \\x1b \"q\""
@@ -43,8 +43,8 @@ def answer(check: Check, point: str) -> Outcome:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One run, in every form."""
-    folder = tmp_path_factory.mktemp("forms")
+    """One run, in every format."""
+    folder = tmp_path_factory.mktemp("formats")
     files = {name: folder / f"report{suffix}" for name, suffix in SUFFIXES.items()}
     files["report"], known = folder / "report.json", folder / "known.toml"
     known.write_text('implementation = "told"\n[[known]]\nrule = "RET-06"\nkind = "never"\n'
@@ -190,11 +190,11 @@ def test_the_badge_is_green_where_all_that_was_judged_is_kept(
 def test_a_report_is_rendered_later_as_it_would_have_been(
     made: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert set(FORMS) == set(SUFFIXES)
+    assert set(FORMATS) == set(SUFFIXES)
     files = {name: tmp_path / f"later{suffix}" for name, suffix in SUFFIXES.items()}
     options = [word for name, file in files.items() for word in (f"--{name}", str(file))]
     assert main(["render", str(made["report"]), *options]) == 0
-    assert all(files[name].read_text() == made[name].read_text() for name in FORMS)
+    assert all(files[name].read_text() == made[name].read_text() for name in FORMATS)
     assert main(["render", str(made["report"])]) == UNUSABLE
     assert "render needs one of --junit, --markdown, --html, --badge" in capsys.readouterr().err
     assert main(["render", str(made["report"]), "--html", str(tmp_path)]) == UNUSABLE

@@ -1,4 +1,4 @@
-"""The forms of a report besides JSON, all of which are made from its data."""
+"""The formats of a report besides JSON, all of which are made from its data."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def badge_of(file: Path) -> Callable[[Data], str]:
     return badge.endpoint if file.suffix == ".json" else badge.svg
 
 
-FORMS: Final[Mapping[str, tuple[str, Callable[[Path], Callable[[Data], str]]]]] = {
+FORMATS: Final[Mapping[str, tuple[str, Callable[[Path], Callable[[Data], str]]]]] = {
     "junit": ("JUnit XML", lambda file: junit.render),
     "markdown": ("Markdown, for the summary of a CI job", lambda file: markdown.render),
     "html": ("one HTML page", lambda file: page.render),
     "badge": ("a badge, SVG or, in a .json file, data for shields.io", badge_of),
 }
-"""The forms by their options: what each is, and what makes it for a file."""
+"""The formats by their options: what each is, and what makes it for a file."""
 
 
 def write(data: Data, files: Mapping[str, Path | None]) -> None:
-    """Write the forms that have a file."""
-    for name, (_, maker) in FORMS.items():
+    """Write the formats that have a file."""
+    for name, (_, maker) in FORMATS.items():
         if file := files.get(name):
             write_text(maker(file)(data), file)
