@@ -201,7 +201,10 @@ FUNCTIONS: dict[str, Callable[[Any], Callable[[Any], Any]]] = {
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_no_right_derivative_is_called_wrong(name: str) -> None:
-    """Where digits are lost; and one that is wrong by a hundred-thousandth is caught."""
+    """Where digits are lost; and none that is wrong by a hundred-thousandth is called right.
+
+    Where the slope of the classifier is nearly zero, it can only be said that nothing is known.
+    """
     random, caught, decided = np.random.default_rng(0), 0, 0
     for _ in range(50):
         f, x = FUNCTIONS[name](random.normal(size=(4, 3))), random.uniform(-3, 3, 3)
@@ -211,15 +214,14 @@ def test_no_right_derivative_is_called_wrong(name: str) -> None:
             slopes.judge("f", right)
         except Undecided:
             continue
+        if not right.any():  # zero times anything is right
+            continue
         decided += 1
         right[0, np.argmax(np.abs(right[0]))] *= 1 + 1e-5
-        try:
+        with pytest.raises((WrongDerivative, Undecided)) as raised:
             slopes.judge("f", right)
-        except WrongDerivative:
-            caught += 1
-        except Undecided:
-            pass
-    assert decided >= 45 and caught >= 0.9 * decided
+        caught += raised.type is WrongDerivative
+    assert decided >= 40 and caught >= 40
 
 
 # -- the noise of values ---------------------------------------------------------------------------
