@@ -144,3 +144,31 @@ def test_what_is_dropped_is_freed(wrap: Any) -> None:
     work()
     gc.collect()
     assert [made() for made in alive] == [None] * 7
+
+
+@pytest.mark.parametrize("call", [
+    lambda f, w, apply: apply(vjp(f, 2.0, grad_states=w)[1]),
+    lambda f, w, apply: transform.GradientTransform(f, compiling, w)(2.0),
+    lambda f, w, apply: jax.jit(grad(transform.checkpoint(f), {"w": w}))(2.0),
+])  # fmt: skip
+def test_what_jax_keeps_holds_no_states(call: Any) -> None:
+    """A function of the user's lives on and has met a pull, or JAX has met what a run left."""
+    apply = jax.jit(lambda pull: pull(1.0))
+
+    def work() -> list[weakref.ref[Any]]:
+        w = ParamState(jnp.ones(1000))
+
+        def f(x: Any) -> Any:
+            return jnp.sum(w.value * x)
+
+        call(f, w, apply)
+        return [weakref.ref(w), weakref.ref(w.value)]
+
+    alive = work()
+    gc.collect()
+    assert [made() for made in alive] == [None, None]
+
+
+def compiling(fun: Any, *, argnums: int, has_aux: bool) -> Any:
+    """A user's transform that compiles a part of itself."""
+    return lambda selected: jax.jit(lambda it: jax.grad(fun, has_aux=has_aux)(it))(selected)

@@ -2,7 +2,8 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, TypedDict, Unpack, overload
+from typing import Any, TypedDict, Unpack, cast, overload
+from weakref import ref
 
 import jax
 
@@ -10,7 +11,7 @@ from ..frames import settle
 from ..state import State
 from ..tree import pack
 from ..typing import Function, P, T
-from .gradient import Carried
+from .gradient import Carried, Run
 from .staged import around, run
 
 __all__ = ["checkpoint"]
@@ -64,13 +65,16 @@ def checkpoint(
             tracers: list[Any] = []
             build = pack((effects.writes, effects.born), tracers)
             effects.writes, effects.born = {}, {}
-            return output, Carried(tracers, (effects, build))
+            runs.append(Run(effects, build))
+            return output, Carried(tracers, ref(runs[-1]))
 
         written: set[State] = set()
+        runs: list[Run] = []
         with around(lambda: written):
             output, carried = jax.checkpoint(pure, **options)(*args, **kwargs)
-            effects, build = carried.run
-            effects.writes, effects.born = build(carried.leaves)
+            traced = cast(Run, carried.run())  # `runs` keeps it alive
+            effects = traced.effects
+            effects.writes, effects.born = traced.build(carried.leaves)
             settle(effects)
         return output
 

@@ -14,7 +14,9 @@ A call goes through five steps:
 import functools
 import types
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, overload
+from weakref import ref
 
 import jax
 import jax.numpy as jnp
@@ -36,24 +38,41 @@ Triple: TypeAlias = tuple[Pytree, Pytree, Any]
 """Derivatives, full primal output, and aux."""
 
 
+@dataclass(eq=False)
+class Run:
+    """What a run of a lifted function did, and how to rebuild what leaves it from tracers."""
+
+    effects: Effects
+    build: Build
+
+
+@dataclass(eq=False)
+class Passes:
+    """The runs of a lifted function in one call, and the states that the last one wrote."""
+
+    runs: list[Run] = field(default_factory=list)
+    written: set[State] = field(default_factory=set)
+
+
 @jax.tree_util.register_pytree_node_class
 class Carried:
     """What leaves a lifted function beside its output.
 
     Only tracers are leaves, so that JAX meets nothing but arrays. Everything else, of whatever
     type, stays in the Python objects that `run` holds. As these travel with the leaves, a
-    transform may run the function several times: the run whose aux it returns counts.
+    transform may run the function several times: the run whose aux it returns counts. JAX may keep
+    the structure for long, so it does not keep the run alive.
     """
 
-    def __init__(self, leaves: Sequence[Any], run: tuple[Effects, Build]) -> None:
+    def __init__(self, leaves: Sequence[Any], run: ref[Run]) -> None:
         self.leaves = leaves
         self.run = run
 
-    def tree_flatten(self) -> tuple[Sequence[Any], tuple[Effects, Build]]:
+    def tree_flatten(self) -> tuple[Sequence[Any], ref[Run]]:
         return self.leaves, self.run
 
     @classmethod
-    def tree_unflatten(cls, run: tuple[Effects, Build], leaves: Sequence[Any]) -> "Carried":
+    def tree_unflatten(cls, run: ref[Run], leaves: Sequence[Any]) -> "Carried":
         return cls(leaves, run)
 
 
@@ -170,12 +189,13 @@ class GradientTransform(Deferred, Generic[P]):
             selected = Selected(states, [args[position] for position in positions])
             allow_int = bool(self.transform_params.get("allow_int", False))
             self.selection.check_leaves(selected, allow_int)
-            frame.lost = written = set[State]()
-            lifted = self._lift(args, kwargs, positions, written)
-            run = self.transform(lifted, argnums=0, has_aux=True, **self.transform_params)
-            grads, carried = self._expect_pair(run(selected))
-            effects, build = carried.run
-            loss, aux, effects.writes, effects.born, _ = build(carried.leaves)
+            passes = Passes()
+            frame.lost = passes.written
+            lifted = self._lift(args, kwargs, positions, passes)
+            call = self.transform(lifted, argnums=0, has_aux=True, **self.transform_params)
+            grads, run, leaves = self._expect_pair(call(selected))
+            effects = run.effects
+            loss, aux, effects.writes, effects.born, _ = run.build(leaves)
             loss = jax.tree.map(_as_array, loss)
             jax.tree.structure(grads)  # raises if it is no pytree
             self._check_touched(effects)
@@ -190,10 +210,10 @@ class GradientTransform(Deferred, Generic[P]):
         args: Sequence[Any],
         kwargs: dict[str, Any],
         positions: Sequence[int],
-        written: set[State],
+        passes: Passes,
     ) -> Callable[[Selected], tuple[Any, Carried]]:
         def lifted(selected: Selected) -> tuple[Any, Carried]:
-            written.clear()
+            passes.written.clear()
             everything = list(args)
             for position, arg in zip(positions, selected.args, strict=True):
                 everything[position] = arg
@@ -204,14 +224,15 @@ class GradientTransform(Deferred, Generic[P]):
                 result = self.target(*everything, **kwargs)
                 output, aux = self._split_aux(result) if self.has_aux else (result, None)
             effects = frame.close()
-            written.update(effects.writes)
+            passes.written.update(effects.writes)
             _expect_nothing_hidden(aux, effects)
             tracers: list[Any] = []
             copies = [copied for _, copied in effects.copies.values()]
             leaving = (output, aux, effects.writes, effects.born, copies)
             build = pack(leaving, tracers, set(map(id, copies)))
             effects.writes, effects.born = {}, {}
-            return output, Carried(tracers, (effects, build))
+            passes.runs.append(Run(effects, build))
+            return output, Carried(tracers, ref(passes.runs[-1]))
 
         return lifted
 
@@ -223,9 +244,11 @@ class GradientTransform(Deferred, Generic[P]):
             )
         return result[0], result[1]
 
-    def _expect_pair(self, result: object) -> tuple[Pytree, Carried]:
+    def _expect_pair(self, result: object) -> tuple[Pytree, Run, Sequence[Any]]:
         if isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Carried):
-            return result[0], result[1]
+            run = result[1].run()
+            if run is not None:
+                return result[0], run, result[1].leaves
         raise TypeError(
             f"what the transform {self.transform!r} returns must return (grads, aux), with the "
             f"aux of the function it was given, got {summary(result)}"

@@ -98,7 +98,8 @@ def vjp(
 def _vjp(fun: Function, *, argnums: int, has_aux: Literal[True]) -> Function:
     def run(selected: Selected) -> tuple[Pytree, Carried]:
         _, pull, carried = jax.vjp(fun, selected, has_aux=True)
-        touched = carried.run[0].touched
+        run = carried.run()
+        touched = run.effects.touched if run else {}
         return (pull, WeakSet(state for state in touched if touched[state])), carried
 
     return run
@@ -115,7 +116,7 @@ class _PullBack:
     """The static part of a vjp function: how results are shaped, and what changes spoil it."""
 
     def __init__(self, selection: Selection, written: WeakSet[State]) -> None:
-        self.selection = selection
+        self.selection = selection.without_states()
         self.written = written
         self.changes = stack.changes
 

@@ -5,6 +5,7 @@ own layout of the result has the structure of the argument, so the result is sha
 for them (RET, GST, ARG).
 """
 
+import copy
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
@@ -154,6 +155,12 @@ class Selection:
         if self.argnums is None:
             return _replace(self._of_states, grads)
         return _replace(self._of_states, grads), _replace(self._of_args, grads)
+
+    def without_states(self) -> "Selection":
+        """One that can do nothing but shape, for what JAX may keep."""
+        made = copy.copy(self)
+        made.paths, made._places, made.states = {}, {}, []
+        return made
 
     def _columns(self, row: Pytree) -> Pytree:
         """The table again, in place, where a row of second derivatives ends."""
