@@ -300,3 +300,16 @@ def transforms_leave_values_in_what_jax_remembers(lib: Lib) -> None:
             return inside() and isinstance(value, jax.core.Tracer)
 
     on_state(lib, Left)
+
+
+@saboteur("CMP-23", also=ANYTHING)
+def rules_see_the_value_on_entry(lib: Lib) -> None:
+    """What JAX runs apart from the function, as a rule of a derivative, sees states as they were
+    before the call."""
+    class Early(Cell):
+        def read(self) -> Any:
+            value = super().read()
+            traced = not under_jax() or isinstance(value, jax.core.Tracer)
+            return value if traced else vars(self)["_value"]
+
+    on_state(lib, Early)

@@ -140,3 +140,29 @@ def a_plain_call_after_transforms(lib, jnp, jax, T, make):
             pass
     got = h(x)
     assert jnp.allclose(got, jnp.sin(0.5)), {"expected": jnp.sin(0.5), "got": got}
+
+
+SLOPES = {
+    "a jvp": "lambda s: (lambda h: h.defjvp(lambda x, dx: (x[0], s.value * dx[0])) and h)"
+             "(jax.custom_jvp(lambda x: x))",
+    "a forward pass": "lambda s: (lambda h: h.defvjp(lambda x: (x, s.value), "
+                      "lambda slope, ct: (slope * ct,)) or h)(jax.custom_vjp(lambda x: x))",
+    "a backward pass": "lambda s: (lambda h: h.defvjp(lambda x: (x, None), "
+                       "lambda _, ct: (s.value * ct,)) or h)(jax.custom_vjp(lambda x: x))",
+}
+
+
+@snippet("CMP-23", {part: {"make": text} for part, text in SLOPES.items()})
+def a_rule_reads_what_the_function_wrote(lib, jnp, jax, make):
+    """The derivative is by its rule the value of a state, when the ruled function is called."""
+    s = lib.State(jnp.array(2.0))
+    h = make(s)
+    def f(x):
+        s.value = s.value * 5.0
+        return h(x)
+    try:
+        seen, got = "agrees", lib.transform.grad(f)(jnp.array(1.0))
+    except Exception:
+        seen, got = "raises", 10.0
+    assert jnp.allclose(got, 10.0), {"expected": 10.0, "got": got}
+    return seen
