@@ -205,7 +205,7 @@ def test_a_claim_on_an_entry_has_the_tolerance_that_decided(dtype: Any) -> None:
     for share, right in ((0.0, True), (0.999, True), (1.001, False)):
         got = best + np.array([[0.0, share * decided.tol]])
         judged = oracles.judge(got, estimate, dtype=dtype)
-        assert (judged.verdict is not oracles.Verdict.FAIL) == right
+        assert (judged.decision is not oracles.Decision.FAIL) == right
         assert holds(found.claim, got) == right
 
 

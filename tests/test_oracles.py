@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spec.expected.oracles import (
+    Decision,
     Estimate,
     Judgement,
-    Verdict,
     central,
     complex_step,
     directional,
@@ -37,38 +37,38 @@ def corpus(count: int) -> list[tuple[Program, Array, Estimate, Estimate]]:
     return [(p, p.jacobian(), complex_step(p, p.point), central(p, p.point)) for p in programs]
 
 
-def verdicts(judgements: Iterator[Judgement]) -> dict[Verdict, int]:
-    """How often each verdict occurs."""
-    found = [j.verdict for j in judgements]
-    return {verdict: found.count(verdict) for verdict in Verdict}
+def decisions(judgements: Iterator[Judgement]) -> dict[Decision, int]:
+    """How often each decision occurs."""
+    found = [j.decision for j in judgements]
+    return {decision: found.count(decision) for decision in Decision}
 
 
 # -- false alarms ----------------------------------------------------------------------------
 
 
 def test_no_true_jacobian_is_rejected_and_hardly_any_is_undecided() -> None:
-    seen = verdicts(judge(truth, exact, fd) for _, truth, exact, fd in corpus(1000))
-    assert seen[Verdict.FAIL] == 0
-    assert seen[Verdict.INCONCLUSIVE] < 0.01 * 1000
+    seen = decisions(judge(truth, exact, fd) for _, truth, exact, fd in corpus(1000))
+    assert seen[Decision.FAIL] == 0
+    assert seen[Decision.INCONCLUSIVE] < 0.01 * 1000
 
 
 def test_each_oracle_alone_raises_no_alarm() -> None:
     programs = corpus(1000)
     for seen in (
-        verdicts(judge(truth, exact) for _, truth, exact, _ in programs),
-        verdicts(judge(truth, fd) for _, truth, _, fd in programs),
+        decisions(judge(truth, exact) for _, truth, exact, _ in programs),
+        decisions(judge(truth, fd) for _, truth, _, fd in programs),
     ):
-        assert seen[Verdict.FAIL] == 0
-        assert seen[Verdict.INCONCLUSIVE] < 0.01 * 1000
+        assert seen[Decision.FAIL] == 0
+        assert seen[Decision.INCONCLUSIVE] < 0.01 * 1000
 
 
 def test_no_true_hessian_is_rejected_and_hardly_any_is_undecided() -> None:
     programs = [tame(seed) for seed in range(500)]
-    seen = verdicts(
+    seen = decisions(
         judge(p.hessian(), second(p, p.point), hessian_values(p, p.point)) for p in programs
     )
-    assert seen[Verdict.FAIL] == 0
-    assert seen[Verdict.INCONCLUSIVE] < 0.01 * 500
+    assert seen[Decision.FAIL] == 0
+    assert seen[Decision.INCONCLUSIVE] < 0.01 * 500
 
 
 def test_no_true_directional_derivative_is_rejected_whatever_the_length_of_the_direction() -> None:
@@ -76,16 +76,16 @@ def test_no_true_directional_derivative_is_rejected_whatever_the_length_of_the_d
         for seed, (program, truth, exact, _) in enumerate(corpus(500)):
             rng = np.random.default_rng(seed)
             v = rng.uniform(-3, 3, program.point.size) * 10.0 ** rng.integers(-6, 7)
-            # By linearity the verdict on v / |v| is the one that scale does not change.
+            # By linearity the decision on v / |v| is the one that scale does not change.
             size = np.max(np.abs(v))
             fd = directional(program, program.point, v)
             yield judge(
                 truth @ v / size, Estimate(fd.value / size, fd.tol / size), exact.along(v / size)
             )
 
-    seen = verdicts(judged())
-    assert seen[Verdict.FAIL] == 0
-    assert seen[Verdict.INCONCLUSIVE] < 0.01 * 500
+    seen = decisions(judged())
+    assert seen[Decision.FAIL] == 0
+    assert seen[Decision.INCONCLUSIVE] < 0.01 * 500
 
 
 def test_float32_derivatives_pass_as_float32_and_fail_as_float64() -> None:
@@ -95,16 +95,17 @@ def test_float32_derivatives_pass_as_float32_and_fail_as_float64() -> None:
         single = Program(program.point.astype(np.float32), program.steps, program.outputs)
         got = single.jacobian()
         oracle = complex_step(program, single.point)
-        right.append(judge(got, oracle, dtype=np.float32).verdict)
-        as_double.append(judge(got, oracle).verdict)
+        right.append(judge(got, oracle, dtype=np.float32).decision)
+        as_double.append(judge(got, oracle).decision)
         if np.any(got):
-            wrong.append(judge(zeroed(got), oracle, dtype=np.float32).verdict)
-            assert judge(replaced(got, 1.01), oracle, dtype=np.float32).verdict is not Verdict.PASS
-    assert right.count(Verdict.FAIL) == 0
-    assert right.count(Verdict.PASS) > 0.99 * len(right)
-    assert as_double.count(Verdict.FAIL) > 0.8 * len(as_double)
-    assert Verdict.PASS not in wrong
-    assert wrong.count(Verdict.FAIL) > 0.97 * len(wrong)
+            wrong.append(judge(zeroed(got), oracle, dtype=np.float32).decision)
+            judged = judge(replaced(got, 1.01), oracle, dtype=np.float32)
+            assert judged.decision is not Decision.PASS
+    assert right.count(Decision.FAIL) == 0
+    assert right.count(Decision.PASS) > 0.99 * len(right)
+    assert as_double.count(Decision.FAIL) > 0.8 * len(as_double)
+    assert Decision.PASS not in wrong
+    assert wrong.count(Decision.FAIL) > 0.97 * len(wrong)
 
 
 # -- negative controls -----------------------------------------------------------------------
@@ -143,10 +144,10 @@ def test_a_corrupted_jacobian_never_passes(corrupt: Callable[[Array], Array]) ->
     for _, truth, exact, fd in corpus(1000):
         wrong = corrupt(truth)
         if np.max(np.abs(wrong - truth)) > 0.9e-4 * np.max(np.abs(truth)):
-            judged.append(judge(wrong, exact, fd).verdict)
+            judged.append(judge(wrong, exact, fd).decision)
     assert len(judged) > 100
-    assert Verdict.PASS not in judged
-    assert judged.count(Verdict.FAIL) > 0.99 * len(judged)
+    assert Decision.PASS not in judged
+    assert judged.count(Decision.FAIL) > 0.99 * len(judged)
 
 
 @pytest.mark.parametrize("corrupt", [zeroed, flipped, stretched])
@@ -154,10 +155,10 @@ def test_a_corrupted_jacobian_never_passes_central_alone(
     corrupt: Callable[[Array], Array],
 ) -> None:
     judged = [
-        judge(corrupt(truth), fd).verdict for _, truth, _, fd in corpus(1000) if np.any(truth)
+        judge(corrupt(truth), fd).decision for _, truth, _, fd in corpus(1000) if np.any(truth)
     ]
-    assert Verdict.PASS not in judged
-    assert judged.count(Verdict.FAIL) > 0.99 * len(judged)
+    assert Decision.PASS not in judged
+    assert judged.count(Decision.FAIL) > 0.99 * len(judged)
 
 
 @pytest.mark.parametrize("corrupt", [zeroed, flipped, stretched])
@@ -167,10 +168,10 @@ def test_a_corrupted_hessian_never_passes(corrupt: Callable[[Array], Array]) -> 
         program = tame(seed)
         truth = program.hessian()
         if np.any(truth):
-            judged.append(judge(corrupt(truth), second(program, program.point)).verdict)
+            judged.append(judge(corrupt(truth), second(program, program.point)).decision)
     assert len(judged) > 100
-    assert Verdict.PASS not in judged
-    assert judged.count(Verdict.FAIL) > 0.99 * len(judged)
+    assert Decision.PASS not in judged
+    assert judged.count(Decision.FAIL) > 0.99 * len(judged)
 
 
 # -- closed forms ----------------------------------------------------------------------------
@@ -188,7 +189,7 @@ def test_first_derivatives_of_a_closed_form(a: float, b: float) -> None:
     x = np.array([a, b])
     truth = np.array([[b * np.cos(a), np.sin(a)], [0.0, -2 * b * np.exp(-b * b)], [1.0, -2.0]])
     v = np.array([0.5, -2.0])
-    assert judge(truth, complex_step(closed, x), central(closed, x)).verdict is Verdict.PASS
+    assert judge(truth, complex_step(closed, x), central(closed, x)).decision is Decision.PASS
     along = directional(closed, x, v)
     np.testing.assert_array_less(np.abs(along.value - truth @ v), along.tol)
 
@@ -204,7 +205,7 @@ def test_second_derivatives_of_a_closed_form(a: float, b: float) -> None:
             [[0.0, 0.0], [0.0, 0.0]],
         ]
     )
-    assert judge(truth, second(closed, x), hessian_values(closed, x)).verdict is Verdict.PASS
+    assert judge(truth, second(closed, x), hessian_values(closed, x)).decision is Decision.PASS
     u, v = np.array([0.3, 1.5]), np.array([-2.0, 700.0])
     form = second_values(closed, x, u, v)
     np.testing.assert_array_less(np.abs(form.value - truth @ v @ u), form.tol)
@@ -267,7 +268,7 @@ def test_constant_and_unused_inputs_have_exactly_zero_derivatives() -> None:
     x = np.array([0.7, 0.2])
     for oracle in (complex_step, central, second, hessian_values):
         assert not np.any(oracle(constant, x).value)
-    assert judge(np.zeros((2, 2)), complex_step(constant, x)).verdict is Verdict.PASS
+    assert judge(np.zeros((2, 2)), complex_step(constant, x)).decision is Decision.PASS
 
 
 # -- complex points --------------------------------------------------------------------------
@@ -286,7 +287,7 @@ def test_holomorphic_functions_have_their_complex_derivative(a: complex, b: comp
 
 @pytest.mark.parametrize("f", [np.conj, np.abs, np.real], ids=["conj", "abs", "real"])
 def test_what_is_not_holomorphic_is_inconclusive(f: Callable[[Array], Array]) -> None:
-    assert judge([[1.0]], holomorphic(f, [0.6 + 0.8j])).verdict is Verdict.INCONCLUSIVE
+    assert judge([[1.0]], holomorphic(f, [0.6 + 0.8j])).decision is Decision.INCONCLUSIVE
 
 
 @given(st.complex_numbers(max_magnitude=2))
@@ -330,7 +331,7 @@ def test_a_kink_at_the_point_is_inconclusive_and_never_fails(
     if name in ("squared relu", "bell of a relu") and conventional:
         return  # the derivative there is zero, and anything else is wrong
     judged = judge([[conventional, estimate.value[0, 1]]], estimate)
-    assert judged.verdict is Verdict.INCONCLUSIVE
+    assert judged.decision is Decision.INCONCLUSIVE
     assert judged.index == (0, 0)
 
 
@@ -338,12 +339,12 @@ def test_a_kink_at_the_point_is_inconclusive_and_never_fails(
 def test_a_kink_inside_the_stencil_never_fails_a_true_derivative(place: float) -> None:
     for f, slope in ((np.abs, np.sign), (relu, lambda a: float(a > 0))):
         judged = judge([[slope(place)]], central(f, np.array([place])))
-        assert judged.verdict is not Verdict.FAIL
+        assert judged.decision is not Decision.FAIL
 
 
 def test_a_second_difference_across_a_kink_is_inconclusive() -> None:
-    assert judge([0.0], second_values(np.abs, [0.0], [1.0], [1.0])).verdict is (
-        Verdict.INCONCLUSIVE
+    assert judge([0.0], second_values(np.abs, [0.0], [1.0], [1.0])).decision is (
+        Decision.INCONCLUSIVE
     )
 
 
@@ -422,12 +423,12 @@ def test_at_a_singularity_the_oracles_decide_nothing() -> None:
     for f in (np.log, np.sqrt, lambda x: x**1.5, lambda x: 1 / x):
         for got in (0.0, 1.0, np.inf, np.nan):
             judged = judge([[got]], complex_step(f, [0.0]), central(f, [0.0]))
-            assert judged.verdict is Verdict.INCONCLUSIVE
-        assert judge([[[1.0]]], hessian_values(f, [0.0])).verdict is Verdict.INCONCLUSIVE
-        assert judge([[1.0]], holomorphic(f, [0.0])).verdict is Verdict.INCONCLUSIVE
+            assert judged.decision is Decision.INCONCLUSIVE
+        assert judge([[[1.0]]], hessian_values(f, [0.0])).decision is Decision.INCONCLUSIVE
+        assert judge([[1.0]], holomorphic(f, [0.0])).decision is Decision.INCONCLUSIVE
     pole = central(lambda x: 1 / x, [0.0])
     for contracted in (pole.along([0.0]), pole.against([0.0])):
-        assert judge([0.0], contracted).verdict is Verdict.INCONCLUSIVE
+        assert judge([0.0], contracted).decision is Decision.INCONCLUSIVE
 
 
 def test_the_oracles_need_numpy_and_nothing_else() -> None:

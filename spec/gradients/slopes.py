@@ -56,19 +56,19 @@ class Slopes:
         """
         given = derivative @ self.columns
         judged = oracles.judge(given, self.estimate, dtype=self.dtype)
-        if judged.verdict is oracles.Verdict.PASS:
+        if judged.decision is oracles.Decision.PASS:
             return
         assert judged.index is not None, "shapes are equal, and there are entries"
         row, column = judged.index
         leaf, reason = self.point.leaves[column], judged.reason
-        if judged.verdict is oracles.Verdict.FAIL:
+        if judged.decision is oracles.Decision.FAIL:
             # Or else the function turns within a step, or is too flat for its digits.
             closer = self._estimate(self.columns[:, [column]], row, CLOSER)
             again = oracles.judge(given[[row]][:, [column]], closer, dtype=self.dtype)
-            if again.verdict is not oracles.Verdict.FAIL:
+            if again.decision is not oracles.Decision.FAIL:
                 reason = "differences from closer points do not say the same"
-                judged = replace(judged, verdict=oracles.Verdict.INCONCLUSIVE)
-        if judged.verdict is oracles.Verdict.INCONCLUSIVE:
+                judged = replace(judged, decision=oracles.Decision.INCONCLUSIVE)
+        if judged.decision is oracles.Decision.INCONCLUSIVE:
             raise Undecided(
                 f"{who}, {self.what[row]}along {leaf.place}{leaf.owner}: {reason}\n"
                 f"  got       {judged.got!r}\n  expected  {judged.expected!r}\n"
@@ -82,8 +82,8 @@ class Slopes:
         found = self._judged(derivative, row, part)
         while part.size > 1:
             halves = {judged: half for half in np.array_split(part, 2)
-                      if (judged := self._judged(derivative, row, half)).verdict
-                      is oracles.Verdict.FAIL}
+                      if (judged := self._judged(derivative, row, half)).decision
+                      is oracles.Decision.FAIL}
             if not halves:
                 break
             found = max(halves, key=lambda judged: abs(judged.got - judged.expected) / judged.tol)

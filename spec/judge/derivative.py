@@ -46,9 +46,9 @@ def decide(
         If they cannot decide.
     """
     judgement = oracles.judge(got, *estimates, dtype=dtype)
-    if judgement.verdict is oracles.Verdict.INCONCLUSIVE:
+    if judgement.decision is oracles.Decision.INCONCLUSIVE:
         raise Inconclusive(f"the oracles cannot decide: {judgement.reason}")
-    return judgement if judgement.verdict is oracles.Verdict.FAIL else None
+    return judgement if judgement.decision is oracles.Decision.FAIL else None
 
 
 def _slots(seen: Observation) -> list[tuple[Slot, Array, str]]:

@@ -30,15 +30,15 @@ from .differences import (
     wirtinger,
 )
 from .estimate import Array, Estimate, Function
-from .judgement import Judgement, Verdict, judge
+from .judgement import Decision, Judgement, judge
 from .noise import largest_number
 
 __all__ = [
     "Array",
+    "Decision",
     "Estimate",
     "Function",
     "Judgement",
-    "Verdict",
     "central",
     "complex_step",
     "directional",

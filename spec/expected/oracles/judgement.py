@@ -23,7 +23,7 @@ GRANTED = 1e-6
 ROUNDING = 2.0**13
 
 
-class Verdict(enum.Enum):
+class Decision(enum.Enum):
     """What can be said of a derivative: right, wrong, or that the oracles cannot tell."""
 
     PASS = "pass"
@@ -33,13 +33,13 @@ class Verdict(enum.Enum):
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict and the entry that weighed most in it.
+    """A decision and the entry that weighed most in it.
 
     `index` is None, and `got`, `expected` and `tol` are NaN, where no entry can be named: for a
     wrong shape or dtype, and for a derivative without entries.
     """
 
-    verdict: Verdict
+    decision: Decision
     index: tuple[int, ...] | None
     got: complex
     expected: complex
@@ -48,9 +48,9 @@ class Judgement:
 
     def __str__(self) -> str:
         if self.index is None:
-            return f"{self.verdict.value}: {self.reason}"
+            return f"{self.decision.value}: {self.reason}"
         return (
-            f"{self.verdict.value}: {self.reason}; at {self.index} got {self.got}, "
+            f"{self.decision.value}: {self.reason}; at {self.index} got {self.got}, "
             f"expected {self.expected} within {self.tol:.2g}"
         )
 
@@ -88,11 +88,11 @@ def judge(got: ArrayLike, *estimates: Estimate, dtype: DTypeLike = np.float64) -
     eps = _eps(dtype)
     given, shape = np.asarray(got), shapes.pop()
     if given.shape != shape:
-        return _nowhere(Verdict.FAIL, f"shape {given.shape}, expected {shape}")
+        return _nowhere(Decision.FAIL, f"shape {given.shape}, expected {shape}")
     if given.dtype.kind not in "biufc":
-        return _nowhere(Verdict.FAIL, f"dtype {given.dtype}, expected numbers")
+        return _nowhere(Decision.FAIL, f"dtype {given.dtype}, expected numbers")
     if given.size == 0:
-        return _nowhere(Verdict.PASS, "no entries")
+        return _nowhere(Decision.PASS, "no entries")
     with np.errstate(all="ignore"):
         return _weigh(given, estimates, eps)
 
@@ -118,15 +118,15 @@ def _weigh(got: Array, estimates: tuple[Estimate, ...], eps: float) -> Judgement
     excused = sharp & ~wrong & ~(errors[0] <= max(GRANTED, share) * scales[0])
 
     ratios = _ratios(errors, allowed)
-    for mask, verdict, reason in (
-        (clash, Verdict.INCONCLUSIVE, "the oracles disagree"),
-        (wrong, Verdict.FAIL, "the derivative is wrong"),
-        (~sharp, Verdict.INCONCLUSIVE, "the oracle is not certain enough"),
-        (excused, Verdict.INCONCLUSIVE, "too small to be told from its tolerance"),
+    for mask, decision, reason in (
+        (clash, Decision.INCONCLUSIVE, "the oracles disagree"),
+        (wrong, Decision.FAIL, "the derivative is wrong"),
+        (~sharp, Decision.INCONCLUSIVE, "the oracle is not certain enough"),
+        (excused, Decision.INCONCLUSIVE, "too small to be told from its tolerance"),
     ):
         if np.any(mask):
-            return _at(verdict, reason, np.where(mask, ratios, -1.0), got, estimates, allowed)
-    return _at(Verdict.PASS, "the derivative is right", ratios, got, estimates, allowed)
+            return _at(decision, reason, np.where(mask, ratios, -1.0), got, estimates, allowed)
+    return _at(Decision.PASS, "the derivative is right", ratios, got, estimates, allowed)
 
 
 def _ratios(errors: Array, allowed: Array) -> Array:
@@ -136,7 +136,7 @@ def _ratios(errors: Array, allowed: Array) -> Array:
 
 
 def _at(
-    verdict: Verdict,
+    decision: Decision,
     reason: str,
     ratios: Array,
     got: Array,
@@ -146,7 +146,7 @@ def _at(
     which, *place = np.unravel_index(int(np.argmax(ratios)), ratios.shape)
     index = tuple(int(i) for i in place)
     return Judgement(
-        verdict,
+        decision,
         index,
         got[index].item(),
         estimates[int(which)].value[index].item(),
@@ -155,8 +155,8 @@ def _at(
     )
 
 
-def _nowhere(verdict: Verdict, reason: str) -> Judgement:
-    return Judgement(verdict, None, float("nan"), float("nan"), float("nan"), reason)
+def _nowhere(decision: Decision, reason: str) -> Judgement:
+    return Judgement(decision, None, float("nan"), float("nan"), float("nan"), reason)
 
 
 def _eps(dtype: DTypeLike) -> float:
