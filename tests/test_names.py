@@ -28,3 +28,11 @@ def test_name_of_a_room_has_one_meaning(room: str) -> None:
                      for name in set(defined(path)) if not name.startswith("_"))
     assert places
     assert [name for name, count in places.items() if count > 1] == []
+
+
+def test_a_class_has_one_meaning_in_all_of_spec() -> None:
+    places = Counter(node.name for path in sorted(SPEC.rglob("*.py"))
+                     for node in ast.parse(path.read_text(encoding="utf-8")).body
+                     if isinstance(node, ast.ClassDef) and not node.name.startswith("_"))
+    assert places
+    assert [name for name, count in places.items() if count > 1] == []

@@ -75,7 +75,7 @@ class History(Script):
 
 
 @dataclass(frozen=True)
-class Known:
+class Facts:
     """What the author knows of a function or of a transform.
 
     Attributes
@@ -129,8 +129,8 @@ class Author:
         self.steps: list[Step] = []
         self.labels: set[str] = set()
         self.states: list[str] = []
-        self.functions: dict[str, Known] = {}
-        self.transforms: dict[str, Known] = {}
+        self.functions: dict[str, Facts] = {}
+        self.transforms: dict[str, Facts] = {}
         self.switches: set[Switch] = set()
         self.called: Counter[str] = Counter()
         self.count = 0
@@ -230,9 +230,9 @@ class Author:
             known, reads=known.reads | {a, b}, touched=tuple(dict.fromkeys((a, b))),
             fails=known.fails or move.fails, aux=move.aux, array=move.array)
 
-    def _uses(self, move: Define) -> tuple[list[str], Known]:
+    def _uses(self, move: Define) -> tuple[list[str], Facts]:
         """What else the function does: a draw, a factor, a flag, the call of a transform."""
-        lines, known = [], Known(frozenset())
+        lines, known = [], Facts(frozenset())
         if move.draws:
             self._note("draw in a function")
             lines.append("y = y * lib.random.normal(size=())")
@@ -279,7 +279,7 @@ class Author:
             known, selects=known.selects | set(chosen), nestable=plain and simple)
 
     def _compile(
-        self, letter: str, among: dict[str, Known], back: int, label: str
+        self, letter: str, among: dict[str, Facts], back: int, label: str
     ) -> None:
         """Compile one of what can be."""
         self._note(label)
@@ -302,7 +302,7 @@ class Author:
 
     # -- calls -------------------------------------------------------------------------------
 
-    def _again(self, concerned: Callable[[Known], bool], at: str) -> None:
+    def _again(self, concerned: Callable[[Facts], bool], at: str) -> None:
         """A call of a transform that a change concerns, if there is one."""
         ready = [name for name, known in self.transforms.items() if concerned(known)]
         if ready:
@@ -374,18 +374,18 @@ class Author:
             self.switches.add(name)
             self._step(f"{name} = {SWITCHES[name][0]}")
 
-    def _forget(self, stale: Callable[[Known], bool]) -> None:
+    def _forget(self, stale: Callable[[Facts], bool]) -> None:
         for known in (self.functions, self.transforms):
             for name in [name for name, function in known.items() if stale(function)]:
                 del known[name]
 
 
-def compilable(known: Mapping[str, Known]) -> dict[str, Known]:
+def compilable(known: Mapping[str, Facts]) -> dict[str, Facts]:
     """What can be compiled: all but what depends on the world, or is compiled already."""
     return {name: f for name, f in known.items() if not f.open and not f.cached}
 
 
-def pick(known: Mapping[str, Known], back: int) -> str:
+def pick(known: Mapping[str, Facts], back: int) -> str:
     """The name so far back, or the oldest."""
     names = list(known)
     return names[-1 - min(back, len(names) - 1)]
