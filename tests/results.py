@@ -54,6 +54,7 @@ PRODUCTS = {
     "coverage": Product(("tests.power", "--write")),
     "kill-matrix": Product(("tests.saboteurs.matrix", "--full", "--write", "--seeds", "5",
                             "--workers", WORKERS)),
+    "examples": Product(("tests.saboteurs.examples", "--write")),
     "mutation": Product(("tests.mutation", "run", "--write", "--workers", WORKERS), "cosmic_ray"),
 }
 BROKEN = 1

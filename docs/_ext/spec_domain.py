@@ -113,6 +113,7 @@ class Rules(SphinxDirective):
             why = nodes.container(classes=["rule-reason"])
             why += self.parse_text_to_nodes("**Why.** " + with_links(rule.reason))
             section += why
+        section += example(self.env, rule.id)
         section += self.facts(rule)
         section += checks_of(rule)
         return section
@@ -130,6 +131,21 @@ class Rules(SphinxDirective):
         if verdicts := results.verdicts(self.env, rule.id):
             facts += term("Kept by", verdicts)
         return facts
+
+
+def example(env: Any, rule: str) -> list[nodes.Node]:
+    """A script that keeps the rule, and what a deliberately wrong library does with it."""
+    found = results.optional(env, "examples.json").get(rule)
+    if not found:
+        return []
+    name = found["saboteur"]
+    told = nodes.paragraph("", "Kept where this raises nothing. Broken by ")
+    told += link(name.replace("_", " "), f"saboteur-{name}")
+    told += nodes.Text(": ")
+    told += nodes.literal("", found["message"])
+    box = nodes.container(classes=["rule-example"])
+    box += [nodes.literal_block("", found["script"], language="python"), told]
+    return [box]
 
 
 def indexed(rule: Rule, anchor: str) -> addnodes.index:
