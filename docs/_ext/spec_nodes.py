@@ -86,8 +86,9 @@ def table(
     rows: Sequence[Sequence[Cell]],
     classes: Sequence[str] = (),
     row_classes: Sequence[Sequence[str]] | None = None,
+    row_ids: Sequence[str] = (),
 ) -> nodes.container:
-    """A table in a box that scrolls sideways by itself."""
+    """A table in a box that scrolls sideways by itself; its rows may be linked to."""
     group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in head), cols=len(head))
     made = nodes.table("", group, classes=[*classes])
     titles = nodes.row("", *(entry([nodes.Text(text)]) for text in head))
@@ -96,6 +97,7 @@ def table(
     for index, row in enumerate(rows):
         line = nodes.row("", *(entry(cell) for cell in row))
         line["classes"] += row_classes[index] if row_classes else []
+        line["ids"] += row_ids[index:index + 1]
         body += line
     group += body
     return nodes.container("", made, classes=["scrolled"])

@@ -53,6 +53,13 @@ class Result:
         """The verdict of a rule, or that it did not exist when the report was made."""
         return str(self.data["rules"].get(rule, "not run"))
 
+    def partial(self, rule: str) -> str:
+        """At how many points the rule is broken, where others keep it: ``3 of 12``."""
+        at = [verdict for check, points in self.data.get("points", {}).items()
+              if check.startswith(f"{rule}/") for verdict in points.values()]
+        broken, kept = at.count("fail"), at.count("pass")
+        return f"{broken} of {broken + kept}" if broken and kept else ""
+
     def failures(self, rule: str) -> list[Mapping[str, Any]]:
         """Where the rule is broken."""
         return [f for f in self.data["failures"]
@@ -144,6 +151,12 @@ def verdict(result: Result, rule: str) -> nodes.Node:
     return badge(f"verdict-{words}", words, finding)
 
 
+def cell(result: Result, rule: str) -> Cell:
+    """A verdict, and at how many points a rule that is kept elsewhere is broken."""
+    partial = result.partial(rule)
+    return [verdict(result, rule), *([nodes.Text(f" {partial}")] if partial else [])]
+
+
 def verdicts(env: Any, rule: str) -> Cell:
     """How each known implementation fares with a rule."""
     cells = []
@@ -169,7 +182,7 @@ class Matrix(SphinxDirective):
             return missing("report")
         rows, classes = [], []
         for id_, rule in registry().items():
-            cells = [[verdict(result, id_)] for result in found]
+            cells = [cell(result, id_) for result in found]
             rows.append([[rule_link(id_)], [badge(f"level-{rule.level}", rule.level)],
                          [nodes.strong("", rule.title), nodes.Text(": "),
                           *self.parse_inline(rule.statement)[0]], *cells])
@@ -177,7 +190,8 @@ class Matrix(SphinxDirective):
             classes.append([f"level-{rule.level}", f"family-{rule.family}",
                             *(f"verdict-{words}" for words in mine)])
         head = ["rule", "level", "statement", *(result.name for result in found)]
-        return [table(head, rows, ["matrix", "filtered"], classes)]
+        anchors = [f"matrix-{id_.lower()}" for id_ in registry()]
+        return [table(head, rows, ["matrix", "filtered"], classes, anchors)]
 
 
 class Totals(SphinxDirective):
@@ -188,7 +202,7 @@ class Totals(SphinxDirective):
         found = reports(self.env)
         if not found:
             return missing("report")
-        words = ("pass", "fail", "inconclusive", "absent")
+        words = ("pass", "fail", "error", "known", "inconclusive", "absent")
         rows = []
         for result in found:
             meta, given = result.data["meta"], list(result.data["rules"].values())

@@ -1,7 +1,9 @@
 // Filters for tables of class "filtered": each row carries classes such as family-RET, level-MUST,
-// verdict-fail, and a choice keeps the rows that have all the chosen ones. Without JavaScript the
-// table is simply whole.
+// verdict-fail, and a choice keeps the rows that have all the chosen ones. The choices stand in the
+// address, ?family=WRB&verdict=fail, so that a view can be linked to. Without JavaScript the table
+// is simply whole.
 document.addEventListener("DOMContentLoaded", () => {
+  const address = new URL(location.href);
   for (const table of document.querySelectorAll("table.filtered")) {
     const rows = [...table.querySelectorAll("tbody tr")];
     const bar = document.createElement("div");
@@ -18,7 +20,15 @@ document.addEventListener("DOMContentLoaded", () => {
       const label = document.createElement("label");
       label.append(kind + " ", select);
       bar.append(label);
-      select.addEventListener("change", update);
+      const given = `${kind}-${address.searchParams.get(kind)}`;
+      if ([...select.options].some((option) => option.value === given)) select.value = given;
+      select.addEventListener("change", () => {
+        const chosen = select.value.slice(kind.length + 1);
+        if (chosen) address.searchParams.set(kind, chosen);
+        else address.searchParams.delete(kind);
+        history.replaceState(null, "", address);
+        update();
+      });
       return select;
     });
     function update() {
