@@ -3,16 +3,19 @@
     python -m tests.saboteurs.examples [--write] [RULE ...]
 
 The script is the one that a saboteur fails which is meant to break the rule; on the reference it
-raises nothing, which is seen to before it is kept.
+raises nothing, which is seen to before it is kept. A process makes a few examples only: a saboteur
+may well spoil the reference for what runs after it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import sys
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,8 @@ from tests.saboteurs.roster import Saboteur, all_saboteurs
 HOME = Path(__file__).parents[2] / "docs" / "results" / "examples.json"
 MOST = 2
 """So many saboteurs of a rule are asked for the shortest script."""
+FEW = 8
+"""So many rules have their examples from one process."""
 
 
 def failure(saboteur: Saboteur, rule: str, known: Sequence[Any]) -> Outcome | None:
@@ -62,6 +67,13 @@ def raises(script: str) -> bool:
     return False
 
 
+def examples(rules: Sequence[str]) -> list[dict[str, str] | None]:
+    """The examples of a few rules, made in a process of their own."""
+    load("refimpl")
+    at = json.loads(matrix.HOME.read_text(encoding="utf-8"))["at"]
+    return [example(rule, at) for rule in rules]
+
+
 def example(rule: str, at: dict[str, dict[str, Any]]) -> dict[str, str] | None:
     """The shortest example of a rule that its saboteurs give, if one does."""
     found = []
@@ -83,19 +95,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("rules", nargs="*", metavar="RULE")
     parser.add_argument("--write", action="store_true", help="keep them in docs/results")
     arguments = parser.parse_args(argv)
-    load("refimpl")
-    at = json.loads(matrix.HOME.read_text(encoding="utf-8"))["at"]
     made = json.loads(HOME.read_text(encoding="utf-8")) if HOME.exists() else {}
     meant = [rule for rule in registry() if any(rule in one.breaks for one in all_saboteurs())]
-    missing = []
-    for rule in arguments.rules or meant:
-        found = example(rule, at)
-        print(f"{rule}: " + (f"{found['script'].count(chr(10))} lines" if found else "none"),
-              flush=True)
-        if found:
-            made[rule] = found
-        else:
-            missing.append(rule)
+    wanted, missing = arguments.rules or meant, []
+    parts = [wanted[start:start + FEW] for start in range(0, len(wanted), FEW)]
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, spawn, max_tasks_per_child=1) as pool:
+        for part, found in zip(parts, pool.map(examples, parts), strict=True):
+            for rule, one in zip(part, found, strict=True):
+                print(f"{rule}: " + (f"from {one['saboteur']}" if one else "none"), flush=True)
+                if one:
+                    made[rule] = one
+                else:
+                    missing.append(rule)
     if arguments.write:
         kept = {rule: made[rule] for rule in registry() if rule in made}
         HOME.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
