@@ -140,7 +140,8 @@ def example(env: Any, rule: str) -> list[nodes.Node]:
         return []
     name = found["saboteur"]
     told = nodes.paragraph("", "Kept where this raises nothing. Broken by ")
-    told += link(name.replace("_", " "), f"saboteur-{name}")
+    words = name.replace("_", " ")
+    told += link(words, f"saboteur-{name}") if name in results.saboteurs(env) else nodes.Text(words)
     told += nodes.Text(": ")
     told += nodes.literal("", found["message"])
     box = nodes.container(classes=["rule-example"])
