@@ -367,6 +367,25 @@ class TestLoops:
         with pytest.raises(StateError, match="'late'.*create the state before"):
             cond(True, step, step, 1.0)
 
+    def test_a_lazily_made_state_is_there_after_one_call_outside(self) -> None:
+        """Also after the call that was refused, if its first value is no tracer."""
+        kept: dict[str, State[Any]] = {}
+
+        def step(name: str, first: Callable[[], Any], x: Any) -> Any:
+            if name not in kept:
+                kept[name] = State(first())
+            kept[name].value = kept[name].value + x
+            return kept[name].value
+
+        def loop(name: str, first: Callable[[], Any]) -> Any:
+            return for_loop(lambda x: step(name, first, x), jnp.ones(3)).tolist()
+
+        with pytest.raises(StateError, match="for_loop.*one call outside"):
+            loop("number", lambda: 0.0)
+        assert loop("number", lambda: 0.0) == [1.0, 2.0, 3.0]
+        step("array", lambda: jnp.zeros(()), 1.0)
+        assert loop("array", lambda: jnp.zeros(())) == [2.0, 3.0, 4.0]
+
     @pytest.mark.parametrize("around", [lambda f: f, jit], ids=["eager", "jit"])
     def test_a_failure_in_the_middle_changes_nothing(self, around: Any) -> None:
         world = World()
@@ -588,7 +607,7 @@ class TestLanes:
         vmap(f, in_states={1: s}, out_states={-1: out})(jnp.arange(3.0))
         assert s.value["a"].tolist() == [[0.0, 1.0, 2.0]] * 2
         assert out.value.tolist() == [[0.0, 1.0, 2.0]] * 2
-        with pytest.raises(ValueError, match="axis 0.*float64.*3 lanes"):
+        with pytest.raises(ValueError, match="float64.*axis 0.*lane of vmap, of which there are 3"):
             vmap(f, in_states=s)(jnp.arange(3.0))
 
     def test_every_lane_draws_its_own(self) -> None:
@@ -692,6 +711,20 @@ def used(function: Callable[[], Any]) -> tuple[set[State], dict[State, bool]]:
     with Frame() as frame:
         function()
     return set(frame.fetched), frame.touched
+
+
+def test_no_tracer_outlives_a_body() -> None:
+    world = World()
+    for function in (
+        lambda: for_loop(world.step, STEPS),
+        lambda: cond(jnp.array(True), world.step, lambda x: 1.0 * x, STEPS[0]),
+        lambda: while_loop(lambda x: world.n.value < 9, lambda x: x + world.step(x), STEPS[0]),
+        lambda: vmap(lambda x: 1.0 * x, in_states=world.h)(STEPS[0]),
+        lambda: vmap(world.step, out_states=[world.h, world.last])(STEPS),
+        lambda: transform.checkpoint(world.step)(STEPS[0]),
+    ):
+        with jax.checking_leaks():
+            function()
 
 
 def test_what_a_body_uses_of_outside_its_caller_used() -> None:

@@ -86,12 +86,12 @@ class _Written(Beliefs[Any]):
         def staged(number: int, branch: Function) -> Function:
             def run(*operands: Any) -> tuple[Any, list[Any]]:
                 output, effects = self.run(branch, (), operands)
-                wrote[number] = effects.writes
+                writes = effects.writes
+                wrote[number] = {s: self.types_of(s, value) for s, value in writes.items()}
                 if len(wrote) == len(self.branches):
                     self._compare(wrote)
                 ends = (
-                    effects.writes[state] if state in effects.writes else lookup(state)
-                    for state in self.held
+                    writes[state] if state in writes else lookup(state) for state in self.held
                 )
                 return output, list(map(_cast, ends, self.held.values()))
 
@@ -104,13 +104,13 @@ class _Written(Beliefs[Any]):
         return chosen
 
     def _compare(self, wrote: dict[int, dict[State, Any]]) -> None:
+        """Compare the types of what each branch writes with the belief."""
         found = {}
-        for state in dict.fromkeys(state for writes in wrote.values() for state in writes):
-            ends = [writes[state] for writes in wrote.values() if state in writes]
-            if len(ends) < len(wrote):
-                ends.append(lookup(state))
+        for state in dict.fromkeys(state for types in wrote.values() for state in types):
+            kinds = [types[state] for types in wrote.values() if state in types]
+            if len(kinds) < len(wrote):
+                kinds.append(self.types_of(state, lookup(state)))
                 self._kept.setdefault(state)
-            kinds = [self.types_of(state, end) for end in ends]
             found[state] = self._meet(state, kinds)
         held = self.held
         if any(state not in held or not _equal(held[state], found[state]) for state in found):

@@ -21,7 +21,7 @@ from ..random import DEFAULT, RandomState
 from ..state import State
 from ..typing import Function, Predicate
 from ..util.filter import to_predicate
-from .staged import Beliefs, around, run, show
+from .staged import Beliefs, around, run
 
 __all__ = ["vmap"]
 
@@ -197,13 +197,14 @@ class _Lanes(Beliefs[None]):
         bound = zip(self.bound, values, strict=True)
         output, self.effects = run(self.fn, bound, args, kwargs)
         self._expect_bound()
-        writes = self.effects.writes
+        writes, born = self.effects.writes, self.effects.born
+        self.effects.writes, self.effects.born = dict.fromkeys(writes), dict.fromkeys(born)
         self.groups = [[] for _ in self.places]
         for state in writes:
             if state not in self.keys or state not in self.effects.fetched:
                 self.groups[self.places.index(self._place(state))].append(state)
         grouped = tuple([writes[state] for state in group] for group in self.groups)
-        return output, grouped, list(self.effects.born.values())
+        return output, grouped, list(born.values())
 
     def _shared_write(self, index: int, *given: Any) -> Any:
         return self._lane(*given)[1][0][index]
@@ -255,9 +256,8 @@ class _Lanes(Beliefs[None]):
             found = _lengths(axis, lookup(state))
             if len({*sizes[:1], *found}) > 1 or None in found:
                 raise ValueError(
-                    f"{state!r} has no axis {axis} with an entry for each lane of vmap: its "
-                    f"value is {show(self.types_of(state, lookup(state)))}"
-                    + (f", and there are {sizes[0]} lanes" if sizes else "")
+                    f"{state!r} has no axis {axis} with an entry for each lane of vmap"
+                    + (f", of which there are {sizes[0]}" if sizes else "")
                 )
             sizes += found
         if not sizes:

@@ -9,6 +9,7 @@ The first belief is what the same code wrote in its last call, so in steady stat
 trace. No result hangs on a belief: every trace is checked, and effects are those of the last one.
 """
 
+import functools
 import gc
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -152,17 +153,25 @@ class Beliefs(Generic[Belief]):
         self, fun: Function, bound: Iterable[tuple[State, Any]], args: Sequence[Any]
     ) -> tuple[Any, Effects]:
         """Run a body, refuse states that outlive it, and add its effects to those of the trace."""
-        output, effects = run(fun, bound, args)
-        for state in effects.born:
-            raise StateError(
-                f"{state!r} is created in a body of {self.what} and outlives it. The body "
-                "is traced once for all of its runs, so create the state before"
-            )
+        output, effects = run(functools.partial(self._without_births, fun), bound, args)
         for state, written in effects.touched.items():
             self.effects.touched[state] = written or self.effects.touched.get(state, False)
         self.effects.fetched.update(effects.fetched)
-        self.effects.writes.update(effects.writes)
+        self.effects.writes.update(dict.fromkeys(effects.writes))  # no tracer outlives the body
         return output, effects
+
+    def _without_births(self, fun: Function, *args: Any) -> Any:
+        """Call a body; refuse in its frame, which leaves first values that are no tracers."""
+        output = fun(*args)
+        if stack.frames[-1].born:
+            gc.collect()
+        for state in stack.frames[-1].born:
+            raise StateError(
+                f"{state!r} is created in a body of {self.what} and outlives it. The body "
+                "is traced once for all of its runs, so create the state before, such as by one "
+                "call outside"
+            )
+        return output
 
     def learn(self, found: dict[State, Belief]) -> None:
         """Believe what a trace has shown, and start over."""
