@@ -713,18 +713,21 @@ def used(function: Callable[[], Any]) -> tuple[set[State], dict[State, bool]]:
     return set(frame.fetched), frame.touched
 
 
-def test_no_tracer_outlives_a_body() -> None:
-    world = World()
-    for function in (
-        lambda: for_loop(world.step, STEPS),
-        lambda: cond(jnp.array(True), world.step, lambda x: 1.0 * x, STEPS[0]),
-        lambda: while_loop(lambda x: world.n.value < 9, lambda x: x + world.step(x), STEPS[0]),
-        lambda: vmap(lambda x: 1.0 * x, in_states=world.h)(STEPS[0]),
-        lambda: vmap(world.step, out_states=[world.h, world.last])(STEPS),
-        lambda: transform.checkpoint(world.step)(STEPS[0]),
-    ):
-        with jax.checking_leaks():
-            function()
+CALLS: dict[str, Callable[[World], Any]] = {
+    "for_loop": lambda world: for_loop(world.step, STEPS),
+    "cond": lambda world: cond(jnp.array(True), world.step, lambda x: 1.0 * x, STEPS[0]),
+    "while_loop": lambda world: while_loop(
+        lambda i: i < 3, lambda i: (world.step(STEPS[0]), i + 1)[1], jnp.array(0)
+    ),
+    "vmap": lambda world: vmap(world.step, out_states=[world.h, world.last])(STEPS),
+    "checkpoint": lambda world: transform.checkpoint(world.step)(STEPS[0]),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_no_tracer_outlives_a_body(name: str) -> None:
+    with jax.checking_leaks():
+        CALLS[name](World())
 
 
 def test_what_a_body_uses_of_outside_its_caller_used() -> None:
