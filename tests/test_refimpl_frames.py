@@ -985,6 +985,8 @@ def test_what_is_nested_too_deeply_is_named() -> None:
     state = State(value, name="culprit")
     with pytest.raises(RecursionError, match="'culprit'.*nested"):
         grad(lambda x: (state.value, x)[1])(1.0)
+    with pytest.raises(RecursionError, match="aux.*nested"):
+        grad(lambda x: (x, value), has_aux=True)(1.0)
     state.value = 1.0
     assert grad(lambda x: state.value * x)(2.0) == 1.0
 

@@ -225,14 +225,11 @@ class GradientTransform(Deferred, Generic[P]):
                 output, aux = self._split_aux(result) if self.has_aux else (result, None)
             effects = frame.close()
             passes.written.update(effects.writes)
-            _expect_nothing_hidden(aux, effects)
-            tracers: list[Any] = []
-            copies = [copied for _, copied in effects.copies.values()]
-            leaving = (output, aux, effects.writes, effects.born, copies)
-            build = pack(leaving, tracers, set(map(id, copies)))
-            effects.writes, effects.born = {}, {}
-            passes.runs.append(Run(effects, build))
-            return output, Carried(tracers, ref(passes.runs[-1]))
+            try:
+                return output, _carry(output, aux, effects, passes)
+            except RecursionError:
+                what = "aux, the output or a written value"
+                raise RecursionError(f"{what} is nested too deeply for Python") from None
 
         return lifted
 
@@ -267,6 +264,18 @@ class GradientTransform(Deferred, Generic[P]):
                 f"the function neither reads nor writes {', '.join(missed)}; "
                 "check_states=False gives zeros instead"
             )
+
+
+def _carry(output: Any, aux: Any, effects: Effects, passes: Passes) -> Carried:
+    """What leaves a run in the form in which JAX lets it through."""
+    _expect_nothing_hidden(aux, effects)
+    tracers: list[Any] = []
+    copies = [copied for _, copied in effects.copies.values()]
+    leaving = (output, aux, effects.writes, effects.born, copies)
+    build = pack(leaving, tracers, set(map(id, copies)))
+    effects.writes, effects.born = {}, {}
+    passes.runs.append(Run(effects, build))
+    return Carried(tracers, ref(passes.runs[-1]))
 
 
 def _expect_nothing_hidden(aux: Any, effects: Effects) -> None:
