@@ -138,7 +138,7 @@ class ControlDraft:
         self.kinds = {f"s{i}": draw(st.sampled_from(wish.kinds)) for i in range(count)}
         self.lanes = draw(st.integers(2, 3)) if "vmap" in wish.blocks else 0
         self.mapped = {s for s in self.kinds if self.lanes and draw(st.booleans())}
-        self.draws, self.times, self.count = 0, 1, 0
+        self.draws, self.times, self.count, self.depth = 0, 1, 0, 0
 
     def choose(self, options: Sequence[Any]) -> Any:
         """One of some options."""
@@ -169,11 +169,13 @@ class ControlDraft:
         runs = {"for_loop": max(STEPS), "scan": max(STEPS), "while_loop": max(STEPS)}
         self.times *= runs.get(function, 1)
         lane = in_lane or function == "vmap"
+        self.depth += function == "vmap"
         tree = self.wish.tree and outermost and self.draw(st.booleans())
         out = "{'u': t, 'v': jnp.cos(t) * jnp.array([1.0, -0.5])}" if tree else "t"
         total = "jnp.sum({0}['u']) + jnp.sum({0}['v'])" if tree else "jnp.sum({0})"
         lines: list[str] = getattr(self, f"_{function}")(number, rest, out, total, lane)
         self.times //= runs.get(function, 1)
+        self.depth -= function == "vmap"
         return lines
 
     def body(self, header: str, rest: Sequence[str], out: str, lane: bool) -> list[str]:
@@ -239,7 +241,8 @@ class ControlDraft:
     def _vmap(
         self, number: int, rest: Sequence[str], out: str, total: str, lane: bool
     ) -> list[str]:
-        mapped = ", ".join(sorted(self.mapped))
+        # A mapped state has one axis, for the outermost lanes; those within share its entry.
+        mapped = ", ".join(sorted(self.mapped)) if self.depth == 1 else ""
         words = f", in_states=[{mapped}], out_states=[{mapped}]" if mapped else ""
         return [*self.body(f"def lane{number}(t):", rest, out, lane),
                 f"y = lib.transform.vmap(lane{number}{words})({self._entries(self.lanes)})",
@@ -269,11 +272,12 @@ class ControlDraft:
             return ["t = jnp.sin(t)"]
         state = self.choose(readable)
         read, made = READ_VALUES[self.kinds[state]].format(state), NEW_VALUES[self.kinds[state]]
-        if kind == "write" and (not lane or state in self.mapped):
+        own = not lane or (state in self.mapped and self.depth == 1)
+        if kind == "write" and own:
             return [f"{state}.value = {made.format(e='jnp.sin(t)')}"]
         if kind == "update":
             # All lanes must write the same to a state that they share.
-            t = "0.25" if lane and state not in self.mapped else "t"
+            t = "t" if own else "0.25"
             new = self.choose(EXPRESSIONS).format(t=t, r=read)
             return [f"{state}.value = {made.format(e=new)}"]
         return [f"t = {self.choose(EXPRESSIONS).format(t='t', r=read)}"]
