@@ -358,3 +358,18 @@ def changes_in_place_under_jax_count_once(lib: Lib) -> None:
             return look(self) if under_jax() else value
 
     on_state(lib, Open)
+
+
+@saboteur("WRB-30", also=ANYTHING)
+def writes_arrive_one_by_one(lib: Lib) -> None:
+    """The states are set one by one when the call is over, so that a stop may part them."""
+    def hook(call: Call) -> Any:
+        states = written(call)
+        with kept(states):
+            result = call.proceed()
+            after = [state.value for state in states]
+        for state, value in zip(states, after, strict=True):
+            state.value = value
+        return result
+
+    on_call(lib, hook)

@@ -172,6 +172,35 @@ def interrupt_leaves_the_states(lib, jnp, np, T):
     assert float(s.value) == 1.0, {"expected": 1.0, "got": s.value}
 
 
+@snippet("WRB-30", EVERY.bound({"interrupt": {"error": "KeyboardInterrupt"},
+                                "no memory": {"error": "MemoryError"}}))
+def stopped_at_any_line_of_the_library(lib, jnp, T, error):
+    """Between any two lines of its own; where it is not written in Python, at none."""
+    import sys
+    s, t = lib.State(jnp.array(1.0)), lib.State(jnp.array(1.0))
+    def f(x):
+        s.value, t.value = s.value + 1.0, t.value + 1.0
+        return s.value * t.value * x
+    def stop(frame, event, arg):
+        left[0] -= event == "line"
+        if left[0] == 0:
+            raise error
+        home = lib.State.__module__.partition(".")[0]
+        return stop if frame.f_globals.get("__name__", "").startswith(home) else None
+    for line in range(1, 2500, 83):
+        left, before = [line], float(s.value)
+        sys.settrace(stop)
+        try:
+            T(f, grad_states=[s])(jnp.array(2.0))
+        except error:
+            pass
+        finally:
+            sys.settrace(None)
+        got = float(s.value), float(t.value)
+        assert got in [(before, before), (before + 1.0, before + 1.0)], {
+            "expected": "all writes, or none", "got": got, "at": f"s.value, t.value, line {line}"}
+
+
 @snippet("WRB-21", EVERY.bound())
 def transform_serves_again_after_a_failure(lib, jnp, T):
     """The second call fails after its write, by its argument; the third counts as the second."""
