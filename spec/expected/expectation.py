@@ -151,8 +151,7 @@ class Expectation:
         def state(ref: Ref) -> Any:
             return trees.map_leaves(leaf, self.blocks["var", ref.state])
 
-        tree = trees.map_leaves(state, selection.tree)
-        return as_mapping(tree) if selection.mapping else tree
+        return (as_mapping if selection.mapping else trees.map_leaves)(state, selection.tree)
 
     def parts(self) -> dict[str, Any]:
         """The expected sides of the derivative by name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,11 +35,11 @@ class AnyMapping:
     items: dict[Any, Any]
 
 
-def as_mapping(tree: Tree) -> Tree:
-    """A selection in which every dict stands for any mapping with its keys."""
+def as_mapping(function: Callable[[Any], Any], tree: Tree) -> Any:
+    """A selection with other leaves, in which every dict stands for any mapping with its keys."""
     if isinstance(tree, Mapping):
-        return AnyMapping({key: as_mapping(child) for key, child in tree.items()})
-    return tree
+        return AnyMapping({key: as_mapping(function, child) for key, child in tree.items()})
+    return trees.map_leaves(function, tree)
 
 
 @dataclass(frozen=True)
