@@ -20,9 +20,8 @@ import sys
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -171,10 +170,10 @@ def matrix(
 ) -> list[Column]:
     """Ask the rules that the log does not have yet, shared among processes."""
     done = {rule: found for rule, found in log.read().items() if rule in wanted}
-    with ProcessPoolExecutor(workers, get_context("spawn"), max_tasks_per_child=LIFETIME) as pool:
-        tasks = [pool.submit(column, r, names, asking) for r in wanted if r not in done]
-        for task in as_completed(tasks):
-            found = task.result()
+    # Not an executor, which may wait for ever for the process that follows one that made way.
+    with get_context("spawn").Pool(workers, maxtasksperchild=LIFETIME) as pool:
+        ask = partial(column, names=names, asking=asking)
+        for found in pool.imap_unordered(ask, [rule for rule in wanted if rule not in done]):
             log.add(found)
             done[found.rule] = found
             print(f"{found.rule}: {len(found.counts)} of {found.asked}, {found.cpu} s "
