@@ -115,7 +115,7 @@ def circumstances(data: Data) -> dict[str, str]:
     if "part" in meta:
         found["part"] = f"{meta['part']} of a run"
     if "classes" in meta:
-        found["classes"] = ", ".join(["core", *meta["classes"]])
+        found["classes"] = ", ".join(dict.fromkeys(["core", *meta["classes"]]))
     return found
 
 
