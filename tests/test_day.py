@@ -20,10 +20,10 @@ def test_every_item_has_its_turn_in_as_many_days_as_there_are_slices(
     assert sorted(seen) == items
 
 
-def test_every_test_has_its_turn_in_a_fortnight(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_test_has_its_turn_in_four_weeks(monkeypatch: pytest.MonkeyPatch) -> None:
     files = ["tests/test_day.py", *DAYS, *TOGETHER] * 5
     seen = [False] * len(files)
-    for day in range(14):
+    for day in range(28):
         monkeypatch.setenv(VARIABLE, (date(2024, 2, 27) + timedelta(day)).isoformat())
         chosen = turns(files)
         assert all(now for now, file in zip(chosen, files, strict=True) if file == files[0])

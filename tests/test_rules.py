@@ -29,6 +29,7 @@ SUBJECT = Subject("refimpl", SimpleNamespace())
 """Stands for any implementation on JAX, whose header a script begins with."""
 
 LONGEST_SCRIPT = 15
+LONG = {"WRB-30": 28}  # to stop a library at a line takes a tracer
 PROVIDED = {"lib", "jnp", "np", "jax"}
 RULES = tuple(registry().values())
 WITHDRAWN = tuple(entry for family in families().values() for entry in family.withdrawn)
@@ -167,7 +168,7 @@ def test_script_is_short_and_complete(check: Check) -> None:
     for point in check.cases.values():
         script = snippet_source(check, SUBJECT, point, registry()[check.rule].outcomes)
         lines = [line for line in "\n".join(script).splitlines() if line.strip()]
-        assert len(lines) <= LONGEST_SCRIPT, "\n".join(script)
+        assert len(lines) <= LONG.get(check.rule, LONGEST_SCRIPT), "\n".join(script)
         code = compile("\n".join(script), check.id, "exec")
         stored = {i.argval for i in dis.get_instructions(code) if i.opname == "STORE_NAME"}
         assert undefined(code) <= stored, "\n".join(script)

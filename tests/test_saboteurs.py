@@ -202,9 +202,10 @@ def shrunk(saboteur: Saboteur, rule: str) -> str:
     raise AssertionError(f"{rule} did not notice {saboteur.name}")
 
 
-@pytest.mark.parametrize(("saboteur", "rule"), slice_of(DRAWN, MONTH), ids=named)
+@pytest.mark.parametrize(("saboteur", "rule"), slice_of(DRAWN, SEASON), ids=named)
 def test_planted_defect_shrinks_to_a_short_program(saboteur: Saboteur, rule: str) -> None:
     tree = ast.parse(shrunk(saboteur, rule))
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     steps = [[s for s in f.body if not isinstance(s, ast.Return)] for f in functions]
-    assert max(map(len, steps), default=0) <= 3
+    most = 7 if rule.startswith("CTL") else 3  # two bodies are defined, and called
+    assert max(map(len, steps), default=0) <= most
