@@ -20,7 +20,7 @@ from tests.day import slice_of
 
 LOOK = Profile("look", 3, 0)
 OF_JAX = [rule.id for rule in registry().values() if rule.authority is Authority.JAX]
-DAYS = 7
+DAYS = 14
 """In how many days JAX is asked every rule that is asked in its name."""
 UNSEEN = {"DER-25"}
 """Rules of which no point can be asked: every one selects sides, which `jax.vjp` does not do."""
