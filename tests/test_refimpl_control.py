@@ -224,7 +224,7 @@ REVERSE = {
 }
 
 
-def agree(ours: Any, theirs: Any) -> None:
+def assert_agree(ours: Any, theirs: Any) -> None:
     structure: Any = jax.tree.structure(theirs)
     assert jax.tree.structure(ours) == structure
     for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
@@ -255,7 +255,8 @@ POINTS = [
 
 @pytest.mark.parametrize("program, around, compiled", POINTS)
 def test_it_is_the_unrolled_program(program: Program, around: Any, compiled: bool) -> None:
-    agree(outcome(LIFTED, program, around, compiled), outcome(UNROLLED, program, around, False))
+    ours = outcome(LIFTED, program, around, compiled)
+    assert_agree(ours, outcome(UNROLLED, program, around, False))
 
 
 class TestLoops:
@@ -266,7 +267,7 @@ class TestLoops:
         carry, ys = scan(lambda c, x: (c + 1.0, world.step(x)), 2.0, jnp.zeros((0, 2)))
         assert carry == 2.0 and ys.shape == (0, 2)
         assert for_loop(lambda: world.n.value, length=0).shape == (0,)
-        agree(world.values(), before)
+        assert_agree(world.values(), before)
         assert StateFinder(lambda: for_loop(world.step, jnp.zeros((0, 2))))() == {}
 
     def test_no_arrays(self) -> None:
@@ -354,7 +355,7 @@ class TestLoops:
             out.value = {"x": x}
 
         for_loop(step, STEPS)
-        agree(out.value, {"x": STEPS[-1]})
+        assert_agree(out.value, {"x": STEPS[-1]})
 
     def test_a_state_that_outlives_the_body_is_refused(self) -> None:
         kept: list[State] = []
@@ -405,8 +406,8 @@ class TestLoops:
         ):
             with pytest.raises(ZeroDivisionError):
                 around(lifted)()
-        agree(world.values(), before)
-        agree(for_loop(world.step, STEPS).shape, (3, 2))
+        assert_agree(world.values(), before)
+        assert_agree(for_loop(world.step, STEPS).shape, (3, 2))
 
     def test_steady_calls_trace_once_and_any_length_as_often(self) -> None:
         runs: list[int] = []
@@ -472,7 +473,7 @@ class TestLoops:
         program = branch_in_loop
         with jax.disable_jit():
             ours = outcome(LIFTED, program, FORWARD["plain"], False)
-        agree(ours, outcome(UNROLLED, program, FORWARD["plain"], False))
+        assert_agree(ours, outcome(UNROLLED, program, FORWARD["plain"], False))
 
     def test_a_foreign_trace_is_refused_by_name(self) -> None:
         world = World()
@@ -656,17 +657,17 @@ class TestLanes:
 
         want = jnp.stack([jax.grad(pure)(value) for value in w.value])
         each = vmap(grad(loss, grad_states=w), in_states=w)
-        agree(each(), want)
-        agree(jit(each)(), want)
-        agree(grad(lambda: jnp.sum(vmap(loss, in_states=w)()), grad_states=w)(), want)
+        assert_agree(each(), want)
+        assert_agree(jit(each)(), want)
+        assert_agree(grad(lambda: jnp.sum(vmap(loss, in_states=w)()), grad_states=w)(), want)
 
     def test_gradient_per_example(self) -> None:
         w = ParamState(jnp.array([1.0, 2.0]))
         each = vmap(grad(lambda x: jnp.sum(jnp.sin(w.value * x)), grad_states=w))
         want = jnp.stack([x * jnp.cos(w.value * x) for x in STEPS])
-        agree(each(STEPS), want)
+        assert_agree(each(STEPS), want)
         whole = grad(lambda xs: jnp.sum(vmap(lambda x: jnp.sin(w.value * x))(xs)), grad_states=w)
-        agree(whole(STEPS), jnp.sum(want, 0))
+        assert_agree(whole(STEPS), jnp.sum(want, 0))
 
     def test_arguments(self) -> None:
         w = State(jnp.array(2.0))
@@ -762,7 +763,7 @@ def test_checkpoint_options() -> None:
     def block(x: Any, twice: bool, *, scale: Any) -> Any:
         return world.step(x) * scale if twice else x
 
-    agree(block(STEPS[0], False, scale=2.0), STEPS[0])
+    assert_agree(block(STEPS[0], False, scale=2.0), STEPS[0])
     assert block(STEPS[0], True, scale=2.0).shape == (2,) and world.n.value == 1
 
 

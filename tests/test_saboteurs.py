@@ -10,7 +10,6 @@ import ast
 import json
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
@@ -31,6 +30,7 @@ from tests.saboteurs.asking import (
     checks_of,
     concerns,
     looked_up,
+    shows,
 )
 from tests.saboteurs.fresh import FRESH
 from tests.saboteurs.roster import Saboteur, all_saboteurs, copy_of, names_of
@@ -74,18 +74,6 @@ def caught_last(saboteur: Saboteur) -> Catch:
     catch = last or caught(saboteur, rule)
     assert catch, f"{saboteur.story} {rule} did not notice"
     return catch
-
-
-def shows(script: str, lib: object) -> bool:
-    """Whether a script fails on a library, in names of its own."""
-    first, _, rest = script.partition("\n")
-    assert first.startswith("import saboteur_") and first.endswith(" as lib")
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            exec(compile(rest, "<script>", "exec"), {"lib": lib})  # noqa: S102
-    except Exception:
-        return True
-    return False
 
 
 def assert_right(script: str, saboteur: Saboteur) -> None:

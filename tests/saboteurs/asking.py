@@ -7,6 +7,7 @@ what a point looks up is recorded on the reference.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -75,6 +76,19 @@ def caught_at(saboteur: Saboteur, rule: str, name: str, point: str, seed: int) -
             if outcome.verdict is Verdict.FAIL:
                 return Catch(name, point, outcome.examples, outcome.message, outcome.script, seed)
     return None
+
+
+def shows(script: str, lib: object) -> bool:
+    """Whether a script about a saboteur fails on a library, in names of its own."""
+    first, _, rest = script.partition("\n")
+    if not (first.startswith("import saboteur_") and first.endswith(" as lib")):
+        raise ValueError(f"expected a script that imports a saboteur first, got {first!r}")
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            exec(compile(rest, "<script>", "exec"), {"lib": lib})  # noqa: S102
+    except Exception:
+        return True
+    return False
 
 
 def concerns(check: Check, point: str, changed: frozenset[str]) -> bool:
