@@ -149,6 +149,12 @@ def test_rule_has_a_check(rule: Rule) -> None:
     assert [check for check in all_checks() if check.rule == rule.id]
 
 
+@pytest.mark.parametrize("rule", RULES, ids=identity)
+def test_a_rule_that_draws_does_not_say_why_it_does_not(rule: Rule) -> None:
+    drawn = any(check.strategy for check in all_checks() if check.rule == rule.id)
+    assert not (drawn and rule.fixed)
+
+
 @pytest.mark.parametrize("check", all_checks(), ids=identity)
 def test_check_has_a_rule_and_something_to_do(check: Check) -> None:
     assert check.rule in registry()

@@ -126,6 +126,8 @@ class Rules(SphinxDirective):
         facts += term("Since", [nodes.Text(rule.since)])
         if rule.outcomes:
             facts += term("Permitted", join(self.parse_inline(o)[0] for o in rule.outcomes))
+        if rule.fixed:
+            facts += term("Not drawn", self.parse_inline(with_links(rule.fixed))[0])
         if catches := results.catches(self.env, rule.id):
             facts += term("Saboteurs", listed(catches))
         if verdicts := results.verdicts(self.env, rule.id):

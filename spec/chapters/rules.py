@@ -83,6 +83,9 @@ class Rule:
         Why the rule is as it is, where the source does not say.
     outcomes : tuple of str
         The permitted outcomes of an OPEN rule.
+    fixed : str
+        Why its checks draw nothing, in one sentence: what there is nothing to vary in, or that
+        all there is stands in a table that is walked in full.  Empty where cases are drawn.
     since : str
         The first version of the specification that holds the rule.
     """
@@ -96,6 +99,7 @@ class Rule:
     quotes: tuple[Quote, ...] = ()
     reason: str = ""
     outcomes: tuple[str, ...] = ()
+    fixed: str = ""
     since: str = "0.1"
 
     @property

@@ -60,6 +60,8 @@ def _rule(rule: Rule) -> Iterator[str]:
         yield f"permitted: {', '.join(rule.outcomes)}"
     if rule.reason:
         yield f"why: {rule.reason}"
+    if rule.fixed:
+        yield f"not drawn: {rule.fixed}"
     quotes = {quote.source: quote.words for quote in rule.quotes}
     for source in rule.source:
         yield f"source: {source}" + (f": {quotes[source]!r}" if source in quotes else "")

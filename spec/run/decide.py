@@ -77,7 +77,14 @@ class Profile:
         return min(self.shrinks, max(FEWEST, 10 * self.together // len(check.cases)))
 
 
-FEWEST = 6
+class _Enough(KeyboardInterrupt):
+    """Ends a search at its limit: to go on drawing cases that are not run takes longest of all.
+
+    It is an interrupt, since of any other exception Hypothesis keeps the case in the folder.
+    """
+
+
+FEWEST = 20
 """Cases in search of a smaller failure, for a point of a check that has very many."""
 
 PROFILES = {p.name: p for p in (
@@ -87,17 +94,20 @@ PROFILES = {p.name: p for p in (
 
 @dataclass
 class _Tally:
-    """What a run of generated examples counted, and the failure seen last (the smallest)."""
+    """What a run of generated examples counted, and its failures by how their cases print."""
 
     examples: int = 0
     undecided: int = 0
     shrinks: int = 0
     absent: str = ""
-    last: tuple[Any, Violation] | None = None
-    failed: dict[str, Violation] = field(default_factory=dict)
+    failed: dict[str, tuple[Any, Violation]] = field(default_factory=dict)  # in their order
     reasons: Counter[str] = field(default_factory=Counter)
     labels: set[str] = field(default_factory=set)
     counted: list[frozenset[str]] = field(default_factory=list)
+
+    def smallest(self) -> tuple[Any, Violation]:
+        """The failure seen last: the search goes from one to a smaller one."""
+        return next(reversed(self.failed.values()))
 
     def outcome(self, check: Check, point: str, verdict: Verdict, message: str = "") -> Outcome:
         """What was decided, with what was counted on the way."""
@@ -195,13 +205,13 @@ def _decide_generated(
 
     def judge(case: Any) -> None:
         key = repr(case)
-        if tally.last is not None:
+        if tally.failed:
             tally.shrinks += 1
             if key in tally.failed:  # the search may come back to any of them
-                tally.last = case, tally.failed[key]
-                raise tally.last[1]
+                tally.failed[key] = tally.failed.pop(key)
+                raise tally.failed[key][1]
             if tally.shrinks > profile.search(check):
-                return
+                raise _Enough
         tally.examples += 1
         tally.labels |= covered(case)
         tally.counted += counted(case)
@@ -209,8 +219,7 @@ def _decide_generated(
             with _quiet():
                 check.function(subject, case)
         except Violation as violation:
-            tally.last = case, violation
-            tally.failed[key] = violation
+            tally.failed[key] = case, violation
             raise
         except Absent as absent:  # another case may do without the name
             tally.examples -= 1
@@ -222,15 +231,13 @@ def _decide_generated(
             if is_ours(error):
                 raise
             found = raised(error)  # from what is looked at after the call, for example
-            tally.last = case, found
-            tally.failed[key] = found
+            tally.failed[key] = case, found
             raise found from error
 
     try:
         _search(judge, check, point, profile, seed)
-    except Violation:
-        assert tally.last is not None
-        case, violation = tally.last
+    except (Violation, _Enough):
+        case, violation = tally.smallest()
         message, difference = told(violation)
         return _failed(tally.outcome(check, point, Verdict.FAIL), message, difference,
                        case_source(case, subject, violation))
