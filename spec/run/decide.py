@@ -32,6 +32,7 @@ from ..judge.stray import is_ours, strays
 from ..judge.subject import Absent, Subject
 from ..judge.verdict import Outcome, Verdict
 from ..language.labels import covered
+from ..language.pruning import smaller
 from ..language.shares import counted
 
 
@@ -238,6 +239,8 @@ def _decide_generated(
         _search(judge, check, point, profile, seed)
     except (Violation, _Enough):
         case, violation = tally.smallest()
+        if tally.shrinks > profile.search(check):
+            case, violation = _pruned(check, subject, case, violation)
         message, difference = told(violation)
         return _failed(tally.outcome(check, point, Verdict.FAIL), message, difference,
                        case_source(case, subject, violation))
@@ -249,6 +252,24 @@ def _decide_generated(
         reasons = "; ".join(reason for reason, _ in tally.reasons.most_common(2))
         return tally.outcome(check, point, Verdict.INCONCLUSIVE, reasons)
     return tally.outcome(check, point, Verdict.PASS)
+
+
+def _pruned(
+    check: Check, subject: Subject, case: Any, violation: Violation
+) -> tuple[Any, Violation]:
+    """A failure whose search was ended, without what it can do without."""
+    candidates = smaller(case)
+    for _ in range(FEWEST):
+        if (candidate := next(candidates, None)) is None:
+            break
+        try:
+            with _quiet():
+                check.function(subject, candidate)
+        except Violation as found:
+            case, violation, candidates = candidate, found, smaller(candidate)
+        except strays():  # it makes no sense without what was left out
+            continue
+    return case, violation
 
 
 def seed_of(check: Check, point: str, seed: int) -> int:

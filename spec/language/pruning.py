@@ -1,0 +1,68 @@
+"""What can be left out of a script at once, where the search for a smaller one was ended.
+
+A search changes the choices that made a case, which for a large one takes longer than there is
+time for. To leave out a statement that nothing else reads is one step.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from .cases import Case
+from .histories import History
+from .programs import Program
+
+NAME = re.compile(r"[A-Za-z_]\w*")
+BOUND = re.compile(r"^\s*(?:def )?([A-Za-z_]\w*)(?: = |\()", re.MULTILINE)
+
+
+def smaller(case: Any) -> Iterator[Any]:
+    """The case without one of its parts, the last ones first; what it needs it keeps."""
+    if isinstance(case, History):
+        for index in removable([step.lines for step in case.steps]):
+            yield replace(case, steps=without(case.steps, index))
+    elif isinstance(case, Case):
+        for program in programs(case):
+            yield replace(case, program=program)
+
+
+def programs(case: Case) -> Iterator[Program]:
+    """The program of a case without its early return, a statement or a state."""
+    program = case.program
+    if program.early is not None:
+        yield replace(program, early=None)
+    body = [statement.source().splitlines() for statement in program.body]
+    tail = replace(program, body=(), states=()).setup(case.row.has_aux)
+    for index in removable([*body, tail]):
+        if index < len(body):
+            yield replace(program, body=without(program.body, index))
+    used = names([*case.arguments().splitlines(), case.transformed(), *tail, *sum(body, [])])
+    for index, state in reversed([*enumerate(program.states)]):
+        if state.id not in used:
+            yield replace(program, states=without(program.states, index))
+
+
+def removable(parts: Sequence[Sequence[str]]) -> Iterator[int]:
+    """The parts of a script that bind no name which another part reads, the last ones first."""
+    for index in reversed(range(len(parts))):
+        before, after = sum(map(list, parts[:index]), []), sum(map(list, parts[index + 1:]), [])
+        if not (bound(parts[index]) - bound(before)) & names(after):
+            yield index
+
+
+def bound(lines: Sequence[str]) -> set[str]:
+    """The names that lines assign or define."""
+    return set(BOUND.findall("\n".join(lines)))
+
+
+def names(lines: Sequence[str]) -> set[str]:
+    """The names that stand in lines."""
+    return set(NAME.findall("\n".join(lines)))
+
+
+def without(parts: tuple[Any, ...], index: int) -> tuple[Any, ...]:
+    """All but one of several parts."""
+    return parts[:index] + parts[index + 1:]

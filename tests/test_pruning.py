@@ -1,0 +1,60 @@
+"""What can be left out of a script makes it shorter, and leaves it one that runs."""
+
+import numpy as np
+import pytest
+
+from spec.expected.expectation import Expectation
+from spec.language.cases import Case
+from spec.language.histories import History, Step
+from spec.language.programs import Assign, Exit, Program, Var, Write
+from spec.language.pruning import removable, smaller
+from spec.language.returns import ROWS
+from spec.language.strategies import cases
+from spec.language.wishes import EVERYTHING
+from tests.test_strategies import drawn
+
+PROGRAM = Program(
+    states=(Var("s0", 1.0), Var("s1", 2.0)), params=(),
+    body=(Assign("t0", "s0.value"), Assign("t1", "2.0 * t0"), Write("s0", "3.0"),
+          Assign("t0", "t0 + 1.0")),
+    out="t0", early=Exit("False", "0.0"),
+)
+CASE = Case(PROGRAM, "grad", ROWS[0])
+
+
+def test_what_is_read_stays() -> None:
+    kept = [[s.source() for s in case.program.body] for case in smaller(CASE)]
+    t0, t1, write, again = (s.source() for s in PROGRAM.body)
+    assert [t0, t1, write] in kept, "the first assignment is there for who reads it"
+    assert [t0, write, again] in kept and [t0, t1, again] in kept
+    assert all(t0 in body for body in kept)
+
+
+def test_early_returns_and_unused_states_go() -> None:
+    programs = [case.program for case in smaller(CASE)]
+    assert [p for p in programs if p.early is None and p.body == PROGRAM.body]
+    assert {s.id for p in programs for s in p.states if len(p.states) == 1} == {"s0"}
+
+
+def test_steps_of_a_history_go() -> None:
+    history = History((Step(("a = 1",)), Step(("b = a",), "b"), Step(("c = 2",))))
+    assert [h.lines() for h in smaller(history)] == [["a = 1", "b = a"], ["a = 1", "c = 2"]]
+
+
+def test_blocks_bind_what_stands_in_them() -> None:
+    assert list(removable([["for k in range(2):", "    t = k"], ["use(t)"]])) == [1]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_is_left_of_drawn_cases_runs_on_the_model(seed: int) -> None:
+    """Or nearly always: a structure may have been written that is read."""
+    whole = drawn(cases(EVERYTHING), 60, seed)
+    found = [(case, less) for case in whole for less in smaller(case)]
+    broken = 0
+    for case, less in found:
+        assert len(less.lines()) < len(case.lines())
+        try:
+            Expectation(less, [np.full(shape, 0.25) for shape in less.program.draws])
+        except Exception:  # noqa: BLE001
+            broken += 1
+    assert len(found) > 60 and broken < len(found) / 20, broken
