@@ -35,28 +35,6 @@ from .tree import Copies, copy_containers, pack, put_back, same_leaves
 if TYPE_CHECKING:
     from .state import State
 
-__all__ = [
-    "EAGER",
-    "EAGER_TRACE",
-    "UNSET",
-    "Effects",
-    "Frame",
-    "StateError",
-    "assign",
-    "create",
-    "current",
-    "has_tracers",
-    "in_foreign_body",
-    "lookup",
-    "note_read",
-    "publish",
-    "settle",
-    "stack",
-    "trace_now",
-    "transaction",
-    "whole_stack",
-]
-
 trace_now: Callable[[], object] = get_opaque_trace_state
 
 

@@ -30,8 +30,6 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-__all__ = ["apart", "code_of", "is_staging", "kept_read", "renew", "watched"]
-
 Result = TypeVar("Result")
 
 _CONTEXT = jax.make_user_context()

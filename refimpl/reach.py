@@ -13,8 +13,6 @@ from jax.core import Tracer
 from .state import State
 from .tree import split
 
-__all__ = ["guess_states", "hides_tracer"]
-
 _ENOUGH = 20_000
 _PLAIN: frozenset[type] = frozenset((bool, int, float, complex, str, bytes, type(None)))
 _LEAVES = (*_PLAIN, jax.Array, np.ndarray, np.generic)

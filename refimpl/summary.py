@@ -2,8 +2,6 @@
 
 from typing import Any
 
-__all__ = ["summary"]
-
 _DEPTH, _WIDTH = 3, 4
 
 

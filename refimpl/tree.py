@@ -17,17 +17,6 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-__all__ = [
-    "Build",
-    "Copies",
-    "copy_containers",
-    "in_order_of_jax",
-    "pack",
-    "put_back",
-    "same_leaves",
-    "split",
-]
-
 Build = Callable[[Sequence[Any]], Any]
 
 

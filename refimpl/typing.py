@@ -22,25 +22,6 @@ else:  # Python's own know no default before 3.13
     R = TypeVar("R")
     T = TypeVar("T")
 
-__all__ = [
-    "Argnums",
-    "Array",
-    "ArrayLike",
-    "Container",
-    "DType",
-    "Filter",
-    "Function",
-    "Key",
-    "P",
-    "Path",
-    "Predicate",
-    "Pytree",
-    "R",
-    "Seed",
-    "Size",
-    "T",
-]
-
 Pytree: TypeAlias = Any
 """A leaf, or containers of any kind that JAX knows, to any depth; types cannot say more."""
 

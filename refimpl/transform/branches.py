@@ -16,8 +16,6 @@ from ..state import State
 from ..typing import ArrayLike, Function, Pytree, T
 from .staged import Beliefs, around, fits, note, show
 
-__all__ = ["cond", "switch"]
-
 
 def cond(
     pred: ArrayLike, true_fun: Callable[..., T], false_fun: Callable[..., T], *operands: Pytree

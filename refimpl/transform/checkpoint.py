@@ -14,8 +14,6 @@ from ..typing import Function, P, T
 from .gradient import Carried, Run
 from .staged import around, run
 
-__all__ = ["checkpoint"]
-
 
 class Options(TypedDict, total=False):
     """Those of `jax.checkpoint`."""

@@ -48,8 +48,6 @@ from ..state import State
 from ..typing import Function, P, R
 from .deferred import Deferred
 
-__all__ = ["Jitted", "jit"]
-
 Q = ParamSpec("Q")
 
 _NUMBERS = (jax.Array, np.ndarray, np.generic, bool, int, float, complex)

@@ -8,8 +8,6 @@ from typing import Any
 
 from ..reach import guess_states
 
-__all__ = ["Deferred"]
-
 
 class Deferred:
     """A transform of a function: an object made from the function and options.

@@ -17,8 +17,6 @@ from .compile import Jitted, jit
 from .gradient import Carried, GradientTransform
 from .selection import Selected
 
-__all__ = ["Options", "grad", "hessian", "jacfwd", "jacobian", "jacrev", "vector_grad"]
-
 Q = ParamSpec("Q")
 R = ParamSpec("R")
 

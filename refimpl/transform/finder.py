@@ -15,8 +15,6 @@ from ..typing import Filter, P
 from ..util.filter import to_predicate
 from .deferred import Deferred
 
-__all__ = ["StateFinder"]
-
 
 class StateFinder(Deferred, Generic[P]):
     """Observe a function and return the states it uses, leaving all of them as they are.

@@ -31,8 +31,6 @@ from ..typing import Argnums, Array, ArrayLike, Container, Function, P, Pytree
 from .deferred import Deferred
 from .selection import Selected, Selection
 
-__all__ = ["GradientTransform"]
-
 Q = ParamSpec("Q")
 Triple: TypeAlias = tuple[Pytree, Pytree, Any]
 """Derivatives, full primal output, and aux."""

@@ -23,8 +23,6 @@ from ..typing import Function, Predicate
 from ..util.filter import to_predicate
 from .staged import Beliefs, around, run
 
-__all__ = ["vmap"]
-
 
 def vmap(
     fn: Function | None = None,

@@ -14,8 +14,6 @@ from ..state import State
 from ..typing import ArrayLike, Function, Pytree, T
 from .staged import Again, Beliefs, around, fits, note, placed, run, show
 
-__all__ = ["for_loop", "scan", "while_loop"]
-
 C = TypeVar("C")
 
 

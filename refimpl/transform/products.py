@@ -18,8 +18,6 @@ from .family import Options, either, member
 from .gradient import Carried, GradientTransform
 from .selection import Selected, Selection
 
-__all__ = ["fwd_grad", "jvp", "vjp"]
-
 Q = ParamSpec("Q")
 Made = Callable[..., tuple[Any, ...]]
 

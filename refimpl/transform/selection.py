@@ -20,8 +20,6 @@ from ..state import State
 from ..tree import Build
 from ..typing import Argnums, Container, Pytree
 
-__all__ = ["ArgnumsError", "Selected", "Selection", "parse_argnums"]
-
 
 class ArgnumsError(TypeError, ValueError):
     """Argnums that do not fit the call: JAX raises either of the two bases, depending on how."""

@@ -37,8 +37,6 @@ from ..memory import apart, code_of
 from ..state import State
 from ..typing import Function
 
-__all__ = ["Again", "Beliefs", "around", "fits", "note", "placed", "run", "show"]
-
 Belief = TypeVar("Belief")
 Result = TypeVar("Result")
 
