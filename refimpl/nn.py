@@ -1,6 +1,6 @@
 """Modules: objects that hold states and other modules in their attributes (STA-07)."""
 
-from typing import Any, TypeVar, overload
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,29 +9,17 @@ from . import graph
 from .container import misfits, write
 from .state import State
 from .tree import copy_containers
-from .typing import Filter, Path, Pytree
+from .typing import Filter, Pytree
 
 __all__ = ["Module"]
 
-S = TypeVar("S", bound=State)
 _SHOWN = 12
 
 
 class Module(graph.Node):
     """Base class of what has states: assign them, and other modules, to attributes."""
 
-    @overload
-    def states(self, filter: type[S], /) -> dict[Path, S]: ...
-    @overload
-    def states(self, filter: Filter = ..., /) -> dict[Path, State]: ...
-    @overload
-    def states(
-        self, first: Filter, second: Filter, /, *filters: Filter
-    ) -> tuple[dict[Path, State], ...]: ...
-
-    def states(self, *filters: Any) -> Any:
-        """The states of this module and of all below it; see `graph.states`."""
-        return graph.states(self, *filters)
+    states = graph.states
 
     def state_dict(self, filter: Filter = ...) -> dict[str, Pytree]:
         """The values of the selected states, by the dotted paths to them: ``'layers.0.w'``.
