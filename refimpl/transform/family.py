@@ -21,24 +21,6 @@ Q = ParamSpec("Q")
 R = ParamSpec("R")
 
 
-class Either(Protocol[Q]):
-    """Both uses of a member: with a function, and without one, as a decorator."""
-
-    @overload
-    def __call__(
-        self, fun: Callable[R, Any], *args: Q.args, **options: Q.kwargs
-    ) -> GradientTransform[R]: ...
-    @overload
-    def __call__(
-        self, fun: None = None, *args: Q.args, **options: Q.kwargs
-    ) -> Callable[[Callable[R, Any]], GradientTransform[R]]: ...
-
-
-def either(make: Callable[Concatenate[Any, Q], Any]) -> Either[Q]:
-    """Tell type checkers what becomes of the function; the options are those of `make`."""
-    return cast(Either[Q], make)
-
-
 _HARMLESS = {"static_argnums", "static_argnames", "keep_unused", "inline"}
 _MOST = 64
 
@@ -101,8 +83,54 @@ class Options(TypedDict, total=False):
     check_states: bool
 
 
-@either
-def grad(
+class Either(Protocol[Q]):
+    """Both uses of a member: with a function, and without one, as a decorator."""
+
+    @overload
+    def __call__(
+        self, fun: Callable[R, Any], *args: Q.args, **options: Q.kwargs
+    ) -> GradientTransform[R]: ...
+    @overload
+    def __call__(
+        self, fun: None = None, *args: Q.args, **options: Q.kwargs
+    ) -> Callable[[Callable[R, Any]], GradientTransform[R]]: ...
+
+
+def member(transform: Function, told: Callable[Concatenate[Any, Q], Any]) -> Either[Q]:
+    """A member of the family, made from a transform of pure functions, which has its docstring.
+
+    Parameters
+    ----------
+    transform : callable
+        As in `GradientTransform`.
+    told : callable
+        Has the signature of the member. It returns the function, which may be None, and the
+        arguments of `GradientTransform` beside it and the transform.
+    """
+
+    @functools.wraps(told)
+    def made(*args: Any, **kwargs: Any) -> Any:
+        fun, options = told(*args, **kwargs)
+        return Member(fun, transform=transform, **options)
+
+    made.__name__ = made.__qualname__ = transform.__name__.removeprefix("_")
+    made.__doc__ = transform.__doc__
+    return cast(Either[Q], made)
+
+
+def _forward(
+    fun: Function | None = None,
+    grad_states: Container = None,
+    argnums: Argnums = None,
+    *,
+    holomorphic: bool = False,
+    **options: Unpack[Options],
+) -> Any:
+    params = {"holomorphic": holomorphic}
+    return fun, dict(grad_states=grad_states, argnums=argnums, transform_params=params, **options)
+
+
+def _reverse(
     fun: Function | None = None,
     grad_states: Container = None,
     argnums: Argnums = None,
@@ -111,6 +139,11 @@ def grad(
     allow_int: bool = False,
     **options: Unpack[Options],
 ) -> Any:
+    params = {"holomorphic": holomorphic, "allow_int": allow_int}
+    return fun, dict(grad_states=grad_states, argnums=argnums, transform_params=params, **options)
+
+
+def _grad(fun: Function, **params: Any) -> Function:
     """Gradient of a scalar function with respect to states and arguments.
 
     Parameters
@@ -158,107 +191,15 @@ def grad(
     -----
     Rules: RET-01 to RET-12, DER-01, DER-02, GST-01 to GST-20, ARG-01 to ARG-18, ERR-01 to ERR-11.
     """
-    params = {"holomorphic": holomorphic, "allow_int": allow_int}
-    return member(jax.grad, fun, grad_states, argnums, params, options)
+    return jax.grad(fun, **params)
 
 
-@either
-def vector_grad(
-    fun: Function | None = None,
-    grad_states: Container = None,
-    argnums: Argnums = None,
-    *,
-    holomorphic: bool = False,
-    allow_int: bool = False,
-    **options: Unpack[Options],
-) -> Any:
+def _vector_grad(fun: Function, *, argnums: int, has_aux: bool, **params: Any) -> Function:
     """Gradient of the sum of all entries of all outputs, whose number and shape are free.
 
     Parameters, results by row and errors are those of `grad`. Rules: RET-01 to RET-12, DER-07.
     """
-    params = {"holomorphic": holomorphic, "allow_int": allow_int}
-    return member(_vector_grad, fun, grad_states, argnums, params, options)
 
-
-@either
-def jacrev(
-    fun: Function | None = None,
-    grad_states: Container = None,
-    argnums: Argnums = None,
-    *,
-    holomorphic: bool = False,
-    allow_int: bool = False,
-    **options: Unpack[Options],
-) -> Any:
-    """Jacobian in reverse mode, for few outputs and many inputs.
-
-    Parameters, results by row and errors are those of `grad`. ``var_grads`` and ``arg_grads``
-    have JAX's layout: the structure of the output, with that of the states or arguments in place
-    of each of its leaves. Rules: RET-01 to RET-12, DER-06.
-    """
-    params = {"holomorphic": holomorphic, "allow_int": allow_int}
-    return member(_jacrev, fun, grad_states, argnums, params, options)
-
-
-jacobian = jacrev
-
-
-@either
-def jacfwd(
-    fun: Function | None = None,
-    grad_states: Container = None,
-    argnums: Argnums = None,
-    *,
-    holomorphic: bool = False,
-    **options: Unpack[Options],
-) -> Any:
-    """Jacobian in forward mode, for many outputs and few inputs.
-
-    Parameters, but for `allow_int`, results by row and errors are those of `grad`, and the layout
-    is that of `jacrev`. Rules: RET-01 to RET-12, DER-06, GST-21.
-    """
-    return member(_jacfwd, fun, grad_states, argnums, {"holomorphic": holomorphic}, options)
-
-
-@either
-def hessian(
-    fun: Function | None = None,
-    grad_states: Container = None,
-    argnums: Argnums = None,
-    *,
-    holomorphic: bool = False,
-    **options: Unpack[Options],
-) -> Any:
-    """Second derivatives, in JAX's layout: output, then row, then column.
-
-    Parameters, but for `allow_int`, results by row and errors are those of `grad`. With states
-    and arguments ``grads`` is ``(var_rows, arg_rows)``, and each entry of a row is
-    ``(var_columns, arg_columns)``. Rules: RET-01 to RET-12, DER-06, DER-13.
-    """
-    return member(_hessian, fun, grad_states, argnums, {"holomorphic": holomorphic}, options)
-
-
-def member(
-    transform: Function,
-    fun: Function | None,
-    grad_states: Container,
-    argnums: Argnums,
-    params: dict[str, Any],
-    options: Options,
-) -> Any:
-    """The transform of a function, or the decorator if there is none yet."""
-    made = functools.partial(
-        Member,
-        transform=transform,
-        grad_states=grad_states,
-        argnums=argnums,
-        transform_params=params,
-        **options,
-    )
-    return made if fun is None else made(fun)
-
-
-def _vector_grad(fun: Function, *, argnums: int, has_aux: bool, **params: Any) -> Function:
     def total(selected: Selected) -> tuple[Array, Carried]:
         output, carried = fun(selected)
         sums = [jnp.sum(leaf) for leaf in jax.tree.leaves(output)]
@@ -268,6 +209,12 @@ def _vector_grad(fun: Function, *, argnums: int, has_aux: bool, **params: Any) -
 
 
 def _jacrev(fun: Function, *, argnums: int, has_aux: bool, **params: Any) -> Function:
+    """Jacobian in reverse mode, for few outputs and many inputs.
+
+    Parameters, results by row and errors are those of `grad`. ``var_grads`` and ``arg_grads``
+    have JAX's layout: the structure of the output, with that of the states or arguments in place
+    of each of its leaves. Rules: RET-01 to RET-12, DER-06.
+    """
     row = jnp.zeros((), complex if params.get("holomorphic") else float)
 
     def padded(selected: Selected) -> tuple[Pytree, Carried]:
@@ -287,11 +234,22 @@ def _jacrev(fun: Function, *, argnums: int, has_aux: bool, **params: Any) -> Fun
 
 
 def _jacfwd(fun: Function, *, argnums: int, has_aux: bool, **params: Any) -> Function:
+    """Jacobian in forward mode, for many outputs and few inputs.
+
+    Parameters, but for `allow_int`, results by row and errors are those of `grad`, and the layout
+    is that of `jacrev`. Rules: RET-01 to RET-12, DER-06, GST-21.
+    """
     base = jax.jacfwd(fun, argnums=argnums, has_aux=has_aux, **params)
     return lambda selected: base(selected) if _size(selected) else _no_columns(fun, selected)
 
 
 def _hessian(fun: Function, **options: Any) -> Function:
+    """Second derivatives, in JAX's layout: output, then row, then column.
+
+    Parameters, but for `allow_int`, results by row and errors are those of `grad`. With states
+    and arguments ``grads`` is ``(var_rows, arg_rows)``, and each entry of a row is
+    ``(var_columns, arg_columns)``. Rules: RET-01 to RET-12, DER-06, DER-13.
+    """
     return _jacfwd(_jacrev(fun, **options), **options)
 
 
@@ -310,3 +268,10 @@ def _no_columns(fun: Function, selected: Selected) -> tuple[Pytree, Carried]:
 
 def _size(tree: Pytree) -> int:
     return sum(jnp.size(leaf) for leaf in jax.tree.leaves(tree))
+
+
+grad = member(_grad, _reverse)
+vector_grad = member(_vector_grad, _reverse)
+jacrev = jacobian = member(_jacrev, _reverse)
+jacfwd = member(_jacfwd, _forward)
+hessian = member(_hessian, _forward)

@@ -14,7 +14,7 @@ from ..frames import Effects, Frame, in_foreign_body, settle, stack, whole_stack
 from ..state import State
 from ..summary import summary
 from ..typing import Argnums, ArrayLike, Container, Function, Pytree, Seed
-from .family import Options, either, member
+from .family import Options, member
 from .gradient import Carried, GradientTransform
 from .selection import Selected, Selection
 
@@ -224,16 +224,13 @@ def _decorate(function: Function, options: dict[str, Any], fun: Function) -> Fun
     return functools.update_wrapper(functools.partial(function, fun, **options), fun)
 
 
-@either
-def fwd_grad(
-    fun: Function | None = None,
-    grad_states: Container = None,
-    argnums: Argnums = None,
-    *,
-    tangent_size: int | None = None,
-    key: Seed | None = None,
-    **options: Unpack[Options],
-) -> Any:
+def _is_real(leaf: ArrayLike) -> bool:
+    return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.floating))
+
+
+def _fwd_grad(
+    fun: Function, *, argnums: int, has_aux: bool, tangent_size: int | None, key: Seed | None
+) -> Function:
     """Unbiased estimate of the gradient of a scalar function in forward mode: (g . v) v.
 
     Parameters
@@ -263,19 +260,7 @@ def fwd_grad(
     -----
     Rules: RET-01 to RET-12, DER-29 to DER-31.
     """
-    if tangent_size is not None and (isinstance(tangent_size, bool) or tangent_size < 1):
-        raise ValueError(f"tangent_size must be a positive int, got {tangent_size!r}")
-    params = {"tangent_size": tangent_size, "key": key}
-    return member(_fwd_grad, fun, grad_states, argnums, params, options)
 
-
-def _is_real(leaf: ArrayLike) -> bool:
-    return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.floating))
-
-
-def _fwd_grad(
-    fun: Function, *, argnums: int, has_aux: bool, tangent_size: int | None, key: Seed | None
-) -> Function:
     def push(selected: Selected, tangent: Selected) -> tuple[Pytree, Carried]:
         output, slope, carried = jax.jvp(fun, (selected,), (tangent,), has_aux=has_aux)
         real = all(map(_is_real, jax.tree.leaves((output, tangent))))
@@ -303,3 +288,21 @@ def _fwd_grad(
         return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), grads), carried
 
     return run
+
+
+def _estimate(
+    fun: Function | None = None,
+    grad_states: Container = None,
+    argnums: Argnums = None,
+    *,
+    tangent_size: int | None = None,
+    key: Seed | None = None,
+    **options: Unpack[Options],
+) -> Any:
+    if tangent_size is not None and (isinstance(tangent_size, bool) or tangent_size < 1):
+        raise ValueError(f"tangent_size must be a positive int, got {tangent_size!r}")
+    params = {"tangent_size": tangent_size, "key": key}
+    return fun, dict(grad_states=grad_states, argnums=argnums, transform_params=params, **options)
+
+
+fwd_grad = member(_fwd_grad, _estimate)
