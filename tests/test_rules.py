@@ -7,7 +7,7 @@ import inspect
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
 from types import CodeType, SimpleNamespace
@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 
 from spec.chapters import all_checks, rules
 from spec.chapters.rules import Level, Rule, Withdrawn, families, registry
-from spec.judge.check import Check, snippet_source
+from spec.judge.check import Check, judge_filled, snippet_source
 from spec.judge.subject import Subject
 from spec.language import returns
 from spec.language.returns import ROWS, Row
+from spec.run import example
 from tests.saboteurs.roster import all_saboteurs
 
 SUBJECT = Subject("refimpl", SimpleNamespace())
@@ -36,6 +37,8 @@ WITHDRAWN = tuple(entry for family in families().values() for entry in family.wi
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [page for page in DOCS.rglob("*.md") if "_build" not in page.parts]
 SNIPPETS = tuple(check for check in all_checks() if check.strategy is None)
+FILLED = tuple(check for check in all_checks() if check.function is judge_filled)
+"""Snippets some of whose parameters are drawn."""
 
 
 def identity(entry: Rule | Withdrawn | Check | Row) -> str:
@@ -173,25 +176,43 @@ def test_script_is_short_and_complete(check: Check) -> None:
     """At every point: few lines, and no name that the script does not define."""
     for point in check.cases.values():
         script = snippet_source(check, SUBJECT, point, registry()[check.rule].outcomes)
-        lines = [line for line in "\n".join(script).splitlines() if line.strip()]
-        assert len(lines) <= LONG.get(check.rule, LONGEST_SCRIPT), "\n".join(script)
-        code = compile("\n".join(script), check.id, "exec")
-        stored = {i.argval for i in dis.get_instructions(code) if i.opname == "STORE_NAME"}
-        assert undefined(code) <= stored, "\n".join(script)
-        shows = ("assert ", "raise ")
-        assert any(line.lstrip().startswith(shows) for line in lines), "\n".join(script)
+        assert_short_and_complete(script, check.rule)
+
+
+@pytest.mark.parametrize("check", FILLED, ids=identity)
+def test_drawn_script_is_short_and_complete(check: Check) -> None:
+    """At the first point, with every parameter given."""
+    case = example.drawn(check, next(iter(check.cases)))
+    assert set(case.parameters) == set(inspect.signature(case.function).parameters) - PROVIDED
+    assert_short_and_complete(
+        [*SUBJECT.header(), *case.lines()], check.rule, more=len(case.parameters))
+    assert_told(case.function, check.rule)
+
+
+def assert_short_and_complete(script: list[str], rule: str, more: int = 0) -> None:
+    lines = [line for line in "\n".join(script).splitlines() if line.strip()]
+    assert len(lines) <= LONG.get(rule, LONGEST_SCRIPT) + more, "\n".join(script)
+    code = compile("\n".join(script), rule, "exec")
+    stored = {i.argval for i in dis.get_instructions(code) if i.opname == "STORE_NAME"}
+    assert undefined(code) <= stored, "\n".join(script)
+    shows = ("assert ", "raise ", "seen = ")
+    assert any(line.lstrip().startswith(shows) for line in lines), "\n".join(script)
 
 
 @pytest.mark.parametrize("check", SNIPPETS, ids=identity)
 def test_every_assertion_says_what_went_wrong(check: Check) -> None:
     """In a dict, which the report takes apart; any other AssertionError is the library's own."""
-    source = ast.parse(textwrap.dedent(inspect.getsource(check.function)))
+    assert_told(check.function, check.rule)
+
+
+def assert_told(function: Callable[..., Any], rule: str) -> None:
+    source = ast.parse(textwrap.dedent(inspect.getsource(function)))
     claims = [node for node in ast.walk(source) if isinstance(node, ast.Assert)]
     for claim in claims:
         assert isinstance(claim.msg, ast.Dict), ast.unparse(claim)
         keys = {ast.literal_eval(key) for key in claim.msg.keys if key is not None}
         assert {"expected", "got"} <= keys <= {"at", "expected", "got"}, ast.unparse(claim)
-    assert claims or registry()[check.rule].level is Level.OPEN
+    assert claims or registry()[rule].level is Level.OPEN
 
 
 def undefined(code: CodeType) -> set[str]:

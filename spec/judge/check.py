@@ -3,7 +3,8 @@
 There are two kinds.  A *snippet* is a short function over the library under test; its body is
 the script that a failure shows.  A *generated* check draws cases (programs with one call) from
 a Hypothesis strategy and judges each; the case prints as the script.  Either may have a finite
-axis, which is always walked in full.
+axis, which is always walked in full.  In between stands a snippet some of whose parameters are
+*drawn*: it is generated, and its cases print as a snippet does.
 """
 
 from __future__ import annotations
@@ -14,11 +15,16 @@ import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy
+from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from ..language.script import Script
+from .difference import Inconclusive, Violation, told
+from .stray import strays
 from .subject import Subject
 
 
@@ -102,6 +108,61 @@ def generated(
     return register
 
 
+Given = Mapping[str, SearchStrategy[str]] | SearchStrategy[Mapping[str, str]]
+
+
+def drawn(
+    rule: str, given: Given, cases: Mapping[str, Mapping[str, str]] | None = None, wide: int = 0
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a snippet some of whose parameters are drawn.
+
+    Parameters
+    ----------
+    rule, cases, wide
+        As of :func:`snippet` and :func:`generated`.
+    given : mapping or strategy
+        Strategies of source text by parameter, or one of all of them where they hang together.
+        A text may use the parameters before it, those of the point first.
+    """
+    texts = given if isinstance(given, SearchStrategy) else st.fixed_dictionaries(dict(given))
+    points = dict(cases) if cases is not None else {"": {}}
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        def strategy(point: Mapping[str, str]) -> SearchStrategy[Filled]:
+            return texts.map(lambda found: Filled(function, {**point, **found}))
+
+        _register(Check(rule, function.__name__, judge_filled, points, strategy, wide))
+        return function
+
+    return register
+
+
+@dataclass(frozen=True)
+class Filled(Script):
+    """A snippet with its parameters; prints as the script of the snippet."""
+
+    function: Callable[..., Any]
+    parameters: Mapping[str, str]
+
+    def lines(self) -> list[str]:
+        """The whole script, without its header; the outcome of a rule of level OPEN is ``seen``."""
+        numbers = ["import numpy as np"] if _takes(self.function, "np") else []
+        given = [f"{name} = {text}" for name, text in self.parameters.items()]
+        body = (re.sub(r"^return (.*)$", r"seen = \1", line) for line in _body(self.function))
+        return [*numbers, *given, *body]
+
+
+def judge_filled(subject: Subject, case: Filled) -> Any:
+    """What the snippet returns; an assertion that does not hold is a violation."""
+    try:
+        return case.function(**_arguments(case.function, subject, case.parameters))
+    except (Violation, Inconclusive):
+        raise
+    except strays() as error:
+        message, difference = told(error)
+        raise Violation(difference, message) from error
+
+
 def registered() -> tuple[Check, ...]:
     """Every check of the modules that are loaded, by rule and then in the order of definition."""
     return tuple(sorted(_CHECKS.values(), key=lambda check: check.rule))
@@ -109,14 +170,30 @@ def registered() -> tuple[Check, ...]:
 
 def bindings(check: Check, subject: Subject, point: Mapping[str, str]) -> dict[str, Any]:
     """The arguments of a snippet for an implementation at a point of its axis."""
+    return _arguments(check.function, subject, point)
+
+
+def _arguments(
+    function: Callable[..., Any], subject: Subject, texts: Mapping[str, str]
+) -> dict[str, Any]:
+    """What a snippet is called with: the names that are provided, and what the texts give."""
     names: dict[str, Any] = {"lib": subject.lib, "jnp": subject.xp}
-    parameters = inspect.signature(check.function).parameters
-    if "jax" in parameters:
+    if _takes(function, "jax"):
         names["jax"] = subject.jax
-    if "np" in parameters:
+    if _takes(function, "np"):
         names["np"] = numpy
-    values = {name: eval(text, names) for name, text in point.items()}
-    return {name: value for name, value in (names | values).items() if name in parameters}
+    for name, text in texts.items():
+        names[name] = eval(text, names)
+    return {name: names[name] for name in _parameters(function) if name in names}
+
+
+@cache
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(inspect.signature(function).parameters)
+
+
+def _takes(function: Callable[..., Any], name: str) -> bool:
+    return name in _parameters(function)
 
 
 def snippet_source(
@@ -125,7 +202,7 @@ def snippet_source(
     """The script of a snippet at a point of its axis; it shows the outcome, or demands one of some.
     """
     header = subject.header()
-    if "np" in inspect.signature(check.function).parameters:
+    if _takes(check.function, "np"):
         header.append("import numpy as np")
     parameters = [f"{name} = {text}" for name, text in point.items()]
     seen = rf"assert (\1) in {tuple(outcomes)!r}" if outcomes else r"print(\1)"
@@ -133,11 +210,12 @@ def snippet_source(
     return [*header, *parameters, *body]
 
 
-def _body(function: Callable[..., Any]) -> list[str]:
+@cache
+def _body(function: Callable[..., Any]) -> tuple[str, ...]:
     text = textwrap.dedent(inspect.getsource(function))
     definition = ast.parse(text).body[0]
     assert isinstance(definition, ast.FunctionDef)
     first = definition.body[1 if ast.get_docstring(definition) is not None else 0]
     decorators = getattr(first, "decorator_list", [])  # which stand above what they decorate
     start = min(node.lineno for node in (first, *decorators))
-    return textwrap.dedent("\n".join(text.splitlines()[start - 1:])).splitlines()
+    return tuple(textwrap.dedent("\n".join(text.splitlines()[start - 1:])).splitlines())

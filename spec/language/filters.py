@@ -22,13 +22,16 @@ CLASSES: Final = {"State": ("State",), "ParamState": ("ParamState", "State")}
 """The classes of state that every implementation has, each with the classes it is one of."""
 
 
+Tag = str | tuple[str, ...] | frozenset[str] | None
+
+
 @dataclass(frozen=True)
 class Sample:
     """A state as a filter sees it: its path, its class and its tags."""
 
     path: Path
     kind: str = "State"
-    tag: str | tuple[str, ...] | frozenset[str] | None = None
+    tag: Tag = None
 
     @property
     def tags(self) -> frozenset[str]:
@@ -286,3 +289,40 @@ def branch(name: str, depth: int = 2) -> st.SearchStrategy[Filter]:
     least, most = (1, 1) if FORMS[name].meaning.operand == "filter" else (0, 3)
     parts = st.lists(drawn(depth - 1), min_size=least, max_size=most)
     return parts.map(lambda filters: Filter(name, tuple(filters)))
+
+
+def of_form(name: str, depth: int = 2) -> st.SearchStrategy[Filter]:
+    """Filters of a form; a combination is of so many levels at the most."""
+    return branch(name, depth) if name in BRANCHES else _leaves(name)
+
+
+@st.composite
+def around(draw: Callable[..., Any], name: str) -> Filter:
+    """Combinations of any form, one of whose parts is of the form named."""
+    whole = draw(st.sampled_from(BRANCHES))
+    parts = [draw(of_form(name))]
+    if FORMS[whole].meaning.operand == "filters":
+        parts = draw(st.permutations([*draw(st.lists(drawn(1), max_size=2)), *parts]))
+    return Filter(whole, tuple(parts))
+
+
+# -- drawn states --------------------------------------------------------------------------------
+
+TAGS: Final = ("hot", "cold", "mild", "hotter", "ho")
+ONE_TAG: Final[st.SearchStrategy[Tag]] = st.sampled_from((None, *TAGS))
+SEVERAL_TAGS: Final[st.SearchStrategy[Tag]] = st.one_of(
+    st.lists(st.sampled_from(TAGS), max_size=3, unique=True).map(tuple),
+    st.frozensets(st.sampled_from(TAGS), max_size=3),
+)
+"""Tags that contain one another as text; several at once or none, in each container."""
+
+PATHS: Final = st.lists(st.sampled_from(("a", "b", "hot", 0, 1, "ho", "0")), min_size=1,
+                        max_size=3).map(tuple)
+"""Paths, some with parts that are tags elsewhere, or look like an index."""
+
+
+@cache
+def samples(tags: st.SearchStrategy[Tag] = ONE_TAG) -> st.SearchStrategy[tuple[Sample, ...]]:
+    """States under different paths, of any class and tag."""
+    one = st.builds(Sample, PATHS, st.sampled_from(tuple(CLASSES)), tags)
+    return st.lists(one, min_size=1, max_size=6, unique_by=lambda s: s.path).map(tuple)

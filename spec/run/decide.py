@@ -6,7 +6,7 @@ import traceback
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -105,6 +105,7 @@ class _Tally:
     reasons: Counter[str] = field(default_factory=Counter)
     labels: set[str] = field(default_factory=set)
     counted: list[frozenset[str]] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
 
     def smallest(self) -> tuple[Any, Violation]:
         """The failure seen last: the search goes from one to a smaller one."""
@@ -114,7 +115,7 @@ class _Tally:
         """What was decided, with what was counted on the way."""
         return Outcome(check.rule, check.name, point, verdict, message, examples=self.examples,
                        undecided=self.undecided, labels=frozenset(self.labels),
-                       counted=tuple(self.counted))
+                       counted=tuple(self.counted), seen=", ".join(sorted(self.seen)))
 
 
 def decide(check: Check, subject: Subject, point: str, profile: Profile, seed: int) -> Outcome:
@@ -146,21 +147,16 @@ def _decide(check: Check, subject: Subject, point: str, profile: Profile, seed: 
 
 def _decide_snippet(check: Check, subject: Subject, point: str) -> Outcome:
     decided = Outcome(check.rule, check.name, point, Verdict.PASS)
-    rule = registry()[check.rule]
+    permitted = registry()[check.rule].outcomes
     try:
         with _quiet():
             seen = check.function(**bindings(check, subject, check.cases[point]))
+        return replace(decided, seen=among(permitted, seen) if permitted else "")
     except Inconclusive as error:
         return replace(decided, verdict=Verdict.INCONCLUSIVE, message=str(error))
     except strays() as error:
         message, difference = told(error)
-    else:
-        if not rule.outcomes or seen in rule.outcomes:
-            return replace(decided, seen=seen or "")
-        permitted = ", ".join(rule.outcomes)
-        message = f"saw {seen!r}; permitted are {permitted}"
-        difference = Difference("", "", f"one of {permitted}", repr(seen))
-    script = snippet_source(check, subject, check.cases[point], rule.outcomes)
+    script = snippet_source(check, subject, check.cases[point], permitted)
     return _failed(decided, message, difference, script)
 
 
@@ -202,7 +198,7 @@ def _decide_generated(
     check: Check, subject: Subject, point: str, profile: Profile, seed: int
 ) -> Outcome:
     assert check.strategy is not None
-    tally = _Tally()
+    tally, permitted = _Tally(), registry()[check.rule].outcomes
 
     def judge(case: Any) -> None:
         key = repr(case)
@@ -218,7 +214,9 @@ def _decide_generated(
         tally.counted += counted(case)
         try:
             with _quiet():
-                check.function(subject, case)
+                seen = check.function(subject, case)
+            if permitted:
+                tally.seen.add(among(permitted, seen))
         except Violation as violation:
             tally.failed[key] = case, violation
             raise
@@ -270,6 +268,22 @@ def _pruned(
         except strays():  # it makes no sense without what was left out
             continue
     return case, violation
+
+
+def among(permitted: Collection[str], seen: Any) -> str:
+    """The outcome that a check of a rule of level OPEN saw, if it is permitted.
+
+    Raises
+    ------
+    Violation
+        If it is not; the script of a drawn case has it under the name ``seen``.
+    """
+    if seen in permitted:
+        return str(seen)
+    told_of = ", ".join(permitted)
+    raise Violation(
+        Difference("", f"seen in {tuple(permitted)!r}", f"one of {told_of}", repr(seen)),
+        f"saw {seen!r}; permitted are {told_of}")
 
 
 def seed_of(check: Check, point: str, seed: int) -> int:

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from ...judge.check import generated, snippet
+from ...judge.check import drawn, generated, snippet
 from ...judge.difference import Difference, Violation
 from ...judge.observation import run
 from ...judge.subject import Subject
 from ...language import filters
-from ...language.filters import (
-    BRANCHES,
-    FORMS,
-    MEANINGS,
-    OPERANDS,
-    POOL,
-    TAGGED,
-    Filter,
-    Sample,
-)
+from ...language.filters import FORMS, MEANINGS, POOL, Filter, Sample
 from ...language.script import Script
+from ...language.sources import STATES, count, one_of, written
 
 RULES = {
     "FLT-01": "instance",
@@ -38,105 +29,78 @@ RULES = {
 """The rules that are about one meaning each."""
 
 
-def points(
-    chosen: Iterable[Filter], samples: Sequence[Sample], pool: str
-) -> dict[str, dict[str, str]]:
-    """A point for every filter: the states as source, the filter, the paths it must match."""
-    return {
-        f"{filter.form}: {filter.source()}": {
-            "pool": pool,
-            "filter": filter.source(),
-            "want": repr([sample.path for sample in samples if filter.matches(sample)]),
-        }
-        for filter in chosen
-    }
-
-
-def predicate_matches_what_the_filter_means(lib, jnp, pool, filter, want):
-    """The predicate of a form, asked about every state of the pool."""
-    matches = lib.util.filter.to_predicate(filter)
-    got = [path for path, state in pool.items() if matches(path, state)]
-    assert got == want, {"expected": want, "got": got}
-
-
-for _rule, _means in RULES.items():
-    _points = points(filters.examples(_means), POOL, filters.flat_source(POOL))
-    snippet(_rule, _points)(predicate_matches_what_the_filter_means)
-
-
-@snippet("FLT-01")
-def class_of_the_user_is_a_class(lib, jnp):
-    """A class that the library has never seen, and the classes it derives from."""
-    class Weight(lib.ParamState):
-        pass
-    classes = lib.State, lib.ParamState, Weight
-    states = [cls(jnp.ones(1)) for cls in classes]
-    matches = [lib.util.filter.to_predicate(cls) for cls in classes]
-    got = [[bool(match(("w",), state)) for state in states] for match in matches]
-    want = [[True, True, True], [False, True, True], [False, False, True]]
-    assert got == want, {"expected": want, "got": got}
-
-
-TAGS = [Filter(form, tag) for form in ("str", "WithTag") for tag in ("hot", "cold", "mild", "ho")]
-
-snippet("FLT-03", points(TAGS, TAGGED, filters.flat_source(TAGGED)))(
-    predicate_matches_what_the_filter_means
-)
-
-
-@snippet("FLT-05", {text: {"filter": text} for text in (
-    "lib.util.filter.to_predicate('hot')", "lib.util.filter.to_predicate(['hot'])",
-)})
-def predicate_is_a_filter(lib, jnp, filter):
-    """The predicate of a predicate matches as the predicate itself."""
-    matches = lib.util.filter.to_predicate(filter)
-    states = lib.State(jnp.ones(1), tag="hot"), lib.State(jnp.ones(1), tag="cold")
-    got = [bool(matches(("w",), state)) for state in states]
-    assert got == [True, False], {"expected": [True, False], "got": got}
-
-
-# -- combinations --------------------------------------------------------------------------------
-
-WHOLE_OF_PART = [
-    Filter(whole, (Filter(part, OPERANDS[FORMS[part].meaning.operand][-1]),))
-    for whole in BRANCHES for part in FORMS
-]
-"""Every form as the only part of every combination."""
-
-snippet("FLT-11", points(WHOLE_OF_PART, POOL, filters.flat_source(POOL)))(
-    predicate_matches_what_the_filter_means
-)
-
 @dataclass(frozen=True)
 class Question(Script):
-    """A filter and states to ask it about; prints as a script."""
+    """A filter and states to ask it about; prints as a script.
+
+    With ``twice`` the predicate is made a predicate again.
+    """
 
     filter: Filter
     samples: tuple[Sample, ...]
+    twice: bool = False
 
     def lines(self) -> list[str]:
         """The whole script, without its header."""
+        again = ["matches = lib.util.filter.to_predicate(matches)"] if self.twice else []
         return [
             f"pool = {filters.flat_source(self.samples)}",
             f"matches = lib.util.filter.to_predicate({self.filter.source()})",
+            *again,
             "result = [path for path, state in pool.items() if matches(path, state)]",
         ]
 
 
+def asked(
+    chosen: st.SearchStrategy[Filter], tags: st.SearchStrategy[filters.Tag] = filters.ONE_TAG,
+    twice: bool = False,
+) -> st.SearchStrategy[Question]:
+    """Filters, each asked about some drawn states."""
+    return st.builds(Question, chosen, filters.samples(tags), st.just(twice))
 
-def questions(form: str) -> st.SearchStrategy[Question]:
-    """Combinations of the form, and some of the samples."""
-    pool = st.lists(st.sampled_from(POOL), min_size=1, unique=True).map(tuple)
-    return st.builds(Question, filters.branch(form), pool)
 
-
-@generated("FLT-11", questions, {name: name for name in BRANCHES})
-def combination_means_what_its_parts_mean(subject: Subject, case: Question) -> None:
-    """Against the predicates of the table, combined by the same form."""
+def predicate_matches_what_the_filter_means(subject: Subject, case: Question) -> None:
+    """The predicate, asked about every state, against the table."""
     want = [sample.path for sample in case.samples if case.filter.matches(sample)]
     got = run(case, subject)["result"]
     if got != want:
         raise Violation(Difference("result", f"result == {want}", f"{want}", f"{got}"))
+
+
+for _rule, _means in RULES.items():
+    generated(_rule, lambda form: asked(filters.of_form(form)), {
+        name: name for name, form in FORMS.items() if form.means == _means
+    }, wide=6)(predicate_matches_what_the_filter_means)
+
+generated("FLT-03", lambda form: asked(filters.of_form(form), filters.SEVERAL_TAGS), {
+    name: name for name in ("str", "WithTag")
+})(predicate_matches_what_the_filter_means)
+
+
+@generated("FLT-05", lambda _: asked(filters.drawn(1), twice=True))
+def predicate_is_a_filter(subject: Subject, case: Question) -> None:
+    """The predicate of a predicate matches as the predicate itself."""
+    predicate_matches_what_the_filter_means(subject, case)
+
+
+@generated("FLT-11", lambda form: asked(filters.around(form)), {n: n for n in FORMS}, wide=8)
+def combination_means_what_its_parts_mean(subject: Subject, case: Question) -> None:
+    """Combinations that hold a form, and others, against the predicates of the table."""
+    predicate_matches_what_the_filter_means(subject, case)
+
+
+@drawn("FLT-01", {"base": one_of(STATES), "depth": count(1, 3),
+                  "form": one_of(("lambda cls: cls", "lib.util.filter.OfType"))})
+def class_of_the_user_is_a_class(lib, jnp, base, depth, form):
+    """Classes that the library has never seen, each derived from the one before."""
+    classes = [base]
+    for _ in range(depth):
+        classes.append(type("Mine", (classes[-1],), {}))
+    states = [cls(jnp.ones(1)) for cls in classes]
+    matches = [lib.util.filter.to_predicate(form(cls)) for cls in classes]
+    got = [[bool(match(("w",), state)) for state in states] for match in matches]
+    want = [[i <= j for j in range(depth + 1)] for i in range(depth + 1)]
+    assert got == want, {"expected": want, "got": got}
 
 
 # -- selections ----------------------------------------------------------------------------------
@@ -168,28 +132,42 @@ def selecting_takes_every_form(lib, jnp, pool, filter, select):
     assert got == want, {"expected": want, "got": got}
 
 
-@snippet("FLT-14")
-def callable_gets_path_and_state(lib, jnp):
-    """What a callable filter is called with, three steps down."""
-    class M(lib.nn.Module):
-        pass
-    m, w = M(), lib.State(jnp.ones(1))
-    m.a = {"b": [w]}
-    def is_w(path, state):
-        return path == ("a", "b", 0) and type(path) is tuple and state is w
-    got = list(m.states(is_w).keys())
-    assert got == [("a", "b", 0)], {
-        "expected": "a call with the path ('a', 'b', 0) and w", "got": got}
+PATHS = st.tuples(st.sampled_from(("a", "b")), st.lists(
+    st.sampled_from(("k", 0, 1, "sub")), max_size=4)).map(lambda path: (path[0], *path[1]))
+"""Paths through dicts, lists and modules."""
 
 
-@snippet("FLT-15")
-def tag_is_read_when_asked(lib, jnp):
-    """A tag that is replaced between two selections."""
-    class M(lib.nn.Module):
-        pass
-    m = M()
-    m.w = lib.State(jnp.ones(1), tag="hot")
-    before = len(m.states("hot"))
-    m.w.tag = "cold"
-    got = before, len(m.states("hot")), len(m.states("cold"))
-    assert got == (1, 0, 1), {"expected": (1, 0, 1), "got": got}
+@drawn("FLT-14", {"path": written(PATHS)})
+def callable_gets_path_and_state(lib, jnp, path):
+    """A state under a path of names, indices and modules; others stand before it in lists."""
+    m, w = lib.nn.Module(), lib.State(jnp.ones(1))
+    node = w
+    for step in path[:0:-1]:
+        if step == "sub":
+            node, part = lib.nn.Module(), node
+            node.sub = part
+        else:
+            others = [lib.State(jnp.ones(1)) for _ in range(step)] if step != "k" else []
+            node = {"k": node} if step == "k" else [*others, node]
+    setattr(m, path[0], node)
+    got = list(m.states(lambda p, s: p == path and type(p) is tuple and s is w).keys())
+    assert got == [path], {"expected": f"a call with the path {path} and w", "got": got}
+
+
+TAGS = written(st.lists(st.tuples(*2 * [st.sampled_from(("hot", "cold", None))]), min_size=1,
+                        max_size=4))
+"""Tags of some states, before and after."""
+
+
+@drawn("FLT-15", {"tags": TAGS,
+                  "form": one_of(("lambda tag: tag", "lib.util.filter.WithTag"))})
+def tag_is_read_when_asked(lib, jnp, tags, form):
+    """Tags that are replaced between two selections."""
+    m, got = lib.nn.Module(), []
+    m.items = [lib.State(jnp.ones(1), tag=before) for before, _ in tags]
+    for turn in range(2):
+        for state, pair in zip(m.items, tags, strict=True):
+            state.tag = pair[turn]
+        got.append([path[-1] for path in m.states(form("hot")).keys()])
+    want = [[i for i, pair in enumerate(tags) if pair[turn] == "hot"] for turn in range(2)]
+    assert got == want, {"expected": want, "got": got}
