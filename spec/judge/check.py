@@ -108,11 +108,12 @@ def generated(
     return register
 
 
-Given = Mapping[str, SearchStrategy[str]] | SearchStrategy[Mapping[str, str]]
+Texts = SearchStrategy[Mapping[str, str]]
+Given = Mapping[str, SearchStrategy[str]] | Texts | Callable[[Any], Texts]
 
 
 def drawn(
-    rule: str, given: Given, cases: Mapping[str, Mapping[str, str]] | None = None, wide: int = 0
+    rule: str, given: Given, cases: Mapping[str, Any] | None = None, wide: int = 0
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a snippet some of whose parameters are drawn.
 
@@ -120,16 +121,20 @@ def drawn(
     ----------
     rule, cases, wide
         As of :func:`snippet` and :func:`generated`.
-    given : mapping or strategy
-        Strategies of source text by parameter, or one of all of them where they hang together.
-        A text may use the parameters before it, those of the point first.
+    given : mapping, strategy or callable
+        Strategies of source text by parameter, or one of all of them where they hang together;
+        or, from a point, the strategy of all its parameters.  A text may use the parameters
+        before it, those of the point first.
     """
-    texts = given if isinstance(given, SearchStrategy) else st.fixed_dictionaries(dict(given))
-    points = dict(cases) if cases is not None else {"": {}}
+    points = dict(cases) if cases is not None else {"": None}
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        def strategy(point: Mapping[str, str]) -> SearchStrategy[Filled]:
-            return texts.map(lambda found: Filled(function, {**point, **found}))
+        def strategy(point: Any) -> SearchStrategy[Filled]:
+            if callable(given):
+                return given(point).map(lambda found: Filled(function, found))
+            texts = given if isinstance(given, SearchStrategy) else st.fixed_dictionaries(
+                dict(given))
+            return texts.map(lambda found: Filled(function, {**(point or {}), **found}))
 
         _register(Check(rule, function.__name__, judge_filled, points, strategy, wide))
         return function
