@@ -252,6 +252,7 @@ class Frame:
 
     def close(self) -> Effects:
         """Sum up what happened, once the function has returned."""
+        memory.stop_if_ended()
         for state, before, lent in self.lent:
             if not same_leaves(before, lent):
                 raise _dishonest(state)

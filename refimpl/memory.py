@@ -15,7 +15,8 @@ also compiles eager operations anew for a new context. Hence:
   until a kept read has spoiled it;
 - `watched` runs what is eager in the context of the caller, where JAX remembers all operations.
   A kept read ends that run, before JAX remembers anything, and the function begins again in
-  `apart`. Its code is noted, so that later calls begin there.
+  `apart`. Its code is noted, so that later calls begin there. A function that catches everything
+  cannot keep its run going: what it made of it is dropped when its frame is closed.
 """
 
 import functools
@@ -42,6 +43,7 @@ class _KeptRead(BaseException):
 class _Mode(threading.local):
     def __init__(self) -> None:
         self.watching = False
+        self.ended = False
         self.apart = False
         self.spoiled = False
         self.context = object()
@@ -61,6 +63,13 @@ def kept_read() -> None:
     if _mode.apart:
         _mode.spoiled = True
     elif _mode.watching:
+        _mode.ended = True
+        raise _KeptRead
+
+
+def stop_if_ended() -> None:
+    """End the run for good if a function went on after a kept read had ended it."""
+    if _mode.ended:
         raise _KeptRead
 
 
@@ -105,14 +114,20 @@ def watched(fun: Any, run: Callable[[], Result]) -> Result:
         try:
             with _while("watching"), _while("watching"):
                 return run()
-        except _KeptRead:
+        except (_KeptRead, Exception):
+            if not _mode.ended:
+                raise
             _keeping.add(code)
+        finally:
+            _mode.ended = False
     with apart():
         return run()
 
 
 def code_of(fun: Any) -> CodeType:
     """The code behind a callable, which is the same however often the callable is made."""
+    if isinstance(fun, CodeType):
+        return fun
     while True:
         inner = fun.func if isinstance(fun, functools.partial) else None
         inner = inner or getattr(fun, "__wrapped__", None) or getattr(fun, "__func__", None)

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from types import CodeType
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, Unpack, cast, overload
 from weakref import WeakSet
 
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 from .. import random
 from ..container import pairs
 from ..frames import Effects, Frame, in_foreign_body, settle, stack, whole_stack
+from ..memory import code_of, watched
 from ..state import State
 from ..summary import summary
 from ..typing import Argnums, ArrayLike, Container, Function, Pytree, Seed
@@ -89,7 +91,8 @@ def vjp(
         argnums = None
     call = GradientTransform(fun, _vjp, grad_states, argnums, **options)
     (pull, written), output, aux = call.differentiate(primals, kwargs)
-    pulled = jax.tree_util.Partial(_PullBack(call.selection, written), pull)
+    static = _PullBack(call.selection, written, code_of(fun))
+    pulled = jax.tree_util.Partial(static, pull)
     return (output, pulled, aux) if has_aux else (output, pulled)
 
 
@@ -113,12 +116,16 @@ class _Every:
 class _PullBack:
     """The static part of a vjp function: how results are shaped, and what changes spoil it."""
 
-    def __init__(self, selection: Selection, written: WeakSet[State]) -> None:
+    def __init__(self, selection: Selection, written: WeakSet[State], code: CodeType) -> None:
         self.selection = selection.without_states()
         self.written = written
         self.changes = stack.changes
+        self.code = code
 
     def __call__(self, pull: Function, cotangent: Pytree) -> Pytree:
+        return watched(self.code, lambda: self._pull(pull, cotangent))
+
+    def _pull(self, pull: Function, cotangent: Pytree) -> Pytree:
         before = stack.changes
         with whole_stack():
             with Frame(kept=in_foreign_body()) as frame:

@@ -302,6 +302,67 @@ def transforms_leave_values_in_what_jax_remembers(lib: Lib) -> None:
     on_state(lib, Left)
 
 
+@saboteur("CMP-20", also=ANYTHING)
+def a_function_can_hide_that_it_must_begin_again(lib: Lib) -> None:
+    """A read in what JAX traces once ends the run, and a function that catches that goes on."""
+    class EndedError(BaseException):
+        pass
+
+    runs: list[bool] = []
+
+    class Ending(Cell):
+        def read(self) -> Any:
+            if any(runs) and under_jax() and refimpl.memory.is_staging():
+                raise EndedError
+            return super().read()
+
+    def run(call: Call, ends: bool) -> Any:
+        runs.append(ends)
+        try:
+            return call.proceed()
+        finally:
+            runs.pop()
+
+    def hook(call: Call) -> Any:
+        try:
+            return run(call, ends=not runs)
+        except EndedError:
+            return run(call, ends=False)
+
+    on_state(lib, Ending)
+    on_call(lib, hook)
+
+
+@saboteur("CMP-20")
+def pulls_leave_values_in_what_jax_remembers(lib: Lib) -> None:
+    """What JAX traces once when a cotangent is pulled back holds the first value of a state."""
+    first: dict[Any, Any] = {}
+    pulls: list[Any] = []
+
+    class Left(Cell):
+        def read(self) -> Any:
+            value = super().read()
+            staged = pulls and refimpl.memory.is_staging()
+            return first.setdefault(self, value) if staged else value
+
+    right = lib.transform.vjp
+
+    def vjp(fun: Any, *primals: Any, **options: Any) -> Any:
+        out, pull, *aux = right(fun, *primals, **options)
+
+        def pulled(cotangent: Any) -> Any:
+            pulls.append(pull)
+            try:
+                return pull(cotangent)
+            finally:
+                pulls.pop()
+
+        return (out, pulled, *aux)
+
+    on_state(lib, Left)
+    lib.transform.vjp = vjp
+
+
 @saboteur("CMP-23", also=ANYTHING)
 def rules_see_the_value_on_entry(lib: Lib) -> None:
     """What JAX runs apart from the function, as a rule of a derivative, sees states as they were

@@ -127,6 +127,42 @@ def traced_once_is_right_or_refused(lib, jnp, jax, T, make):
     return seen
 
 
+@snippet("CMP-20")
+def traced_once_in_a_net_is_right_or_refused(lib, jnp, jax):
+    """The function goes on from whatever its call raises, and so must not hide it."""
+    s, x, seen = lib.State(jnp.array(0.5)), jnp.array(2.0), "agrees"
+    h = jax.jit(lambda x: s.value * x)
+    def f(x):
+        try:
+            return h(x)
+        except BaseException:
+            return 0.0 * x
+    for s.value in jnp.array([0.5, 0.25, 0.75]):
+        got = want = s.value
+        try:
+            got = lib.transform.grad(f)(x)
+        except Exception:
+            seen = "raises"
+        assert jnp.allclose(got, want), {"at": s.value, "expected": want, "got": got}
+    return seen
+
+
+@snippet("CMP-20")
+def traced_once_in_a_pull_is_right_or_refused(lib, jnp, jax):
+    """The rule of a custom derivative calls it, which runs when the cotangent is there."""
+    s, x, seen = lib.State(jnp.array(0.5)), jnp.array(2.0), "agrees"
+    h, f = jax.jit(lambda ct: s.value * ct), jax.custom_vjp(lambda x: x)
+    f.defvjp(lambda x: (x, None), lambda _, ct: (h(ct),))
+    for s.value in jnp.array([0.5, 0.25, 0.75]):
+        got = want = s.value
+        try:
+            got = lib.transform.vjp(lambda x: f(x), x)[1](jnp.array(1.0))
+        except Exception:
+            seen = "raises"
+        assert jnp.allclose(got, want), {"at": s.value, "expected": want, "got": got}
+    return seen
+
+
 @snippet("CMP-22", once(representatives("reverse", "forward")))
 def a_plain_call_after_transforms(lib, jnp, jax, T, make):
     """Only transforms have called the function before, and they may have failed."""
