@@ -20,7 +20,8 @@ from spec.chapters import all_checks
 from spec.judge.check import Check
 from spec.language.labels import covered, label
 from spec.report.coverage import AXES
-from spec.run.decide import PROFILES, seed_of
+from spec.run.profiles import PROFILES
+from spec.run.search import seed_of
 
 HOME = Path(__file__).parents[1] / "docs" / "results" / "coverage.json"
 SEEDS = 5

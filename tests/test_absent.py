@@ -16,7 +16,8 @@ from spec.chapters import all_checks
 from spec.judge.check import Check
 from spec.judge.subject import NAMES, Absent, Subject
 from spec.judge.verdict import Verdict
-from spec.run.decide import Profile, decide
+from spec.run.decide import decide
+from spec.run.profiles import Profile
 from tests.saboteurs.asking import looked_up
 from tests.saboteurs.roster import copy_of
 

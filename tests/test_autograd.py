@@ -14,8 +14,9 @@ from spec.chapters import all_checks
 from spec.chapters.rules import registry
 from spec.judge.subject import CLASSES, Subject
 from spec.judge.verdict import Outcome, Verdict
-from spec.run.decide import Profile, decide
+from spec.run.decide import decide
 from spec.run.implementation import load
+from spec.run.profiles import Profile
 from tests.day import slice_of
 
 LOOK = Profile("look", 1, 0)

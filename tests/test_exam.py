@@ -13,8 +13,9 @@ from spec.chapters import all_checks
 from spec.chapters.rules import Authority, registry
 from spec.judge.subject import Subject
 from spec.judge.verdict import Outcome, Verdict
-from spec.run.decide import Profile, decide
+from spec.run.decide import decide
 from spec.run.implementation import load
+from spec.run.profiles import Profile
 from tests.adapters import purejax
 from tests.day import slice_of
 

@@ -6,8 +6,9 @@ pytest.importorskip("flax", reason="flax is not installed")
 
 from spec.chapters import all_checks
 from spec.judge.verdict import Verdict
-from spec.run.decide import Profile, decide
+from spec.run.decide import decide
 from spec.run.implementation import load
+from spec.run.profiles import Profile
 from spec.run.smoke import faults
 
 

@@ -41,7 +41,8 @@ from spec.language.script import execute
 from spec.language.strategies import cases
 from spec.language.transforms import FAMILY, Member
 from spec.language.wishes import Wish, calm
-from spec.run.decide import Profile, decide
+from spec.run.decide import decide
+from spec.run.profiles import Profile
 from tests.day import slice_of
 
 # -- the mutator -----------------------------------------------------------------------------------

@@ -39,7 +39,8 @@ from spec.language.moves import (
     Switch,
     Turn,
 )
-from spec.run.decide import Profile, decide
+from spec.run.decide import decide
+from spec.run.profiles import Profile
 from tests.saboteurs.hooks import Call, Cell, on_call, on_state, selected
 from tests.saboteurs.roster import copy_of
 

@@ -27,7 +27,8 @@ from spec.judge.subject import Subject
 from spec.judge.verdict import Outcome, Verdict
 from spec.report import document, journal
 from spec.run import pool
-from spec.run.decide import PROFILES, decide
+from spec.run.decide import decide
+from spec.run.profiles import PROFILES
 
 HOSTILE = """
 import os, signal, time

@@ -13,7 +13,9 @@ from spec.judge.check import Check
 from spec.judge.difference import Difference, Violation, told
 from spec.judge.subject import Subject
 from spec.judge.verdict import Outcome, Verdict
-from spec.run.decide import Profile, decide, seed_of
+from spec.run.decide import decide
+from spec.run.profiles import Profile
+from spec.run.search import seed_of
 
 SUBJECT = Subject("refimpl", refimpl)
 MANY = Profile("many", 3000)

@@ -17,8 +17,9 @@ import pytest
 import refimpl
 from spec.chapters.rules import Level, registry
 from spec.judge.verdict import Outcome, Verdict
-from spec.run.decide import PROFILES, decide
+from spec.run.decide import decide
 from spec.run.implementation import load
+from spec.run.profiles import PROFILES
 from tests.day import slice_of
 from tests.saboteurs import matrix
 from tests.saboteurs.asking import (

@@ -18,8 +18,8 @@ from spec.conformance import conftest
 from spec.judge.check import Check
 from spec.judge.verdict import Outcome, Verdict
 from spec.run import implementation
-from spec.run.decide import PROFILES
 from spec.run.implementation import Unusable, load
+from spec.run.profiles import PROFILES
 from tests.told import broken, kept, tell
 
 RUN = ["check", "told", "--rules", "RET-05,RET-06"]

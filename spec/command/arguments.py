@@ -14,7 +14,7 @@ from ..chapters.rules import Authority, Level
 from ..judge.subject import CLASSES
 from ..report.formats import FORMATS
 from ..run import implementation, selection
-from ..run.decide import PROFILES
+from ..run.profiles import PROFILES
 
 STATUSES = """exit status: 0 every rule is kept, 1 a rule is broken, 2 the arguments or the module
 cannot be used, 3 the checker itself failed, 4 not everything that was asked for is decided"""

@@ -20,9 +20,10 @@ from ..report.progress import Progress
 from ..report.report import Report
 from ..report.summary import show_header
 from ..run import selection
-from ..run.decide import PROFILES, Profile, plan
+from ..run.decide import plan
 from ..run.implementation import NoDevice, Unusable
 from ..run.pool import Pool
+from ..run.profiles import PROFILES, Profile
 from ..run.worker import Job
 from . import status
 from .standard import Standard

@@ -9,9 +9,9 @@ import pytest
 
 from ..judge.subject import Subject
 from ..run import known, smoke
-from ..run.decide import PROFILES, Profile
 from ..run.implementation import NoDevice, Unusable, device, load
 from ..run.known import Known
+from ..run.profiles import PROFILES, Profile
 from ..run.worker import Job, metadata
 
 

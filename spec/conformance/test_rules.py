@@ -11,8 +11,9 @@ from ..judge.check import Check
 from ..judge.subject import Subject
 from ..judge.verdict import Verdict
 from ..run import known
-from ..run.decide import Profile, decide, plan
+from ..run.decide import decide, plan
 from ..run.known import Known
+from ..run.profiles import Profile
 
 POINTS = [
     pytest.param(check, point, id=f"{check.id}[{point}]" if point else check.id)

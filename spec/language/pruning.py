@@ -25,11 +25,11 @@ def smaller(case: Any) -> Iterator[Any]:
         for index in removable([step.lines for step in case.steps]):
             yield replace(case, steps=without(case.steps, index))
     elif isinstance(case, Case):
-        for program in programs(case):
+        for program in shorter_programs(case):
             yield replace(case, program=program)
 
 
-def programs(case: Case) -> Iterator[Program]:
+def shorter_programs(case: Case) -> Iterator[Program]:
     """The program of a case without its early return, a statement or a state."""
     program = case.program
     if program.early is not None:

@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 import traceback
-import warnings
-import zlib
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
-
-import hypothesis
-from hypothesis import HealthCheck, Phase
-from hypothesis.database import DirectoryBasedExampleDatabase
 
 from ..chapters import all_checks
 from ..chapters.rules import registry
@@ -25,97 +16,13 @@ from ..judge.difference import (
     Violation,
     lasting,
     name_and_line,
-    raised,
     told,
 )
-from ..judge.stray import is_ours, strays
+from ..judge.stray import strays
 from ..judge.subject import Absent, Subject
 from ..judge.verdict import Outcome, Verdict
-from ..language.labels import covered
-from ..language.pruning import smaller
-from ..language.shares import counted
-
-
-@dataclass(frozen=True)
-class Profile:
-    """How much is drawn.
-
-    Attributes
-    ----------
-    name : str
-        The name on the command line.
-    examples : int
-        Cases for every point of a generated check, at the least.
-    shrinks : int
-        After a failure, how many cases may be run in search of a smaller one.
-    database : str
-        A folder where failing cases are kept, and tried first the next time; empty for none,
-        so that a run depends on its seed alone.
-    together : int
-        Cases for all points of a check together, at the least. What its points have in common
-        is drawn in each of them, so that a check with many needs fewer for each.
-    """
-
-    name: str
-    examples: int
-    shrinks: int = 60
-    database: str = ""
-    together: int = 0
-
-    def share(self, check: Check) -> int:
-        """How many cases every point of a generated check is given."""
-        if not self.together:
-            return self.examples
-        return max(self.examples, -(-self.together // len(check.cases)), check.wide)
-
-    def search(self, check: Check) -> int:
-        """How many cases may be run in search of a smaller failure of a point.
-
-        A check that fails at many points shows the shortest script of all, so each may be brief.
-        """
-        if not self.together:
-            return self.shrinks
-        return min(self.shrinks, max(FEWEST, 10 * self.together // len(check.cases)))
-
-
-class _Enough(KeyboardInterrupt):
-    """Ends a search at its limit: to go on drawing cases that are not run takes longest of all.
-
-    It is an interrupt, since of any other exception Hypothesis keeps the case in the folder.
-    """
-
-
-FEWEST = 20
-"""Cases in search of a smaller failure, for a point of a check that has very many."""
-
-PROFILES = {p.name: p for p in (
-    Profile("quick", 2, together=24), Profile("standard", 20, 300), Profile("thorough", 1000, 3000)
-)}
-
-
-@dataclass
-class _Tally:
-    """What a run of generated examples counted, and its failures by how their cases print."""
-
-    examples: int = 0
-    undecided: int = 0
-    shrinks: int = 0
-    absent: str = ""
-    failed: dict[str, tuple[Any, Violation]] = field(default_factory=dict)  # in their order
-    reasons: Counter[str] = field(default_factory=Counter)
-    labels: set[str] = field(default_factory=set)
-    counted: list[frozenset[str]] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
-
-    def smallest(self) -> tuple[Any, Violation]:
-        """The failure seen last: the search goes from one to a smaller one."""
-        return next(reversed(self.failed.values()))
-
-    def outcome(self, check: Check, point: str, verdict: Verdict, message: str = "") -> Outcome:
-        """What was decided, with what was counted on the way."""
-        return Outcome(check.rule, check.name, point, verdict, message, examples=self.examples,
-                       undecided=self.undecided, labels=frozenset(self.labels),
-                       counted=tuple(self.counted), seen=", ".join(sorted(self.seen)))
+from .profiles import Profile
+from .search import Search, among, quiet
 
 
 def decide(check: Check, subject: Subject, point: str, profile: Profile, seed: int) -> Outcome:
@@ -149,7 +56,7 @@ def _decide_snippet(check: Check, subject: Subject, point: str) -> Outcome:
     decided = Outcome(check.rule, check.name, point, Verdict.PASS)
     permitted = registry()[check.rule].outcomes
     try:
-        with _quiet():
+        with quiet():
             seen = check.function(**bindings(check, subject, check.cases[point]))
         return replace(decided, seen=among(permitted, seen) if permitted else "")
     except Inconclusive as error:
@@ -186,138 +93,33 @@ class Settings:
         return changed
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Let no warning of the library under test reach the user or fail a rule."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def _decide_generated(
     check: Check, subject: Subject, point: str, profile: Profile, seed: int
 ) -> Outcome:
-    assert check.strategy is not None
-    tally, permitted = _Tally(), registry()[check.rule].outcomes
-
-    def judge(case: Any) -> None:
-        key = repr(case)
-        if tally.failed:
-            tally.shrinks += 1
-            if key in tally.failed:  # the search may come back to any of them
-                tally.failed[key] = tally.failed.pop(key)
-                raise tally.failed[key][1]
-            if tally.shrinks > profile.search(check):
-                raise _Enough
-        tally.examples += 1
-        tally.labels |= covered(case)
-        tally.counted += counted(case)
-        try:
-            with _quiet():
-                seen = check.function(subject, case)
-            if permitted:
-                tally.seen.add(among(permitted, seen))
-        except Violation as violation:
-            tally.failed[key] = case, violation
-            raise
-        except Absent as absent:  # another case may do without the name
-            tally.examples -= 1
-            tally.absent = str(absent)
-        except Inconclusive as reason:
-            tally.undecided += 1
-            tally.reasons[str(reason)] += 1
-        except strays() as error:
-            if is_ours(error):
-                raise
-            found = raised(error)  # from what is looked at after the call, for example
-            tally.failed[key] = case, found
-            raise found from error
-
+    search = Search(check, subject, point, profile)
     try:
-        _search(judge, check, point, profile, seed)
-    except (Violation, _Enough):
-        case, violation = tally.smallest()
-        if tally.shrinks > profile.search(check):
-            case, violation = _pruned(check, subject, case, violation)
-        message, difference = told(violation)
-        return _failed(tally.outcome(check, point, Verdict.FAIL), message, difference,
-                       case_source(case, subject, violation))
+        found = search.failure(seed)
     except strays() as error:  # no fault of the library, and no success either
-        return tally.outcome(check, point, Verdict.ERROR, _harness_error(error))
-    if tally.absent and not tally.examples:
-        raise Absent(tally.absent)
-    if 2 * tally.undecided > tally.examples:
-        reasons = "; ".join(reason for reason, _ in tally.reasons.most_common(2))
-        return tally.outcome(check, point, Verdict.INCONCLUSIVE, reasons)
-    return tally.outcome(check, point, Verdict.PASS)
+        return _counted(search, Verdict.ERROR, _harness_error(error))
+    if found:
+        case, violation = found
+        message, difference = told(violation)
+        return _failed(_counted(search, Verdict.FAIL), message, difference,
+                       case_source(case, subject, violation))
+    if search.absent and not search.examples:
+        raise Absent(search.absent)
+    if 2 * search.undecided > search.examples:
+        reasons = "; ".join(reason for reason, _ in search.reasons.most_common(2))
+        return _counted(search, Verdict.INCONCLUSIVE, reasons)
+    return _counted(search, Verdict.PASS)
 
 
-def _pruned(
-    check: Check, subject: Subject, case: Any, violation: Violation
-) -> tuple[Any, Violation]:
-    """A failure whose search was ended, without what it can do without."""
-    candidates = smaller(case)
-    for _ in range(FEWEST):
-        if (candidate := next(candidates, None)) is None:
-            break
-        try:
-            with _quiet():
-                check.function(subject, candidate)
-        except Violation as found:
-            case, violation, candidates = candidate, found, smaller(candidate)
-        except strays():  # it makes no sense without what was left out
-            continue
-    return case, violation
-
-
-def among(permitted: Collection[str], seen: Any) -> str:
-    """The outcome that a check of a rule of level OPEN saw, if it is permitted.
-
-    Raises
-    ------
-    Violation
-        If it is not; the script of a drawn case has it under the name ``seen``.
-    """
-    if seen in permitted:
-        return str(seen)
-    told_of = ", ".join(permitted)
-    raise Violation(
-        Difference("", f"seen in {tuple(permitted)!r}", f"one of {told_of}", repr(seen)),
-        f"saw {seen!r}; permitted are {told_of}")
-
-
-def seed_of(check: Check, point: str, seed: int) -> int:
-    """The seed of a check at a point of its axis, in a run with a seed; else all draw alike."""
-    return zlib.crc32(f"{seed} {check.id} {point}".encode())
-
-
-def _search(
-    judge: Callable[[Any], None], check: Check, point: str, profile: Profile, seed: int
-) -> None:
-    """Judge drawn cases; raises the violation of the smallest failing case."""
-    assert check.strategy is not None
-    settings: Any = hypothesis.settings(
-        max_examples=profile.share(check),
-        deadline=None,
-        database=_database(profile, check, point),
-        derandomize=False,
-        report_multiple_bugs=False,
-        phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
-        suppress_health_check=(HealthCheck.too_slow, HealthCheck.differing_executors),
-        print_blob=False,
-        verbosity=hypothesis.Verbosity.quiet,
-    )
-    given: Any = hypothesis.given(check.strategy(check.cases[point]))
-    seeded = hypothesis.seed(seed_of(check, point, seed))(given(judge))
-    settings(seeded)()  # in this order: a seed would take the database away again
-
-
-def _database(profile: Profile, check: Check, point: str) -> DirectoryBasedExampleDatabase | None:
-    """Where failing cases of a check at a point are kept: apart, as each draws its own kind."""
-    if not profile.database:
-        return None
-    name = f"{check.name}-{zlib.crc32(point.encode()):08x}"
-    return DirectoryBasedExampleDatabase(Path(profile.database, check.rule, name))
+def _counted(search: Search, verdict: Verdict, message: str = "") -> Outcome:
+    """What was decided, with what was counted on the way."""
+    return Outcome(search.check.rule, search.check.name, search.point, verdict, message,
+                   examples=search.examples, undecided=search.undecided,
+                   labels=frozenset(search.labels), counted=tuple(search.counted),
+                   seen=", ".join(sorted(search.seen)))
 
 
 def _harness_error(error: BaseException) -> str:

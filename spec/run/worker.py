@@ -14,8 +14,9 @@ from .. import __version__
 from ..chapters import all_checks
 from ..judge.subject import CLASSES, NAMES, Subject
 from . import smoke
-from .decide import Profile, decide
+from .decide import decide
 from .implementation import NoDevice, Unusable, leave_no_trace, load, loaded_versions
+from .profiles import Profile
 
 
 @dataclass(frozen=True)

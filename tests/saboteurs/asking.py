@@ -21,7 +21,8 @@ from spec.judge.check import Check
 from spec.judge.subject import Subject
 from spec.judge.verdict import Verdict
 from spec.language.transforms import FAMILY
-from spec.run.decide import PROFILES, Profile, decide
+from spec.run.decide import decide
+from spec.run.profiles import PROFILES, Profile
 from tests.saboteurs.roster import Saboteur, copy_of
 
 QUICK = replace(PROFILES["quick"], shrinks=0)

@@ -21,8 +21,9 @@ from typing import Any
 import refimpl
 from spec.chapters.rules import registry
 from spec.judge.verdict import Outcome, Verdict
-from spec.run.decide import PROFILES, decide
+from spec.run.decide import decide
 from spec.run.implementation import load
+from spec.run.profiles import PROFILES
 from tests.saboteurs import matrix
 from tests.saboteurs.asking import checks_of, concerns, shows
 from tests.saboteurs.roster import Saboteur, all_saboteurs

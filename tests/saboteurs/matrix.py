@@ -26,8 +26,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from spec.run.decide import Profile
 from spec.run.implementation import load
+from spec.run.profiles import Profile
 from tests.saboteurs.asking import Catch, binding, caught, rules
 from tests.saboteurs.roster import Saboteur, all_saboteurs
 
