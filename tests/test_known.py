@@ -156,7 +156,7 @@ def test_the_file_is_written_and_kept_up(
 
     tell(monkeypatch, answer)
     assert main(update) == 0
-    assert f"{file} knows of failures of 1 rules" in capsys.readouterr().out
+    assert f"{file} knows of failures of 1 rule" in capsys.readouterr().out
     first, second = tomllib.loads(file.read_text(encoding="utf-8"))["known"]
     assert first["points"] == ["grad", "jacrev"] and second["message"] == 'differs "so"'
     assert first["message"] == "...raised TypeError: no ..."

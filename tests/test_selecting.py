@@ -192,8 +192,8 @@ def test_two_reports_are_compared(
     shown = capsys.readouterr().out.splitlines()
     assert "  RET-06 States and aux: was fail, is pass" in shown
     row = "RET-05/result_has_the_structure_of_the_row"
-    assert f"  {row}[jacrev] and 1 more points: was pass, is fail: raised TypeError: no" in shown
-    assert shown[-1] == ("broken now: 0 rules and 2 points; not broken any more: 1 rules and 0 "
+    assert f"  {row}[jacrev] and 1 more point: was pass, is fail: raised TypeError: no" in shown
+    assert shown[-1] == ("broken now: 0 rules and 2 points; not broken any more: 1 rule and 0 "
                          "points; other changes: 0 rules and 0 points")
     assert main(["compare", files[1], files[1]]) == 0
     assert main(["compare", files[0], "nosuch.json"]) == UNUSABLE

@@ -78,7 +78,7 @@ def test_the_last_line_says_what_to_do() -> None:
     assert "report the error" in next_step(Report({}, (kept, broke)))
     assert "--resume" in next_step(Report({}, (kept,), {"RET-02": 3}))
     assert "--expect" in next_step(Report({}, (kept,)))
-    assert shown([kept], **{"RET-02": 3})[-1] == "1 rules: 1 pass; 3 points not reached"
+    assert shown([kept], **{"RET-02": 3})[-1] == "1 rule: 1 pass; 3 points not reached"
 
 
 def test_the_ladder_has_every_rule_once_and_begins_with_what_the_others_stand_on() -> None:

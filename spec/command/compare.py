@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 
 from ..chapters.rules import registry
 from ..report import committed
-from ..report.changes import Change, changes, condensed
+from ..report.changes import Change, changes, condensed, parts
+from ..report.words import amount
 from . import status
 from .check import refuse
 
@@ -29,16 +30,14 @@ def compare(arguments: argparse.Namespace) -> int:
     say(f"before: {_described(old['meta'])}")
     say(f"after:  {_described(new['meta'])}")
     found = changes(old, new, {*old["rules"], *new["rules"]})
-    worse = [change for change in found if change.worse]
-    parts = (("broken now", worse), ("not broken any more", [c for c in found if c.better]),
-             ("other changes", [c for c in found if not (c.worse or c.better)]))
-    for title, mine in parts:
+    parted = parts(found)
+    for title, mine in parted.items():
         if mine:
             say(f"\n{title}", "bold")
         for change in condensed(mine):
             say(f"  {_line(change)}")
-    say(f"\n{_totals(parts)}")
-    return status.BROKEN if worse else status.KEPT
+    say(f"\n{_totals(parted)}")
+    return status.BROKEN if any(change.worse for change in found) else status.KEPT
 
 
 def _described(meta: Mapping[str, Any]) -> str:
@@ -55,10 +54,11 @@ def _line(change: Change) -> str:
     return f"{change.where}{title}: was {change.before}, is {change.after}{told}"
 
 
-def _totals(parts: Iterable[tuple[str, list[Change]]]) -> str:
+def _totals(parted: Mapping[str, list[Change]]) -> str:
     """How many rules, and how many points besides, are under each title."""
     counts = []
-    for title, mine in parts:
+    for title, mine in parted.items():
         rules = sum("/" not in change.where for change in mine)
-        counts.append(f"{title}: {rules} rules and {len(mine) - rules} points")
+        counts.append(f"{title}: {amount(rules, 'rule')} and "
+                      f"{amount(len(mine) - rules, 'point')}")
     return "; ".join(counts)

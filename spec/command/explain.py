@@ -16,6 +16,7 @@ from ..chapters.rules import Authority, Rule, registry
 from ..judge.check import Check, snippet_source
 from ..judge.subject import Subject
 from ..report import committed
+from ..report.words import amount
 from ..run.example import drawn
 from . import status
 from .check import refuse
@@ -72,7 +73,7 @@ def _checks(checks: list[Check]) -> Iterator[str]:
     for check in checks:
         kind = "drawn cases" if check.strategy else "a script"
         about = (check.function.__doc__ or "").strip().split("\n")[0]
-        yield f"  {check.name}: {kind}, at {len(check.cases)} points. {about}".rstrip()
+        yield f"  {check.name}: {kind}, at {amount(len(check.cases), 'point')}. {about}".rstrip()
 
 
 def _kept(checks: list[Check]) -> Iterator[str]:

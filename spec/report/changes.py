@@ -13,6 +13,7 @@ from typing import Any, Final
 from ..chapters import all_checks
 from ..judge.verdict import Verdict, worst
 from .digest import Data
+from .words import amount
 
 DRAWN_BY: Final = ("profile", "examples", "seed")
 """What the cases of a run depend on, besides the version of Hypothesis."""
@@ -134,8 +135,18 @@ def condensed(found: Iterable[Change]) -> list[Change]:
         check = change.where.partition("[")[0]
         groups.setdefault((check, change.before, change.after), []).append(change)
     return [mine[0] if len(mine) == 1 else
-            replace(mine[0], where=f"{mine[0].where} and {len(mine) - 1} more points")
+            replace(mine[0], where=f"{mine[0].where} and {amount(len(mine) - 1, 'more point')}")
             for mine in groups.values()]
+
+
+def parts(found: Iterable[Change]) -> dict[str, list[Change]]:
+    """Changes under the titles that a reader looks for, what is worse first."""
+    parted: dict[str, list[Change]] = {"broken now": [], "not broken any more": [],
+                                       "other changes": []}
+    worse, better, rest = parted.values()
+    for change in found:
+        (worse if change.worse else better if change.better else rest).append(change)
+    return parted
 
 
 def lines(found: Iterable[Change]) -> Iterator[str]:

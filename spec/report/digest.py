@@ -13,6 +13,7 @@ from typing import Any, Final
 from ..chapters.rules import registry
 from ..judge.verdict import Verdict, case_id
 from .document import schema
+from .words import amount
 
 Data = Mapping[str, Any]
 
@@ -96,7 +97,7 @@ def by_class(data: Data) -> Iterator[tuple[str, int, int]]:
 def sentence(data: Data) -> str:
     """The result in a line."""
     counts = ", ".join(f"{count} {verdict}" for verdict, count in totals(data).items())
-    return f"{len(data['rules'])} rules: {counts}"
+    return f"{amount(len(data['rules']), 'rule')}: {counts}"
 
 
 def title(data: Data) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 from . import digest
 from .digest import Data
+from .words import amount
 
 MOST: Final = 12
 """Causes that are shown; the summary says how many there are besides."""
@@ -51,7 +52,8 @@ def _causes(data: Data) -> Iterator[str]:
         yield ""
     for number, (cause, failure) in enumerate(found[:MOST], 1):
         rules = ", ".join(f"{rule} {_plain(digest.rule_title(rule))}" for rule in cause["rules"])
-        yield f"{number}. **{rules}** at {cause['points']} points: {_plain(cause['words'])}"
+        where = amount(cause["points"], "point")
+        yield f"{number}. **{rules}** at {where}: {_plain(cause['words'])}"
         yield ""
         if failure["script"]:
             fence = "`" * max(3, 1 + max(map(len, re.findall("`+", failure["script"])), default=0))
@@ -63,7 +65,7 @@ def _causes(data: Data) -> Iterator[str]:
             yield "   </details>"
             yield ""
     if len(found) > MOST:
-        yield f"{len(found) - MOST} more causes are in the report."
+        yield f"{amount(len(found) - MOST, 'more cause')} in the report."
         yield ""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from ..judge.verdict import Verdict
 from . import digest
 from .digest import Data
+from .words import amount
 
 
 def render(data: Data) -> str:
@@ -55,7 +56,7 @@ def _causes(data: Data) -> Iterator[str]:
     for cause, failure in found:
         links = ", ".join(f'<a href="#{rule}">{rule}</a>' for rule in cause["rules"])
         yield (f"<li><p><strong>{escape(cause['words'])}</strong></p>"
-               f"<p>{links}; at {cause['points']} points</p>")
+               f"<p>{links}; at {amount(cause['points'], 'point')}</p>")
         yield from _script(failure)
         yield "</li>"
     yield "</ol>"
@@ -100,7 +101,7 @@ def _rules(data: Data) -> Iterator[str]:
 def _failure(failure: Mapping[str, Any]) -> Iterator[str]:
     """What a check saw: at how many points, and each of them."""
     every = [failure, *failure["also"]]
-    said = f"{failure['check']}: {failure['verdict']} at {len(every)} points"
+    said = f"{failure['check']}: {failure['verdict']} at {amount(len(every), 'point')}"
     yield f"<details><summary>{escape(said)}: {escape(_short(failure['message']))}</summary>"
     if failure["verdict"] != Verdict.ABSENT:
         facts = {"at": failure.get("place", ""), "expected": failure["expected"],

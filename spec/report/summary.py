@@ -15,6 +15,7 @@ from . import ladder
 from .causes import Cause, causes, wanting
 from .report import Report
 from .terminal import STYLE, contrast, points, totals
+from .words import amount
 
 FEW: Final = 12
 """Rules that are all named, kept or not."""
@@ -30,8 +31,8 @@ def show_header(meta: Mapping[str, Any], rules: int, count: int, console: Consol
                   f"specification {meta['specification']}, Python {meta['python']}{packages}",
                   markup=False, highlight=False, style="bold")
     classes = f", class {', '.join(meta['classes'])}" if "classes" in meta else ""
-    console.print(f"{rules} rules at {count} points, profile {meta['profile']}, "
-                  f"seed {meta['seed']}{classes}", markup=False, highlight=False)
+    console.print(f"{amount(rules, 'rule')} at {amount(count, 'point')}, profile "
+                  f"{meta['profile']}, seed {meta['seed']}{classes}", markup=False, highlight=False)
 
 
 def show_summary(report: Report, console: Console) -> None:

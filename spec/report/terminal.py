@@ -11,6 +11,7 @@ from ..judge.verdict import Outcome, Verdict, verdict_of
 from ..language.shares import FAMILIES, SHARES
 from . import coverage
 from .report import Report, telling
+from .words import amount
 
 STYLE = {
     Verdict.PASS: "green",
@@ -106,7 +107,7 @@ def totals(report: Report) -> str:
     counts = [f"{verdicts.count(v)} {v}" for v in Verdict if v in verdicts]
     undecided = sum(outcome.undecided for outcome in report.outcomes)
     cases = sum(outcome.examples for outcome in report.outcomes)
-    left = f"; {undecided} of {cases} cases undecided" if undecided else ""
+    left = f"; {undecided} of {amount(cases, 'case')} undecided" if undecided else ""
     unreached = sum(report.unreached.values())
-    left += f"; {unreached} points not reached" if unreached else ""
-    return f"{len(verdicts)} rules: {', '.join(counts) or 'none decided'}{left}"
+    left += f"; {amount(unreached, 'point')} not reached" if unreached else ""
+    return f"{amount(len(verdicts), 'rule')}: {', '.join(counts) or 'none decided'}{left}"
