@@ -34,6 +34,7 @@ extensions = [
     "spec_domain",
     "spec_tables",
     "spec_results",
+    "spec_versions",
     "spec_sources",
     "spec_figures",
 ]

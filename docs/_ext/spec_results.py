@@ -35,6 +35,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from spec.chapters.rules import registry
 from spec.report.committed import read
+from spec.run.versions import numbers
 
 KILLS, COVERAGE, MUTANTS = "kill-matrix.json", "coverage.json", "mutation.json"
 REPORTS = "*-py3.*.json"
@@ -82,10 +83,21 @@ def depend(env: Any) -> None:
         env.note_dependency(str(file))
 
 
+def library(meta: Mapping[str, Any]) -> str:
+    """What an implementation is called: an adapter of ours by the last part of its name."""
+    return str(meta["implementation"]).rpartition(".")[2]
+
+
 def label(meta: Mapping[str, Any]) -> str:
     """Implementation, version, and the device where it is not the usual one."""
     device = "" if meta["device"] == "cpu" else f" ({meta['device']})"
-    return f"{meta['implementation']} {meta['version']}{device}"
+    return f"{library(meta)} {meta['version']}{device}"
+
+
+def order(result: Result) -> tuple[bool, str, list[int], str]:
+    """The reference implementation last, the others by name and by number of version."""
+    meta = result.data["meta"]
+    return library(meta) == OWN, library(meta), numbers(meta["version"]), result.name
 
 
 def reports(env: Any) -> list[Result]:
@@ -96,7 +108,7 @@ def reports(env: Any) -> list[Result]:
     for name, data in zip(short, read_in, strict=True):
         python = ".".join(data["meta"]["python"].split(".")[:2])
         found.append(Result(f"{name}, {python}" if short.count(name) > 1 else name, data))
-    return sorted(found, key=lambda r: (r.name.startswith(OWN), r.name))
+    return sorted(found, key=order)
 
 
 def optional(env: Any, name: str) -> dict[str, Any]:
