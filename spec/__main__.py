@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import json
 import os
@@ -28,6 +29,10 @@ from .command.tell import say
 __all__ = ["BROKEN", "CRASHED", "INCOMPLETE", "KEPT", "UNUSABLE", "main", "parser"]
 
 
+UNWRITABLE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""Why something cannot be written, through no fault of the program; a line says so."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is one of :mod:`spec.command.status`."""
     for stream in (sys.stdout, sys.stderr):
@@ -40,6 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # once more, while the end of a run was told
         say("interrupted")
         return INCOMPLETE
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            traceback.print_exc()
+        else:
+            say(str(error))
+        return CRASHED
     except Exception:  # a traceback alone would exit with 1, as broken rules do
         traceback.print_exc()
         return CRASHED

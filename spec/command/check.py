@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -60,9 +61,10 @@ def decide(arguments: argparse.Namespace, checks: Sequence[Check], points: Point
     with Pool(job, arguments.workers, timeout) as pool:
         try:
             meta = pool.open().meta
-            file = place(arguments.report, meta)
+            file = unclaimed(place(arguments.report, meta))
             kept = earlier(file, meta, checks) if arguments.resume else ()
             standard = Standard.of(arguments, meta, {c.rule for c in checks})
+            log = begun(file, Kept(meta, ids(checks), kept), resumed=arguments.resume)
         except NoDevice as error:
             say(f"skipped, nothing was checked: {error}")
             return status.INCOMPLETE
@@ -71,18 +73,20 @@ def decide(arguments: argparse.Namespace, checks: Sequence[Check], points: Point
         except KeyboardInterrupt:
             say("interrupted, nothing was checked")
             return status.INCOMPLETE
-        if file and not arguments.resume:
-            put_aside(journal.beside(file))
         show_header(meta, len({c.rule for c, _ in points}), len(points), Console())
         try:
-            outcomes = gather(pool, points, until, file, Kept(meta, ids(checks), kept))
+            outcomes = gather(pool, points, until, log, kept)
         except Exception:
             unfinished(file)
             raise
     mine, found = selection.asked(points, outcomes, arguments.classes)
     part = {} if arguments.shard == (1, 1) else {"part": "{}/{}".format(*arguments.shard)}
     report = Report({**meta, **part}, found, selection.unreached(mine, found))
-    result = tell(report, arguments, file, standard)
+    try:
+        result = tell(report, arguments, file, standard)
+    except OSError:  # what was to be written could not be
+        unfinished(file)
+        raise
     if report.unreached:
         unfinished(file)
     elif file and arguments.shard == (1, 1):
@@ -95,6 +99,21 @@ def unfinished(file: Path | None) -> None:
     if file:
         say(f"{file} is left as it was; {journal.beside(file)} holds what was decided: "
             f"the same command with --resume goes on from there")
+
+
+def begun(file: Path | None, kept: Kept, *, resumed: bool) -> Journal | None:
+    """The journal beside a report, begun with what is known already; None without a report.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    if not file:
+        return None
+    if not resumed:
+        put_aside(journal.beside(file))
+    return Journal(journal.beside(file), kept)
 
 
 def put_aside(old: Path) -> None:
@@ -114,7 +133,8 @@ def refuse(why: str) -> int:
 
 def profile(arguments: argparse.Namespace) -> Profile:
     """How much is drawn."""
-    named = replace(PROFILES[arguments.profile], database=arguments.database)
+    database = arguments.database and os.path.abspath(arguments.database)  # a worker may move
+    named = replace(PROFILES[arguments.profile], database=database)
     if arguments.max_examples:
         return replace(named, examples=arguments.max_examples, together=0)
     return named
@@ -123,6 +143,20 @@ def profile(arguments: argparse.Namespace) -> Profile:
 def place(report: Path | None, meta: Mapping[str, Any]) -> Path | None:
     """The file of a report, which has the name of what was run in a folder."""
     return report / committed.file_name(meta) if report and report.is_dir() else report
+
+
+def unclaimed(file: Path | None) -> Path | None:
+    """The file of a report, if no other run is about to write it.
+
+    Raises
+    ------
+    ValueError
+        If one is.
+    """
+    if file and journal.in_use(journal.beside(file)):
+        raise ValueError(f"{journal.beside(file)} is being written by another run: wait for it, "
+                         f"or give this one a --report of its own")
+    return file
 
 
 def ids(checks: Iterable[Check]) -> tuple[str, ...]:
@@ -153,23 +187,36 @@ def earlier(
 
 
 def gather(
-    pool: Pool, points: Points, until: float, file: Path | None, kept: Kept
+    pool: Pool, points: Points, until: float, log: Journal | None, kept: Iterable[Outcome]
 ) -> list[Outcome]:
     """Decide what is not known yet, and keep each outcome as it comes; an interrupt ends it."""
-    outcomes = list(kept.outcomes)
+    outcomes = list(kept)
     done = {(f"{o.rule}/{o.check}", o.point) for o in outcomes}
     todo = [(check, point) for check, point in points if (check.id, point) not in done]
     with ExitStack() as stack:
-        log = stack.enter_context(Journal(journal.beside(file), kept)) if file else None
+        if log:
+            stack.enter_context(log)
         progress = stack.enter_context(Progress(Console(stderr=True), len(points), len(done)))
         try:
             for _, outcome in pool.decide(todo, until):
                 outcomes.append(outcome)
                 progress.advance(outcome)
-                if log:
-                    log.add(outcome)
+                log = noted(log, outcome)
         except KeyboardInterrupt:
             say("interrupted")
         except (Unusable, NoDevice) as error:
             say(f"given up: {error}")
     return outcomes
+
+
+def noted(log: Journal | None, outcome: Outcome) -> Journal | None:
+    """Keep an outcome; the journal, or None once it takes no more, without which the run goes on.
+    """
+    if log is None:
+        return None
+    try:
+        log.add(outcome)
+    except OSError as error:
+        say(f"{error}: the run goes on, and what it decides from here on is not kept there")
+        return None
+    return log

@@ -16,6 +16,7 @@ from ..report.ladder import next_step
 from ..report.report import Report
 from ..report.summary import show_next, show_summary
 from ..report.terminal import show, show_coverage
+from ..report.words import amount
 from . import status
 from .standard import Standard
 
@@ -32,8 +33,7 @@ def tell(
     """Show a report, write it if it is complete, and hold it against a standard; the exit status.
     """
     report, news = standard.marked(report)
-    if not report.unreached:
-        write(report, file, arguments)
+    unwritten = None if report.unreached else write(report, file, arguments)
     console = Console()
     full = arguments.full or arguments.failures
     if arguments.next:
@@ -50,7 +50,7 @@ def tell(
         lines.append("if that is right, let --update-known write it again")
     elif standard.update and not report.unreached:
         rules = {outcome.rule for outcome in report.outcomes if outcome.verdict is Verdict.KNOWN}
-        lines.append(f"{standard.known_file} knows of failures of {len(rules)} rules")
+        lines.append(f"{standard.known_file} knows of failures of {amount(len(rules), 'rule')}")
     result = status.of(report)
     if standard.expected:
         more, result = standard.compared(report)
@@ -59,15 +59,22 @@ def tell(
         lines.append(next_step(report, full=full or arguments.next))
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if unwritten:
+        raise unwritten  # now that what it would hold is told
     return result or (status.BROKEN if unconfirmed or news else status.KEPT)
 
 
-def write(report: Report, file: Path | None, arguments: argparse.Namespace) -> None:
-    """Write a complete report in every format that was asked for, from the same data."""
+def write(report: Report, file: Path | None, arguments: argparse.Namespace) -> OSError | None:
+    """Write a complete report in every format that was asked for, from the same data; what went
+    wrong with that, if anything did."""
     data = document.document(report)
-    if file:
-        document.write(data, file)
-    formats.write(data, vars(arguments))
+    try:
+        if file:
+            document.write(data, file)
+        formats.write(data, vars(arguments))
+    except OSError as error:
+        return error
+    return None
 
 
 def confirm(report: Report, console: Console) -> list[Outcome]:
@@ -77,7 +84,8 @@ def confirm(report: Report, console: Console) -> list[Outcome]:
     silent = [outcome for outcome in shown if run_alone(outcome.script) == 0]
     for outcome in silent:
         say(f"not confirmed by its script: {outcome.rule} {outcome.check} {outcome.point}")
-    console.print(f"{len(failed) - len(silent)} of {len(failed)} scripts show their failure")
+    shown_by = len(failed) - len(silent)
+    console.print(f"{shown_by} of {amount(len(failed), 'script')} show the failure")
     return silent
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import traceback
 from typing import Final
@@ -11,15 +10,18 @@ BYSTANDERS: Final = frozenset({"", "hypothesis", "numpy", *sys.stdlib_module_nam
 """Packages that raise because of what they were given: whoever called them is to blame."""
 
 
-def strays() -> tuple[type[BaseException], ...]:
-    """The exceptions that a library may raise and that shall not end a run.
+_caught: list[type[BaseException]] = [Exception, SystemExit, GeneratorExit]
 
-    An interrupt from the keyboard is one of them only where the keyboard cannot interrupt: in a
-    worker, which ignores the signal.
-    """
-    deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    found = (Exception, SystemExit, GeneratorExit)
-    return (*found, KeyboardInterrupt) if deaf else found
+
+def strays() -> tuple[type[BaseException], ...]:
+    """The exceptions that a library may raise and that shall not end a run."""
+    return tuple(_caught)
+
+
+def hear_no_keyboard() -> None:
+    """Say that the keyboard cannot interrupt this process, so that what looks like an interrupt
+    comes from the library, whatever it does to the handling of signals."""
+    _caught.append(KeyboardInterrupt)
 
 
 def is_ours(error: BaseException) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -106,9 +107,11 @@ def write(data: Mapping[str, Any], file: Path) -> None:
 def write_text(text: str, file: Path) -> None:
     """Write a file: all of it, or nothing, so that what was there before stays whole."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_name(f"{file.name}.part")
+    fresh = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         fresh.write_text(text, encoding="utf-8", errors="backslashreplace")
         fresh.replace(file)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(file)) from error
     finally:
         fresh.unlink(missing_ok=True)

@@ -7,11 +7,13 @@ read.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 from ..judge.verdict import Outcome, Verdict
 
@@ -39,14 +41,26 @@ class Journal:
     """A journal that is written; each outcome is in the file as soon as it is added."""
 
     def __init__(self, file: Path, kept: Kept) -> None:
-        """Begin the journal anew with what is known already."""
+        """Begin the journal anew with what is known already.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
         self.file = file
         fresh = file.with_name(f"{file.name}.part")
         self._stream = fresh.open("w", encoding="utf-8")
-        self._line({"meta": dict(kept.meta), "checks": list(kept.checks)})
-        for outcome in kept.outcomes:
-            self.add(outcome)
-        fresh.replace(file)  # the stream goes on in the file under its new name
+        _hold(self._stream)
+        try:
+            self._line({"meta": dict(kept.meta), "checks": list(kept.checks)})
+            for outcome in kept.outcomes:
+                self.add(outcome)
+            fresh.replace(file)  # the stream goes on in the file under its new name
+        except OSError:
+            self.close()
+            fresh.unlink(missing_ok=True)
+            raise
 
     def __enter__(self) -> Journal:
         return self
@@ -55,7 +69,12 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stream.close()
+        self.close()
+
+    def close(self) -> None:
+        """End it; what a full disk does not take is lost, and was told of when it was added."""
+        with suppress(OSError):
+            self._stream.close()
 
     def add(self, outcome: Outcome) -> None:
         """Write an outcome."""
@@ -64,8 +83,37 @@ class Journal:
                     "counted": [sorted(one) for one in outcome.counted]})
 
     def _line(self, data: Mapping[str, Any]) -> None:
-        self._stream.write(f"{json.dumps(data)}\n")
-        self._stream.flush()
+        try:
+            self._stream.write(f"{json.dumps(data)}\n")
+            self._stream.flush()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.file)) from error
+
+
+def _hold(stream: IO[str]) -> bool:
+    """Keep a file for this process as long as the stream is open; False if another has it.
+
+    Where the system or the file system knows no locks, nobody else is assumed to have it.
+    """
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def in_use(file: Path) -> bool:
+    """Whether another run writes a journal just now."""
+    if not file.exists():
+        return False
+    with file.open(encoding="utf-8") as stream:
+        return not _hold(stream)
 
 
 def beside(report: Path) -> Path:

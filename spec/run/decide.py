@@ -23,11 +23,12 @@ from ..judge.subject import Absent, Subject
 from ..judge.verdict import Outcome, Verdict
 from .profiles import Profile
 from .search import Search, among, quiet
+from .surroundings import Surroundings
 
 
 def decide(check: Check, subject: Subject, point: str, profile: Profile, seed: int) -> Outcome:
     """Run a check at one point of its axis; whatever the library does, there is a verdict."""
-    settings = Settings(subject)
+    surroundings = Surroundings(subject)
     asked: set[str] = set()
     try:
         outcome = _decide(check, subject.guarded(asked), point, profile, seed)
@@ -38,11 +39,11 @@ def decide(check: Check, subject: Subject, point: str, profile: Profile, seed: i
         outcome = Outcome(check.rule, check.name, point, Verdict.ERROR, _harness_error(error),
                           examples=0)
     outcome = replace(outcome, needs=frozenset(asked))
-    changed = settings.restored()
+    changed = surroundings.restored()
     if changed and outcome.verdict is not Verdict.FAIL:
-        left = f"jax.config.{changed[0]} changed"
+        left = f"{changed[0]} changed"
         return _failed(outcome, f"after the call: {left}",
-                       Difference("", "", "the configuration of JAX as before", left), [])
+                       Difference("", "", f"{changed[0]} as before", left), [])
     return outcome
 
 
@@ -72,25 +73,6 @@ def _failed(outcome: Outcome, message: str, difference: Difference, script: list
     return replace(outcome, verdict=Verdict.FAIL, message=message, place=difference.place,
                    expected=lasting(difference.expected), actual=lasting(difference.actual),
                    script="\n".join(script))
-
-
-class Settings:
-    """The configuration of JAX, which no point may leave to the next other than it found it."""
-
-    def __init__(self, subject: Subject) -> None:
-        self._config = subject.jax.config if subject.on_jax else None
-        self._before = dict(self._config.values) if self._config else {}
-
-    def restored(self) -> list[str]:
-        """Put back what was changed, and name it."""
-        if self._config is None:
-            return []
-        now = self._config.values
-        changed = [name for name, value in self._before.items() if now[name] is not value
-                   and now[name] != value]
-        for name in changed:
-            self._config.update(name, self._before[name])
-        return changed
 
 
 def _decide_generated(

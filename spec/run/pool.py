@@ -6,6 +6,7 @@ many there are; in which order the verdicts come does.
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections import deque
@@ -79,8 +80,11 @@ class Worker:
         return f"the process ended with status {status}"
 
     def dismiss(self) -> None:
-        """End the process."""
+        """End the process, with those that the library has started from it."""
         self.connection.close()
+        if hasattr(os, "killpg") and self.process.pid is not None:
+            with suppress(OSError):  # it may be gone, or not so far yet that it is a group
+                os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
         self.process.join()
 

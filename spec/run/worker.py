@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import __version__
 from ..chapters import all_checks
+from ..judge.stray import hear_no_keyboard
 from ..judge.subject import CLASSES, NAMES, Subject
 from . import smoke
 from .decide import decide
@@ -70,7 +71,7 @@ class Ready:
 
 def serve(connection: Connection, job: Job) -> None:
     """Say that the implementation is there, or why not; then decide what is asked for."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the keyboard speaks to the parent alone
+    _stand_alone(connection)
     _silence()
     leave_no_trace()
     try:
@@ -87,10 +88,20 @@ def serve(connection: Connection, job: Job) -> None:
         while True:
             for check, point in connection.recv():
                 connection.send(decide(checks[check], subject, point, job.profile, job.seed))
-    except (EOFError, BrokenPipeError):  # nobody asks any more
+    except (EOFError, OSError):  # nobody asks any more, or this is a child that the library forked
         pass
     finally:
         os._exit(0)  # whatever threads and exit handlers the library left
+
+
+def _stand_alone(connection: Connection) -> None:
+    """Be out of the keyboard's reach, which speaks to the parent alone, and be the only one at
+    this end of the pipe: a library may fork."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    hear_no_keyboard()
+    if hasattr(os, "setsid"):
+        os.setsid()  # what it starts can be ended with it
+        os.register_at_fork(after_in_child=connection.close)
 
 
 def _silence() -> None:
