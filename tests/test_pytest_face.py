@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PLUGIN = "state_ad_spec.conformance.plugin"
+SUITE = ["--pyargs", "state_ad_spec.conformance"]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ class State:
 class ParamState(State):
     pass
 """, encoding="utf-8")
-    arguments = ["--pyargs", "state_ad_spec.conformance", "--spec-impl", "stuck", "-k", "STA-03"]
+    arguments = [*SUITE, "--spec-impl", "stuck", "--spec-rules", "STA-03", "--spec-level", "MUST"]
     done = pytest_in(tmp_path, site, *arguments, "-W", "error", "--junitxml", "rules.xml")
     assert done.returncode == 1 and "2 failed" in done.stdout, done.stdout + done.stderr
     shown = done.stdout.split("STA-03 fail:")[1]
@@ -106,6 +107,45 @@ class ParamState(State):
     done = pytest_in(tmp_path, site, *arguments, "-rx", "--spec-known", "known.toml")
     assert done.returncode == 0 and "2 xfailed" in done.stdout, done.stdout + done.stderr
     assert "never: names are all x: expected" in done.stdout
-    wrong = pytest_in(tmp_path, site, *arguments, "--spec-impl", "nosuch")
-    assert wrong.returncode == 4
-    assert "spec: cannot import 'nosuch'" in wrong.stdout + wrong.stderr
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["--spec-impl", "nosuch", "--spec-rules", "STA-03"], "spec: cannot import 'nosuch'"),
+    (["--spec-rules", "STA-03,STA-99"], "spec: 'STA-99' names no rule; those of STA are"),
+])
+def test_a_wrong_word_stops_the_suite_at_once(
+    arguments: list[str], words: str, tmp_path: Path, site: Path
+) -> None:
+    done = pytest_in(tmp_path, site, *SUITE, *arguments)
+    assert done.returncode == 4 and words in done.stdout + done.stderr
+
+
+HOST = """
+import random
+
+import pytest
+
+
+def pytest_collection_modifyitems(items):
+    random.Random(7).shuffle(items)
+
+
+@pytest.fixture(autouse=True)
+def seeds():
+    import numpy
+    random.seed(3)
+    numpy.random.seed(3)
+"""
+
+
+def test_the_order_and_the_processes_of_the_host_are_its_own(tmp_path: Path, site: Path) -> None:
+    """As with pytest-xdist and pytest-randomly, which shuffles and seeds before each test."""
+    (tmp_path / "conftest.py").write_text(HOST, encoding="utf-8")
+    done = pytest_in(tmp_path, site, *SUITE, "--spec-rules", "STA-03,STA-13,RET-01",
+                     "--spec-class", "jit", "-p", "xdist", "-n", "2", "-vv", "-rs")
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = [line for line in done.stdout.splitlines() if line.startswith("[gw")]
+    places = {line.partition("]")[0] for line in ran}
+    assert len(places) == 2 and all("PASSED" in line or "SKIPPED" in line for line in ran)
+    assert sum("RET-01" in line for line in ran) > 4
+    assert "needs transform.fwd_grad" in done.stdout

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -188,6 +189,27 @@ def test_a_check_leaves_nothing_where_it_is_run(monkeypatch: pytest.MonkeyPatch)
     implementation.leave_no_trace()
     assert os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] == "/some/where/state-ad-spec/hypothesis"
     monkeypatch.delenv("HYPOTHESIS_STORAGE_DIRECTORY")
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    ({"level": "WISH"}, "expected some of MUST, SHOULD, MAY, OPEN, got 'WISH'"),
+    ({"authority": "jax,me"}, "expected some of tutorial, jax, invariant, recommended, got 'me'"),
+    ({"rules": "STA-03", "level": "OPEN"}, "no rule is of that level and authority"),
+])
+def test_a_choice_that_leaves_nothing_is_refused(given: dict[str, str], words: str) -> None:
+    config: Any = SimpleNamespace(
+        getoption=lambda name: given.get(name.removeprefix("--spec-"), ""))
+    with pytest.raises((ValueError, ArgumentTypeError), match=words):
+        conftest.chosen(config)
+
+
+def test_the_options_of_pytest_choose_as_those_of_the_command_do() -> None:
+    given = {"--spec-rules": "FLT-06,STA", "--spec-level": "SHOULD",
+             "--spec-authority": "recommended"}
+    config: Any = SimpleNamespace(getoption=given.__getitem__)
+    assert {check.rule for check in conftest.chosen(config)} >= {"FLT-06"}
+    assert all(check.rule == "FLT-06" or check.rule.startswith("STA")
+               for check in conftest.chosen(config))
 
 
 @pytest.mark.parametrize(("option", "value", "words"), [

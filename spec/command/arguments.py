@@ -8,7 +8,7 @@ import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..chapters.rules import Authority, Level
 from ..judge.subject import CLASSES
@@ -223,11 +223,14 @@ def classes(text: str) -> tuple[str, ...]:
     return tuple(name for name in CLASSES if name in asked)
 
 
-def several(kind: type[Level] | type[Authority]) -> Callable[[str], tuple[Level | Authority, ...]]:
+Word = TypeVar("Word", Level, Authority)
+
+
+def several(kind: type[Word]) -> Callable[[str], tuple[Word, ...]]:
     """A reader of some words of a kind, separated by commas."""
     words = {str(word).lower(): word for word in kind}
 
-    def read(text: str) -> tuple[Level | Authority, ...]:
+    def read(text: str) -> tuple[Word, ...]:
         asked = [word.strip() for word in text.split(",") if word.strip()]
         if not asked or (wrong := [word for word in asked if word.lower() not in words]):
             raise argparse.ArgumentTypeError(

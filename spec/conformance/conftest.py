@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ..chapters.rules import Authority, Level
+from ..command.arguments import classes, rules, several
+from ..judge.check import Check
 from ..judge.subject import Subject
-from ..run import known, smoke
+from ..run import known, selection, smoke
 from ..run.implementation import NoDevice, Unusable, device, load
 from ..run.known import Known
 from ..run.profiles import PROFILES, Profile
-from ..run.worker import Job, metadata
+from ..run.worker import Job, hidden, metadata
 
 
 def option(request: pytest.FixtureRequest, name: str, choices: tuple[str, ...]) -> str | None:
@@ -32,11 +36,49 @@ def where(request: pytest.FixtureRequest) -> str | None:
         pytest.exit(f"--spec-device: {error}", returncode=4)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the points of the rules that the options name; a wrong word stops the run at once."""
+    mine = [item for item in items
+            if isinstance(item, pytest.Function) and item.path.parent == Path(__file__).parent]
+    try:
+        asked = {check.id for check in chosen(config)} if mine else set()
+    except (ArgumentTypeError, ValueError) as error:
+        pytest.exit(f"spec: {error}", returncode=4)
+    others = {item for item in mine
+              if getattr(item.callspec.params["check"], "id", "") not in asked}
+    if others:
+        config.hook.pytest_deselected(items=list(others))
+        items[:] = [item for item in items if item not in others]
+
+
+def chosen(config: pytest.Config) -> list[Check]:
+    """The checks of the rules that the options name.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If an option names what there is not.
+    ValueError
+        If nothing is left.
+    """
+    level, authority = config.getoption("--spec-level"), config.getoption("--spec-authority")
+    found = selection.checks(rules(config.getoption("--spec-rules")),
+                             several(Level)(level) if level else (),
+                             several(Authority)(authority) if authority else ())
+    if not found:
+        raise ValueError("no rule is of that level and authority among those chosen")
+    return found
+
+
 @pytest.fixture(scope="session")
 def subject(request: pytest.FixtureRequest) -> Subject:
     """The implementation under test; a wrong adapter stops the run at once."""
+    asked = request.config.getoption("--spec-class")
     try:
-        found = load(request.config.getoption("--spec-impl"), where(request))
+        found = replace(load(request.config.getoption("--spec-impl"), where(request)),
+                        hidden=hidden(classes(asked) if asked else ()))
+    except ArgumentTypeError as error:
+        pytest.exit(f"--spec-class: {error}", returncode=4)
     except NoDevice as error:
         pytest.skip(str(error))
     except Unusable as error:

@@ -14,6 +14,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("spec", "the conformance suite of state-aware differentiation")
     group.addoption("--spec-impl", default="refimpl", metavar="NAME",
                     help="module to check (default: refimpl)")
+    group.addoption("--spec-rules", default="", metavar="RET,DER-01",
+                    help="only these families and rules")
+    group.addoption("--spec-level", default="", metavar="MUST,SHOULD",
+                    help="only rules of these levels")
+    group.addoption("--spec-authority", default="", metavar="tutorial,jax",
+                    help="only rules on these authorities")
+    group.addoption("--spec-class", default="", metavar="products,jit",
+                    help="skip what needs a name that is neither of core nor of these classes")
     group.addoption("--spec-profile", default="quick", metavar="PROFILE",
                     help="how many cases a generated check draws: quick, standard or thorough")
     group.addoption("--spec-seed", type=int, default=0, help="same seed, same cases (default: 0)")
