@@ -58,3 +58,25 @@ def some_of(texts: Sequence[str], least: int = 1, most: int | None = None) -> Te
 def order(size: int) -> Text:
     """The numbers below a size, in any order."""
     return written(st.permutations(range(size)))
+
+
+LEAVES: Final = (
+    "jnp.array([1.0, 2.0])", "jnp.array(1.5)", "jnp.array(1.5, jnp.float32)", "jnp.array([1, 2])",
+    "jnp.array([True, False])", "jnp.array(1.0 + 2.0j)", "jnp.zeros((0, 3))", "0.5", "3", "True",
+    "None", "jnp.ones((2, 1), jnp.float16)",
+)
+"""Leaves of a value that a state may hold, Python's own numbers among them."""
+
+
+def value() -> Text:
+    """A value of any structure that a state may hold."""
+    return st.recursive(one_of(LEAVES), _containers, max_leaves=5)
+
+
+def _containers(part: Text) -> Text:
+    """Lists, tuples and dicts, whose keys are in no order, of some parts."""
+    return st.lists(part, max_size=3).flatmap(lambda parts: one_of((
+        f"[{', '.join(parts)}]",
+        f"({''.join(f'{part}, ' for part in parts).rstrip()})",
+        "{" + ", ".join(f"'{key}': {part}" for key, part in zip("bca", parts, strict=False)) + "}",
+    )))
