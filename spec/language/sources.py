@@ -50,8 +50,8 @@ def count(least: int, most: int) -> Text:
     return written(st.integers(least, most))
 
 
-def some_of(texts: Sequence[str], least: int = 1, most: int | None = None) -> Text:
-    """A list of texts that may repeat."""
+def some_of(texts: Sequence[Any], least: int = 1, most: int | None = None) -> Text:
+    """A list of some of these, which may repeat."""
     return written(st.lists(st.sampled_from(texts), min_size=least, max_size=most))
 
 
