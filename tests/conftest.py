@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+from spec.judge.check import Check
 from tests import day
 
 WHOLE = "SPEC_WHOLE_RUN"
@@ -40,10 +41,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xdist_group(file))
     if WHOLE not in os.environ:
         return
-    chosen = day.turns(files)
+    chosen = day.turns([*zip(files, map(_check, items), strict=True)])
     others = [item for item, now in zip(items, chosen, strict=True) if not now]
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item, now in zip(items, chosen, strict=True) if now]
+
+
+def _check(item: pytest.Item) -> str:
+    """The id of the check that a test asks at one of its points, if it asks one."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    check = parameters.get("check")
+    return check.id if isinstance(check, Check) else ""
 
 
 @pytest.fixture(scope="module", params=["refimpl", "brainstate"])

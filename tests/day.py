@@ -42,7 +42,10 @@ DAYS: Mapping[str, int] = {
     "tests/test_rules.py": 6,
     "tests/test_strategies.py": 10,
 }
-"""In how many days a run of everything comes to all tests of a file; the other files are whole."""
+"""In how many days a run of everything comes to all tests of a file; the other files are whole.
+
+Where a file's tests are points of checks every check has its turn every day, at another point.
+"""
 
 
 TOGETHER: Mapping[str, int] = {"tests/test_devices.py": 3, "tests/test_quick_draws.py": 3}
@@ -73,12 +76,23 @@ def slice_of(items: Sequence[T], days: int) -> list[T]:
     return list(items) if day is None else list(items[day.toordinal() % days::days])
 
 
-def turns(files: Sequence[str]) -> list[bool]:
-    """Whether each test of a run of everything has its turn, given the files they stand in."""
-    day, seen, chosen = today(), Counter[str](), list[bool]()
-    for file in files:
-        days = DAYS.get(file) or TOGETHER.get(file, 1)
-        offset = crc32(file.encode())  # so that the first tests of all files do not share a day
-        chosen.append(day is None or (seen[file] + offset + day.toordinal()) % days == 0)
-        seen[file] += file in DAYS
+def turns(tests: Sequence[tuple[str, str]]) -> list[bool]:
+    """Whether each test of a run of everything has its turn.
+
+    Parameters
+    ----------
+    tests : sequence of pairs
+        The file that a test stands in, and the id of the check that it asks, if it asks one.
+    """
+    day, chosen = today(), list[bool]()
+    seen, size = Counter[tuple[str, str]](), Counter(tests)
+    for test in tests:
+        file = test[0]
+        if file in TOGETHER:
+            days, turn = TOGETHER[file], list(TOGETHER).index(file)
+        else:
+            offset = crc32("".join(test).encode())  # so that not all first tests share a day
+            days, turn = min(DAYS.get(file, 1), size[test]), seen[test] + offset
+        chosen.append(day is None or (turn + day.toordinal()) % days == 0)
+        seen[test] += 1
     return chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -22,15 +23,33 @@ def test_every_item_has_its_turn_in_as_many_days_as_there_are_slices(
 
 def test_every_test_has_its_turn_in_four_weeks(monkeypatch: pytest.MonkeyPatch) -> None:
     files = ["tests/test_day.py", *DAYS, *TOGETHER] * 5
+    tests = [(file, "") for file in files]
     seen = [False] * len(files)
     for day in range(28):
         monkeypatch.setenv(VARIABLE, (date(2024, 2, 27) + timedelta(day)).isoformat())
-        chosen = turns(files)
+        chosen = turns(tests)
         assert all(now for now, file in zip(chosen, files, strict=True) if file == files[0])
         of_file = {(file, now) for now, file in zip(chosen, files, strict=True)}
         assert not any({(file, True), (file, False)} <= of_file for file in TOGETHER)
         seen = [now or before for now, before in zip(chosen, seen, strict=True)]
     assert all(seen)
+
+
+def test_every_check_is_asked_every_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    file, days = max(DAYS.items(), key=lambda item: item[1])
+    tests = [(file, check) for check in "A" + 5 * "B" + 90 * "C"]
+    for day in range(days):
+        monkeypatch.setenv(VARIABLE, (date(2024, 2, 27) + timedelta(day)).isoformat())
+        asked = Counter(check for (_, check), now in zip(tests, turns(tests), strict=True) if now)
+        assert asked["A"] == asked["B"] == 1 and asked["C"] in (90 // days, 90 // days + 1)
+
+
+def test_files_that_share_what_is_costly_have_days_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for day in range(3):
+        monkeypatch.setenv(VARIABLE, (date(2024, 2, 27) + timedelta(day)).isoformat())
+        assert sum(turns([(file, "") for file in TOGETHER])) <= 1
 
 
 def test_files_that_take_days_are_there() -> None:
@@ -40,7 +59,8 @@ def test_files_that_take_days_are_there() -> None:
 
 def test_every_day_is_all_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, EVERY)
-    assert slice_of([1, 2, 3], 3) == [1, 2, 3] and turns(list(DAYS)) == [True] * len(DAYS)
+    assert slice_of([1, 2, 3], 3) == [1, 2, 3]
+    assert all(turns([(file, "") for file in DAYS]))
 
 
 def test_the_day_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
