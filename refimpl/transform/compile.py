@@ -56,27 +56,6 @@ _NOTHING = 0
 """The number of the trace of a call that has done everything itself."""
 
 
-class _Cells:
-    """Where the values of states are set and got, for the calling thread.
-
-    A random stream has a value for each thread; all others have one.
-    """
-
-    def __init__(self, states: Iterable[State]) -> None:
-        self.states = tuple(states)
-        self._cells = [state._cell for state in self.states]
-        self._own = [i for i, s in enumerate(self.states) if type(s)._cell is not State._cell]
-
-    def here(self) -> list[dict[str, Any]]:
-        """One for each of the states."""
-        if not self._own:
-            return self._cells
-        cells = self._cells.copy()
-        for i in self._own:
-            cells[i] = self.states[i]._cell
-        return cells
-
-
 class _Trace:
     """What one trace did to states; its number is part of the structure of its results.
 
@@ -85,15 +64,27 @@ class _Trace:
 
     def __init__(self, effects: Effects) -> None:
         self.effects = replace(effects, writes={}, born={})
-        self.written = _Cells(effects.writes)
+        self.written = tuple(effects.writes)
         self.born = list(map(ref, effects.born))  # a trace must not be what keeps them alive
+        self._cells = [state._cell for state in self.written]
+        # A random stream has a value for each thread, and a place for it; all others have one.
+        own = [type(state)._cell is not State._cell for state in self.written]
+        self._own = list(itertools.compress(range(len(own)), own))
 
-    def settle(self, values: Sequence[Any]) -> None:
-        """Commit the values that a call gave, with every check."""
-        writes = dict(zip(self.written.states, values, strict=False))
-        created = zip(self.born, values[len(writes) :], strict=True)
-        born = {state: value for made, value in created if (state := made()) is not None}
-        settle(replace(self.effects, writes=writes, born=born))
+    def commit(self, values: Sequence[Any]) -> None:
+        """Make the values that a call gave those of the states."""
+        if self.born:
+            writes = dict(zip(self.written, values, strict=False))
+            created = zip(self.born, values[len(writes) :], strict=True)
+            born = {state: value for made, value in created if (state := made()) is not None}
+            settle(replace(self.effects, writes=writes, born=born))
+            return
+        cells = self._cells
+        if self._own:
+            cells = cells.copy()
+            for i in self._own:
+                cells[i] = self.written[i]._cell
+        publish(cells, values)
 
 
 class _Version:
@@ -124,7 +115,6 @@ class _Version:
         self.fun = fun
         self.inline = inline
         self.inputs = tuple(inputs)
-        self.cells = _Cells(self.inputs)
         self.traces = {_NOTHING: _Trace(Effects({}, {}, {}, {}))}
         self.used: dict[State, None] = {}
         self.exact = True
@@ -230,15 +220,10 @@ class Jitted(Deferred, Generic[P, R]):
             if _disabled(jax.config):
                 return self._inline(args, kwargs)
             version = self._begin(args, kwargs)
-        inputs = list(map(_value, version.cells.here()))
         output: R
-        output, results = version.compiled(inputs, *args, **kwargs)
+        output, results = version.compiled(list(map(_value, version.inputs)), *args, **kwargs)
         number, values = results.popitem()
-        trace = version.traces[number]
-        if trace.born:
-            trace.settle(values)
-        else:
-            publish(trace.written.here(), values)
+        version.traces[number].commit(values)
         return output
 
     @overload
@@ -252,7 +237,7 @@ class Jitted(Deferred, Generic[P, R]):
 
     def with_static(self, positions: Sequence[int]) -> "Jitted[P, R]":
         """The same for calls with objects at these positions, which no array can stand for."""
-        numbers, names = self._statics or ((), ())
+        numbers, names = self._statics
         missing = tuple(position for position in positions if position not in numbers)
         if not missing:
             return self
@@ -292,40 +277,36 @@ class Jitted(Deferred, Generic[P, R]):
         inputs = dict.fromkeys([*used, *filter(_holds_numbers, guess_states(self.fun, key))])
         while True:
             alive = (state for state in inputs if current(state) is not UNSET)
-            count = len(args) - len(self._static_positions(args))
+            count = len(args) - len({*self._static_positions(args)})
             version = _Version(self.fun, alive, self.options, self._inline, count)
-            values = list(map(_value, version.cells.here()))
-            version.compiled.trace(values, *args, **kwargs)
+            version.compiled.trace(list(map(_value, version.inputs)), *args, **kwargs)
             if version.is_good_guess():
                 break
             inputs = version.used
         while len(self._versions) >= _MOST:
             self._versions.pop(next(iter(self._versions)), None)
         self._versions[key] = version
-        self._only = None if self._statics or self._placed_alike else version
+        self._only = None if any(self._statics) or self._placed_alike else version
         return version
 
     def _inline(self, args: Sequence[Any], kwargs: dict[str, Any]) -> R:
         """Run the function as a part of what is running, on the arrays that jit would give it."""
-        _, names = self._statics or ((), ())
-        static = self._static_positions(args)
+        static, (_, names) = self._static_positions(args), self._statics
         given = [arg if i in static else _as_arrays(arg) for i, arg in enumerate(args)]
         named = {k: v if k in names else _as_arrays(v) for k, v in kwargs.items()}
         with transaction():
             output: R = _as_arrays(self.fun(*given, **named))
         return output
 
-    def _static_positions(self, args: Sequence[Any]) -> set[int]:
-        numbers, _ = self._statics or ((), ())
-        return {number % len(args) for number in numbers if -len(args) <= number < len(args)}
+    def _static_positions(self, args: Sequence[Any]) -> list[int]:
+        count = len(args)
+        return [number % count for number in self._statics[0] if -count <= number < count]
 
     def _key(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Hashable:
-        numbers, names = self._statics or ((), ())
-        count = len(args)
         key = (
-            *(args[number] for number in numbers if -count <= number < count),
-            *((name, kwargs[name]) for name in names if name in kwargs),
-            *([count] if self._placed_alike else ()),
+            *(args[number] for number in self._static_positions(args)),
+            *((name, kwargs[name]) for name in self._statics[1] if name in kwargs),
+            *([len(args)] if self._placed_alike else ()),
         )
         try:
             hash(key)
@@ -335,7 +316,7 @@ class Jitted(Deferred, Generic[P, R]):
 
 
 _numbers = itertools.count(_NOTHING + 1)
-_value = operator.itemgetter("_value")
+_value = operator.attrgetter("_value")
 _disabled = operator.attrgetter("jax_disable_jit")  # not every JAX declares its options
 
 
@@ -370,20 +351,19 @@ def _parameters(fun: Callable[..., Any]) -> list[inspect.Parameter]:
 
 def _static_parameters(
     fun: Callable[..., Any], options: dict[str, Any]
-) -> tuple[tuple[int, ...], tuple[str, ...]] | None:
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Positions and names of static arguments; as in JAX, either is found from the other."""
     numbers, names = options.get("static_argnums"), options.get("static_argnames")
     if numbers is None and names is None:
-        return None
+        return (), ()
     named = [p.name for p in _parameters(fun) if p.kind is p.POSITIONAL_OR_KEYWORD]
-    if names is not None:
-        names = (names,) if isinstance(names, str) else tuple(names)
-    if numbers is None:
-        return tuple(named.index(name) for name in names or () if name in named), names or ()
-    numbers = _indices(numbers)
     if names is None:
-        names = tuple(named[i] for i in numbers if -len(named) <= i < len(named))
-    return numbers, names
+        indices = _indices(numbers)
+        return indices, tuple(named[i] for i in indices if -len(named) <= i < len(named))
+    names = (names,) if isinstance(names, str) else tuple(names)
+    if numbers is None:
+        return tuple(named.index(name) for name in names if name in named), names
+    return _indices(numbers), names
 
 
 def _indices(wanted: Any) -> tuple[int, ...]:
