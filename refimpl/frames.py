@@ -191,16 +191,16 @@ class Frame:
         self.touched.setdefault(state, False)
         return self._lend(state, value) if foreign else value
 
-    def _expect_own_thread(self, state: "State", value: Any) -> None:
-        if threading.get_ident() != self.thread and has_tracers(value):
+    def _expect_traceable(self, state: "State", value: Any) -> None:
+        if not has_tracers(value):
+            return
+        if threading.get_ident() != self.thread:
             raise StateError(
                 f"{state!r} is read in a thread that was started inside of a transform, where JAX "
                 "cannot trace it. Read it before, in the thread of the transform, or start the "
                 "thread outside"
             )
-
-    def _expect_in_reach(self, state: "State", value: Any) -> None:
-        if has_tracers(value) and not _is_traced_here(value):
+        if not _is_traced_here(value):
             raise StateError(
                 f"{state!r} is differentiated, or depends on what is, and is read by a function "
                 "with a custom derivative, where JAX cannot trace it. So hand the value to the "
@@ -226,8 +226,7 @@ class Frame:
 
     def _lend(self, state: "State", value: Any) -> Any:
         """What a foreign trace may look at, but not change in place: that would not count."""
-        self._expect_own_thread(state, value)
-        self._expect_in_reach(state, value)
+        self._expect_traceable(state, value)
         lent = value if isinstance(value, jax.Array) else copy_containers(value)
         if lent is not value:
             self.lent.append((state, copy_containers(value), lent))
@@ -236,18 +235,15 @@ class Frame:
     def write(self, state: "State", value: Any) -> None:
         """Set the state in this (innermost) frame; refuse under a foreign JAX trace."""
         memory.renew()
-        now = trace_now()
-        if self.owns(state):
-            if now != self.trace and now != state._home:
-                raise _dishonest(state)
+        now, owned = trace_now(), self.owns(state)
+        if now != self.trace and not (owned and now == state._home):
+            raise _dishonest(state)
+        if owned:
             self.born[state] = value
             state._home = now
-            stack.changes += 1
-            return
-        if now != self.trace:
-            raise _dishonest(state)
-        self.values[state] = value
-        self.touched[state] = True
+        else:
+            self.values[state] = value
+            self.touched[state] = True
         stack.changes += 1
 
     def close(self) -> Effects:
@@ -380,7 +376,10 @@ def settle(effects: Effects) -> None:
     writes = {state: back(value) for state, value in effects.writes.items()}
     born = {state: back(value) for state, value in effects.born.items()}
     if top is None:
-        _expect_no_tracers({**writes, **born}, now)
+        for state, value in {**writes, **born}.items():
+            # What got past `write`: tracers put into a container while it was held.
+            if now == EAGER and has_tracers(value):
+                raise _dishonest(state)
         for state, value in born.items():  # nobody misses these, if it stops here
             state._value, state._home = value, now
         publish([state._cell for state in writes], list(writes.values()), actions)
@@ -464,13 +463,6 @@ def _is_traced_here(value: Any) -> bool:
     except jax.errors.UnexpectedTracerError:
         return False
     return body or all(map(operator.is_, map(type, used), map(type, tracers)))
-
-
-def _expect_no_tracers(values: "dict[State, Any]", now: object) -> None:
-    """Catch what got past `write`: tracers put into a container while it was held."""
-    for state, value in values.items():
-        if now == EAGER and has_tracers(value):
-            raise _dishonest(state)
 
 
 def _late(state: "State") -> StateError:

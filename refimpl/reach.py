@@ -3,7 +3,7 @@
 import contextlib
 import types
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -25,32 +25,27 @@ def guess_states(*roots: Any, beside: tuple[type, ...] = ()) -> list[State]:
     Some may be missed, and some may not be used: that costs time, and is never wrong. Objects
     of the types `beside` are not looked into.
     """
-    found: list[State] = []
-    seen: set[int] = set()
-    todo = deque(roots)
-    while todo and len(seen) < _ENOUGH:
-        node = todo.popleft()
-        if type(node) in _PLAIN or id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, State):
-            found.append(node)
-        elif not isinstance(node, beside):
-            todo.extend(_held_by(node))
-    return found
+    reached = _walk(roots, lambda node: () if isinstance(node, beside) else _held_by(node))
+    return [node for node in reached if isinstance(node, State)]
 
 
 def hides_tracer(value: Any) -> bool:
     """Whether an object that JAX does not know holds a tracer, which nothing would replace."""
-    todo, seen = deque(leaf for leaf in _leaves(value) if not _is_leaf(leaf)), set[int]()
+    opaque = (leaf for leaf in _leaves(value) if not _is_leaf(leaf))
+    reached = _walk(opaque, lambda node: () if _is_leaf(node) else _inside(node))
+    return any(isinstance(node, Tracer) for node in reached)
+
+
+def _walk(roots: Iterable[Any], inside: Callable[[Any], Iterable[Any]]) -> Iterator[Any]:
+    """What is reached from here, nearest first; not through states, and not without end."""
+    todo, seen = deque(roots), set[int]()
     while todo and len(seen) < _ENOUGH:
         node = todo.popleft()
-        if isinstance(node, Tracer):
-            return True
-        if not (isinstance(node, State) or _is_leaf(node)) and id(node) not in seen:
+        if type(node) not in _PLAIN and id(node) not in seen:
             seen.add(id(node))
-            todo.extend(_inside(node))
-    return False
+            yield node
+            if not isinstance(node, State):
+                todo.extend(inside(node))
 
 
 def _leaves(node: Any) -> Iterator[Any]:

@@ -195,12 +195,10 @@ def in_order_of_jax(node: Any) -> Any:
     children, join = split(node)
     if join is None:
         return node
-    if type(node) is dict:
-        keys = list(node)
-        with contextlib.suppress(TypeError):  # keys that cannot be compared stay as they are
-            keys.sort()
-        ordered = {key: in_order_of_jax(node[key]) for key in keys}
-        alike = all(map(operator.is_, ordered.values(), children))
-        return node if alike and keys == list(node) else ordered
     inside = list(map(in_order_of_jax, children))
+    if type(node) is dict:
+        with contextlib.suppress(TypeError):  # keys that cannot be compared stay as they are
+            ordered = dict(sorted(zip(node, inside, strict=True), key=itemgetter(0)))
+            if list(ordered) != list(node):
+                return ordered
     return node if all(map(operator.is_, children, inside)) else join(inside)

@@ -274,7 +274,8 @@ class Jitted(Deferred, Generic[P, R]):
         key = self._key(args, kwargs)
         known = self._versions.pop(key, None)
         used = list(known.used) if known else []
-        inputs = dict.fromkeys([*used, *filter(_holds_numbers, guess_states(self.fun, key))])
+        guessed = [s for s in guess_states(self.fun, key) if not _odd_leaves(current(s))]
+        inputs = dict.fromkeys([*used, *guessed])
         while True:
             alive = (state for state in inputs if current(state) is not UNSET)
             count = len(args) - len({*self._static_positions(args)})
@@ -327,19 +328,17 @@ def _as_arrays(tree: Any) -> Any:
     return jax.tree.map(convert, tree)
 
 
-def _holds_numbers(state: State) -> bool:
-    value = current(state)
-    return all(isinstance(leaf, _NUMBERS) for leaf in jax.tree.leaves(value))
+def _odd_leaves(value: Any) -> list[Any]:
+    return [leaf for leaf in jax.tree.leaves(value) if not isinstance(leaf, _NUMBERS)]
 
 
 def _expect_numbers(states: Iterable[State]) -> None:
     for state in states:
-        for leaf in jax.tree.leaves(lookup(state)):
-            if not isinstance(leaf, _NUMBERS):
-                raise TypeError(
-                    f"jit needs states that hold arrays and numbers; {state!r} holds "
-                    f"a {type(leaf).__name__}"
-                )
+        for leaf in _odd_leaves(lookup(state)):
+            raise TypeError(
+                f"jit needs states that hold arrays and numbers; {state!r} holds "
+                f"a {type(leaf).__name__}"
+            )
 
 
 def _parameters(fun: Callable[..., Any]) -> list[inspect.Parameter]:

@@ -148,10 +148,8 @@ class Selection:
         leaves = jax.tree.leaves(grads, is_leaf=_is_selected)
         if leaves and not any(map(_is_selected, leaves)):
             return grads  # not ours to shape: a custom transform returned something else
-        if self.fill_states is None:
-            return _replace(self._of_args, grads)
-        if self.argnums is None:
-            return _replace(self._of_states, grads)
+        if self.fill_states is None or self.argnums is None:
+            return self._columns(grads)
         return _replace(self._of_states, grads), _replace(self._of_args, grads)
 
     def without_states(self) -> "Selection":
@@ -161,7 +159,7 @@ class Selection:
         return made
 
     def _columns(self, row: Pytree) -> Pytree:
-        """The table again, in place, where a row of second derivatives ends."""
+        """The same with the pair in place: where a row of second derivatives ends, it is inside."""
         if self.fill_states is None:
             return _replace(self._of_args, row)
         if self.argnums is None:
