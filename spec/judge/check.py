@@ -16,7 +16,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy
 from hypothesis import strategies as st
@@ -27,6 +27,7 @@ from .difference import Inconclusive, Violation, told
 from .stray import strays
 from .subject import Subject
 
+Judge = TypeVar("Judge", bound=Callable[[Subject, Any], str | None])
 
 @dataclass(frozen=True)
 class Check:
@@ -39,7 +40,7 @@ class Check:
     name : str
         The name of the function, unique within the rule.
     function : callable
-        The snippet, or the judge ``(subject, case) -> None`` of a generated check.
+        The snippet, or the judge ``(subject, case)`` of a generated check.
     cases : mapping
         The finite axis: id to the parameters of a snippet (source text by parameter name) or to
         the argument of the strategy.  One entry with an empty id where there is no axis.
@@ -98,9 +99,12 @@ def generated(
     strategy: Callable[[Any], SearchStrategy[Any]],
     cases: Mapping[str, Any] | None = None,
     wide: int = 0,
-) -> Callable[[Callable[[Subject, Any], None]], Callable[[Subject, Any], None]]:
-    """Register a judge ``(subject, case) -> None`` of the cases that a strategy draws."""
-    def register(function: Callable[[Subject, Any], None]) -> Callable[[Subject, Any], None]:
+) -> Callable[[Judge], Judge]:
+    """Register a judge ``(subject, case)`` of the cases that a strategy draws.
+
+    For a rule of level OPEN it returns which outcome it saw.
+    """
+    def register(function: Judge) -> Judge:
         points = dict(cases) if cases is not None else {"": None}
         _register(Check(rule, function.__name__, function, points, strategy, wide))
         return function

@@ -78,6 +78,13 @@ class Case(Script):
         Further keyword arguments of the transform, as source.
     labels : frozenset of str
         The choices that made the case; see :mod:`spec.language.labels`.
+    function : str
+        The source of what is transformed, where that is not the program's function itself.
+    spelling : mapping
+        The source of words of the transform that are not written as they are meant, such as an
+        index that is no int of Python.
+    between : tuple of str
+        Lines between the program and the call, which define what these sources need.
     """
 
     program: Program
@@ -89,6 +96,9 @@ class Case(Script):
     kwargs: Mapping[str, Tree] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
     labels: frozenset[str] = frozenset()
+    function: str = "f"
+    spelling: Mapping[str, str] = field(default_factory=dict)
+    between: tuple[str, ...] = ()
 
     @property
     def transform(self) -> Member:
@@ -100,7 +110,7 @@ class Case(Script):
         used = (*self.args, *self.kwargs.values(), self.selection and self.selection.tree)
         kinds = dict.fromkeys(kind for tree in used for kind in trees.namedtuples(tree))
         imports = [f"from {kind.__module__} import {kind.__name__}" for kind in kinds]
-        return [*imports, *self.program.setup(self.row.has_aux)]
+        return [*imports, *self.program.setup(self.row.has_aux), *self.between]
 
     def arguments(self) -> str:
         """The arguments of the call as source."""
@@ -109,11 +119,14 @@ class Case(Script):
 
     def transformed(self) -> str:
         """The source of the transformed function."""
-        words = [] if self.selection is None else [f"grad_states={self.selection.source()}"]
-        words += [] if self.argnums is None else [f"argnums={self.argnums!r}"]
-        words += [f"{flag}=True" for flag in ("has_aux", "return_value") if getattr(self.row, flag)]
-        words += [f"{key}={text}" for key, text in self.options.items()]
-        return f"lib.transform.{self.member}({', '.join(['f', *words])})"
+        return f"lib.transform.{self.member}({', '.join([self.function, *self.words()])})"
+
+    def words(self) -> list[str]:
+        """The keyword arguments of the transform as source."""
+        said = {} if self.selection is None else {"grad_states": self.selection.source()}
+        said |= {} if self.argnums is None else {"argnums": repr(self.argnums)}
+        said |= {flag: "True" for flag in ("has_aux", "return_value") if getattr(self.row, flag)}
+        return [f"{key}={text}" for key, text in {**said, **self.spelling, **self.options}.items()]
 
     def call(self) -> str:
         """The line of the call."""

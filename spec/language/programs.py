@@ -184,6 +184,16 @@ class Ref:
 
 
 @dataclass(frozen=True)
+class Text:
+    """A leaf that is written as source, for an argument that is no tree of arrays."""
+
+    source: str
+
+    def __repr__(self) -> str:
+        return self.source
+
+
+@dataclass(frozen=True)
 class Node:
     """A module: attribute names and what they hold (a Ref, a Node, or lists and dicts of them)."""
 

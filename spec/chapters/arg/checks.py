@@ -2,29 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import Any, Final
 
-from ...judge.aspects import judge_sides
+from hypothesis import strategies as st
+
+from ...judge import compare
+from ...judge.aspects import judge_effects, judge_part, judge_row, judge_sides
 from ...judge.check import generated, snippet
 from ...judge.derivative import judge_values
-from ...judge.observation import observe
+from ...judge.difference import Difference, Violation, describe
+from ...judge.observation import Observation, observe, run
 from ...judge.subject import Subject
-from ...language.axes import EVERY, EXACT, Calls, by_order, plain
+from ...language import trees
+from ...language.axes import (
+    EVERY,
+    EXACT,
+    Calls,
+    Change,
+    Members,
+    as_drawn,
+    plain,
+    rows,
+)
 from ...language.call_forms import KEYWORDS
 from ...language.cases import Case
+from ...language.variants import (
+    CALLABLES,
+    LABELS,
+    OBJECTS,
+    SIGNATURES,
+    Constant,
+    as_held,
+    as_method,
+    beside,
+    bool_for_index,
+    called,
+    calls_in_turn,
+    indices_spelt,
+    keyword,
+    no_indices,
+    signed,
+    steering,
+    where,
+)
 from ...language.wishes import calm
 
 BESIDE: Final = EXACT.where(order=1)
 """The members whose two sides are judged together; a Hessian's have rules of their own."""
 
 
-def both_rows(*forms: str) -> dict[str, Calls]:
+def both_rows(*forms: str, change: Change = as_drawn, **wishes: Any) -> dict[str, Calls]:
     """A point for every form of argnums and member: alone, and beside states."""
     points: dict[str, Calls] = {}
     for form in forms:
-        wish = calm(argnums=(form,))
-        points |= EVERY.calls(wish, plain("arguments"), f"{form} {{member}}")
-        points |= BESIDE.calls(wish, plain("both"), f"{form} beside states {{member}}")
+        wish = calm(argnums=(form,), **wishes)
+        points |= EVERY.calls(wish, plain("arguments"), f"{form} {{member}}", change)
+        points |= BESIDE.calls(wish, plain("both"), f"{form} beside states {{member}}", change)
     return points
 
 
@@ -36,6 +71,23 @@ def gradients_of_the_chosen_arguments(subject: Subject, case: Case) -> None:
         judge_values(seen)
 
 
+def value_and_gradients(subject: Subject, case: Case) -> None:
+    """What a call of a case gives, in full."""
+    whole(subject, case)
+
+
+def whole(subject: Subject, case: Case) -> Observation:
+    """The loss, where it is asked for, both sides, values of derivatives, and effects."""
+    seen = observe(case, subject)
+    if case.row.return_value:
+        judge_part(seen, "loss")
+    judge_sides(seen)
+    judge_effects(seen)
+    if case.transform.layout != "sample":
+        judge_values(seen)
+    return seen
+
+
 for _rule, _forms in {
     "ARG-01": ("int",), "ARG-03": ("list", "tuple"),
     "ARG-05": ("negative", "negatives"),
@@ -43,30 +95,29 @@ for _rule, _forms in {
     generated(_rule, Calls.strategy, both_rows(*_forms))(gradients_of_the_chosen_arguments)
 
 
-@snippet("ARG-04", cases=EVERY.bound({text: {"argnums": text} for text in ("[]", "()")}))
-def empty_sequence_gives_an_empty_tuple_or_is_refused(lib, jnp, T, argnums):
-    """Alone, and beside a state."""
-    s, seen = lib.State(jnp.array(2.0)), "an empty tuple"
-    def f(x): return s.value * x
+def unless_refused(subject: Subject, case: Case, taken: str) -> str:
+    """The call is refused, or its result is the case's."""
     try:
-        alone = T(f, argnums=argnums)(jnp.array(3.0))
-        beside = T(f, grad_states=s, argnums=argnums)(jnp.array(3.0))[1]
-    except Exception:
-        seen, alone, beside = "refused", (), ()
-    assert alone == () and beside == (), {"expected": "() twice", "got": (alone, beside)}
-    return seen
+        seen = observe(case, subject)
+    except Violation:
+        return "refused"
+    judge_row(seen)
+    judge_sides(seen)
+    if case.transform.layout != "sample":
+        judge_values(seen)
+    return taken
 
 
-@snippet("ARG-19", cases=EVERY.bound())
-def bool_counts_or_is_refused(lib, jnp, np, T):
-    """True, which is the index 1 if it is any."""
-    seen = "counts"
-    try:
-        got = T(lambda x, y: x * jnp.sum(y), argnums=True)(2.0, jnp.ones(3))
-    except Exception:
-        seen, got = "refused", jnp.ones(3)
-    assert np.shape(got)[:1] == (3,), {"expected": "the derivative by y", "got": np.shape(got)}
-    return seen
+@generated("ARG-04", Calls.strategy, both_rows("int", change=no_indices))
+def empty_sequence_gives_an_empty_tuple_or_is_refused(subject: Subject, case: Case) -> str:
+    """Alone, and beside states."""
+    return unless_refused(subject, case, "an empty tuple")
+
+
+@generated("ARG-19", Calls.strategy, both_rows("int", change=bool_for_index))
+def bool_counts_or_is_refused(subject: Subject, case: Case) -> str:
+    """In the place of 0 or 1."""
+    return unless_refused(subject, case, "counts")
 
 
 @snippet("ARG-01", cases=EVERY.bound())
@@ -77,27 +128,9 @@ def none_is_argument_zero(lib, jnp, np, T):
         "expected": "the gradient of x", "got": f"shape {np.shape(grads)}"}
 
 
-INDEX_LIKE: Final = {
-    text: {"argnums": text}
-    for text in ("np.int64(1)", "np.uint8(1)", "np.array(1)", "type('I', (), "
-                 "{'__index__': lambda self: 1})()")
-}
-INDICES_LIKE: Final = {
-    text: {"argnums": text}
-    for text in ("[np.int64(1), 0]", "range(1, -1, -1)", "(1, np.int8(0))")
-}
-
-
-@snippet("ARG-02", cases=INDEX_LIKE)
-def index_is_what_counts_as_one(lib, jnp, np, argnums):
-    got = lib.transform.grad(lambda x, y: x * y, argnums=argnums)(2.0, 5.0)
-    assert np.shape(got) == () and got == 2.0, {"expected": "the bare gradient 2.0", "got": got}
-
-
-@snippet("ARG-02", cases=INDICES_LIKE)
-def sequence_of_what_counts_as_one(lib, jnp, np, argnums):
-    got = lib.transform.grad(lambda x, y: x * y, argnums=argnums)(2.0, 5.0)
-    assert type(got) is tuple and got == (2.0, 5.0), {"expected": (2.0, 5.0), "got": got}
+generated("ARG-02", Calls.strategy, both_rows(
+    "int", "tuple", change=where(lambda case: case.argnums is not None, indices_spelt)))(
+        gradients_of_the_chosen_arguments)
 
 
 @snippet("ARG-03", cases=BESIDE.bound())
@@ -129,16 +162,18 @@ def only_positional_arguments_count(lib, jnp, f, call, argnums, want):
 
 
 snippet("ARG-05", cases=_calls(-1))(only_positional_arguments_count)
-snippet("ARG-06", cases=_calls(0))(only_positional_arguments_count)
 
 
-@snippet("ARG-06", cases=BESIDE.bound())
-def states_do_not_shift_indices(lib, jnp, T):
-    s, t = lib.State(jnp.array(1.0)), lib.State(jnp.array(2.0))
-    def f(x, y): return s.value * t.value * x * y ** 2
-    for argnums, want in ((0, 18.0), (1, 12.0)):
-        got = T(f, grad_states=[s, t], argnums=argnums)(1.0, 3.0)[1]
-        assert got == want, {"at": f"argnums={argnums}", "expected": want, "got": got}
+def callables(members: Members, kinds: Sequence[str], **wishes: Any) -> dict[str, Calls]:
+    """A point for every kind of callable, with calls of any of the members."""
+    wish = calm(members=members, keywords=True, **wishes)
+    return {kind: Calls(wish, called(kind)) for kind in kinds}
+
+
+generated("ARG-06", Calls.strategy, BESIDE.calls(
+    calm(keywords=True), plain("both"), "beside states {member}")
+    | callables(BESIDE, ("bound method", "partial"), rows=plain("arguments", "both")))(
+        gradients_of_the_chosen_arguments)
 
 
 _points: dict[str, Calls] = {}
@@ -158,33 +193,28 @@ def every_leaf_has_its_own_dtype(lib, jnp, T):
     assert got['n'] is None and got['t'] == (), {"expected": "None and ()", "got": got}
 
 
-@snippet("ARG-08", cases=EVERY.bound(want=by_order("3.0", "2.0")))
-def float_has_a_scalar_gradient(lib, jnp, T, want):
-    got = T(lambda x: x ** 2)(1.5)
-    kind = getattr(got, 'shape', None), str(getattr(got, 'dtype', type(got).__name__))
-    assert kind == ((), 'float64'), {"expected": "a scalar array of float64", "got": kind}
-    assert want is None or jnp.allclose(got, want), {"expected": want, "got": got}
+@generated("ARG-08", Calls.strategy, both_rows("int", kinds=("number",)))
+def numbers_have_arrays_for_gradients(subject: Subject, case: Case) -> None:
+    """Of shape () and dtype float64, with the values of the derivative."""
+    seen = observe(case, subject)
+    judge_sides(seen)
+    for *_, place in compare.paired(seen.expected.side("arg"), seen.parts["arg"],
+                                    seen.place("arg")):
+        if not hasattr(got := eval(place, seen.names), "dtype"):
+            claim = f"hasattr({place}, 'dtype')"
+            raise Violation(Difference(place, claim, "an array", describe(got)))
+    if case.transform.layout != "sample":
+        judge_values(seen)
 
 
-@snippet("ARG-09", cases={word: {"word": repr(word)} for word in KEYWORDS})
-def keyword_of_any_name(lib, jnp, word):
-    s = lib.State(jnp.array(2.0))
-    def f(*args, **kwargs): return s.value * kwargs[word]
-    got = lib.transform.grad(f, grad_states=s)(1.0, **{word: 7.0})
-    assert got == 7.0, {"expected": 7.0, "got": got}
-
-
-@snippet("ARG-09", cases=EVERY.bound({
-    word: {"word": repr(word)} for word in ("fun", "self", "args", "key")
-}))
-def keyword_in_every_member(lib, jnp, T, word):
-    seen = []
-    def f(x, **kwargs):
-        seen.append(kwargs)
-        return x ** 2 * kwargs[word]
-    _, loss = T(f, return_value=True)(jnp.array(3.0), **{word: 7.0})
-    assert loss == 63.0, {"expected": "the loss 63.0", "got": loss}
-    assert list(seen[0]) == [word], {"expected": f"the keyword {word} alone", "got": list(seen[0])}
+@generated("ARG-09", Calls.strategy, {
+    word: Calls(calm(keywords=True, rows=rows("arguments", "states", return_value=True,
+                                              has_aux=False)), keyword(word))
+    for word in KEYWORDS
+})
+def keyword_of_any_name(subject: Subject, case: Case) -> None:
+    """Loss and derivative depend on the value that the call gives by this name."""
+    value_and_gradients(subject, case)
 
 
 @generated("ARG-10", Calls.strategy, BESIDE.calls(calm(keywords=True), plain("arguments", "both")))
@@ -193,93 +223,45 @@ def defaults_hold_and_give_way(subject: Subject, case: Case) -> None:
     judge_values(observe(case, subject))
 
 
-SIGNATURES: Final = {
-    "positional-only": ("x, y=2.0, /", "x ** 2 * y", "(jnp.array(3.0), 5.0)"),
-    "keyword-only": ("x, *, y=2.0", "x ** 2 * y", "(jnp.array(3.0), y=5.0)"),
-    "*args": ("*a", "a[0] ** 2 * a[1]", "(jnp.array(3.0), 5.0)"),
-    "**kwargs": ("x, **k", "x ** 2 * k['y']", "(jnp.array(3.0), y=5.0)"),
-    "all": ("x, /, *a, u=5.0, **k", "x ** 2 * a[0] * u * k['y']", "(jnp.array(3.0), 0.5, y=2.0)"),
-}
-"""Parameters, a body, and arguments with which the body is 45."""
+WITH_VALUE: Final = rows("arguments", "states", return_value=True, has_aux=False)
 
 
-@snippet("ARG-11", cases=EVERY.bound({
-    name: {"make": f"lambda s: lambda {params}: s.value * {body}", "call": f"lambda g: g{args}"}
-    for name, (params, body, args) in SIGNATURES.items()
-}))
-def any_signature(lib, jnp, T, make, call):
-    s = lib.State(jnp.array(1.0))
-    for states in (None, s):
-        _, loss = call(T(make(s), grad_states=states, return_value=True))
-        assert loss == 45.0, {"expected": "the loss 45.0", "got": loss}
+def of_any_member(change: Change, **wishes: Any) -> Calls:
+    """Calls of any member that return the value too, of arguments and of states."""
+    return Calls(calm(rows=WITH_VALUE, **wishes), change)
 
 
-STATIC: Final = {
-    text: {"value": text}
-    for text in ("'mean'", "None", "jnp.sin", "3", "True", "2.5", "object()", "(2, 'x')",
-                 "{'axis': 0, 'mode': None}")
-}
+generated("ARG-11", Calls.strategy, {
+    form: of_any_member(signed(form), keywords=form != "positional-only") for form in SIGNATURES
+})(value_and_gradients)
 
 
-@snippet("ARG-12", cases=EVERY.bound(STATIC))
-def other_arguments_arrive_as_they_are(lib, jnp, T, value):
-    seen = []
-    def f(x, y, *, z):
-        seen.extend([y, z])
-        return x ** 2
-    T(f)(jnp.array(3.0), value, z=value)
-    wrong = [got for got in seen if repr(got) != repr(value)]
-    assert seen and not wrong, {"expected": f"{value!r} by position and keyword", "got": seen}
+def besides(kinds: Mapping[str, Sequence[Constant]]) -> dict[str, Calls]:
+    """A point for every kind of argument that is not differentiated."""
+    return {
+        kind: of_any_member(beside(st.sampled_from(constants), "position", "keyword"),
+                            argnums=("int", "tuple"))
+        for kind, constants in kinds.items()
+    }
 
 
-@snippet("ARG-12", cases=EVERY.bound())
-def other_arguments_steer_python(lib, jnp, T):
-    def f(x, size, square, how):
-        y = x * jnp.ones(size)
-        return getattr(jnp, how)(y ** 2 if square else y)
-    _, loss = T(f, return_value=True)(jnp.array(3.0), 2, True, how='sum')
-    assert loss == 18.0, {"expected": "the loss 18.0", "got": loss}
+@generated("ARG-12", Calls.strategy, besides(OBJECTS), wide=4)
+def other_arguments_arrive_as_they_are(subject: Subject, case: Case) -> None:
+    """The very object, by which the value and the derivative are decided."""
+    seen = whole(subject, case)
+    if not all(one is seen.names["given"] for one in seen.names["seen"]):
+        claim = "all(one is given for one in seen)"
+        raise Violation(Difference("seen", claim, "the object itself", f"{seen.names['seen']}"))
 
 
-@snippet("ARG-13", cases=EVERY.bound())
-def labels_and_masks(lib, jnp, T):
-    s = lib.State(jnp.array([1.0, 2.0, 4.0]))
-    def f(x, labels, batch):
-        return jnp.sum(jnp.where(batch['mask'], s.value[labels] * x, 0.0))
-    batch = {'mask': jnp.array([True, False]), 'w': jnp.ones(2), 'n': 2}
-    for states in (None, s):
-        call = T(f, grad_states=states, return_value=True)
-        _, loss = call(jnp.array(3.0), jnp.array([2, 0]), batch)
-        assert loss == 12.0, {"expected": "the loss 12.0", "got": loss}
-
-
-CALLABLES: Final = {
-    "lambda": "lambda x: jnp.sum(x ** 2)",
-    "bound method": "type('C', (), {'f': lambda self, x: jnp.sum(x ** 2)})().f",
-    "partial": "__import__('functools').partial(lambda p, x: jnp.sum(x ** p), 2)",
-    "object": "type('C', (), {'__call__': lambda self, x: jnp.sum(x ** 2)})()",
-    "module": "type('M', (lib.nn.Module,), {'__call__': lambda self, x: jnp.sum(x ** 2)})()",
-    "compiled": "lib.transform.jit(lambda x: jnp.sum(x ** 2))",
-    "array function": "jnp.prod",
-}
-
-
-@snippet("ARG-14", cases=EVERY.bound({name: {"f": text} for name, text in CALLABLES.items()}))
-def any_callable(lib, jnp, T, f):
-    _, loss = T(f, return_value=True)(jnp.array([3.0]))
-    want = 3.0 if f is jnp.prod else 9.0
-    assert loss == want, {"expected": f"the loss {want}", "got": loss}
-
-
-@snippet("ARG-14", cases=EVERY.bound())
-def module_is_called_with_its_states(lib, jnp, T):
-    class Scale(lib.nn.Module):
-        def __call__(self, x): return self.w.value * x
-    m = Scale()
-    m.w = lib.ParamState(jnp.array(2.0))
-    grads, loss = T(m, grad_states=m.states(), return_value=True)(3.0)
-    assert list(grads.keys()) == [('w',)], {"expected": "the key ('w',)", "got": list(grads.keys())}
-    assert loss == 6.0, {"expected": "the loss 6.0", "got": loss}
+generated("ARG-13", Calls.strategy, besides(LABELS))(value_and_gradients)
+generated("ARG-18", Calls.strategy, {
+    f"{way} {member}": of_any_member(beside(steering(), way), argnums=("int", "tuple"),
+                                     members=(member,))
+    for way in ("position", "state") for member in EVERY
+})(value_and_gradients)
+generated("ARG-14", Calls.strategy, callables(EVERY, tuple(CALLABLES), rows=WITH_VALUE))(
+    value_and_gradients)
 
 
 WAYS: Final = {
@@ -304,48 +286,24 @@ def callable_is_differentiated(lib, jnp, pick):
     assert jnp.allclose(got[0], 12.0), {"expected": 12.0, "got": got[0]}
 
 
-@snippet("ARG-15", cases=EVERY.bound())
-def arguments_stay_as_they_are(lib, jnp, T):
-    s, a, b, c = lib.State(jnp.array(2.0)), jnp.ones(3), jnp.array(1.0), jnp.array([1, 2])
-    x, y = {'b': b, 'a': [a, None]}, {'n': [c]}
-    def f(x, y): return s.value * jnp.sum(x['a'][0]) * x['b'] + 0 * y['n'][0][0]
-    T(f)(x, y)
-    T(f, grad_states=s)(x, y)
-    assert list(x) == ['b', 'a'] and x['b'] is b and x['a'][0] is a, {
-        "at": "x", "expected": "its keys and leaves as before", "got": x}
-    assert len(x['a']) == 2 and list(y) == ['n'] and y['n'][0] is c, {
-        "at": "x, y", "expected": "their keys and leaves as before", "got": (x, y)}
+@generated("ARG-15", Calls.strategy, EVERY.calls(
+    calm(kinds=("dict", "list", "deep", "tuple")), plain("arguments"), change=as_held))
+def arguments_stay_as_they_are(subject: Subject, case: Case) -> None:
+    """Their containers, and the very objects in these."""
+    names = run(case, subject, case.member)
+    number = count()
+    for index, arg in enumerate(case.args):
+        if found := compare.same(arg, names[f"a{index}"], f"a{index}"):
+            raise Violation(found, f"after the call, {found}")
+        for path, _ in trees.leaves(arg):
+            place = f"a{index}" + "".join(f"[{key!r}]" for key in path)
+            claim = f"{place} is leaves[{next(number)}]"
+            if not eval(claim, names):
+                raise Violation(Difference(place, claim, "the very object", "another"))
 
 
-@snippet("ARG-16", cases=EVERY.bound())
-def calls_of_every_kind_in_turn(lib, jnp, T):
-    s = lib.State(jnp.array(2.0))
-    def f(*args, **by): return s.value * sum(map(jnp.sum, (*args, *by.values())))
-    g = T(f, grad_states=s, return_value=True)
-    for _ in range(2):
-        calls = g(2.0), g(1.0, 3.0), g(jnp.ones(3)), g(1.0, by=4.0), g(other=5.0)
-        got = [float(loss) for _, loss in calls]
-        assert got == [4.0, 8.0, 6.0, 10.0, 10.0], {"expected": (4, 8, 6, 10, 10), "got": got}
-
-
-@snippet("ARG-17", cases=EVERY.bound())
-def transform_in_a_class_binds(lib, jnp, T):
-    class Model:
-        def __init__(self): self.w = lib.State(jnp.array(2.0))
-        def loss(self, x): return self.w.value * x
-        slope = T(loss, argnums=1, return_value=True)
-    _, loss = Model().slope(jnp.array(3.0))
-    assert loss == 6.0, {"expected": "the loss 6.0", "got": loss}
-
-
-@snippet("ARG-18", cases=EVERY.bound({
-    "argument": {"high": "lambda s, limit: limit > 1.0"},
-    "state": {"high": "lambda s, limit: s.value > 1.0"},
-}))
-def what_is_constant_may_steer_python(lib, jnp, T, high):
-    s, limit = lib.State(jnp.array(2.0)), jnp.array(2.0)
-    def f(x, limit): return x * (s.value if high(s, limit) else limit * 0.0)
-    for states in (None, lib.State(jnp.array(1.0))):
-        options = {} if states is None else {'grad_states': states, 'check_states': False}
-        _, loss = T(f, return_value=True, **options)(jnp.array(3.0), limit)
-        assert loss == 6.0, {"expected": "the loss 6.0", "got": loss}
+generated("ARG-16", calls_in_turn, {member: member for member in EVERY})(value_and_gradients)
+_wish = calm(argnums=("int", "list", "tuple"))
+_points = EVERY.calls(_wish, plain("arguments", "states"), change=as_method)
+_points |= BESIDE.calls(_wish, plain("both"), "beside states {member}", as_method)
+generated("ARG-17", Calls.strategy, _points)(gradients_of_the_chosen_arguments)
