@@ -184,7 +184,7 @@ class Ref:
 
 
 @dataclass(frozen=True)
-class Text:
+class Source:
     """A leaf that is written as source, for an argument that is no tree of arrays."""
 
     source: str

@@ -18,7 +18,7 @@ from hypothesis.strategies import SearchStrategy
 from .axes import Change, rows
 from .cases import Case, Selection
 from .labels import DrawFn
-from .programs import Assign, Line, Param, Program, Ref, Text, Var, Write
+from .programs import Assign, Line, Param, Program, Ref, Source, Var, Write
 from .trees import Tree, literal, map_leaves
 from .values import SHAPES, arrays, values
 
@@ -106,7 +106,7 @@ def called(kind: str) -> Change:
 
 
 @dataclass(frozen=True)
-class Method(Case):
+class Bound(Case):
     """A case whose transform stands in the body of a class and is called on an instance."""
 
     def words(self) -> list[str]:
@@ -131,7 +131,7 @@ class Method(Case):
 
 def as_method(drawn: SearchStrategy[Case]) -> SearchStrategy[Case]:
     """The transform as a method of a class."""
-    return drawn.map(lambda case: Method(**vars(case)))
+    return drawn.map(lambda case: Bound(**vars(case)))
 
 
 # -- parameters ------------------------------------------------------------------------------------
@@ -190,19 +190,19 @@ class Constant:
 
     Attributes
     ----------
-    value : tree or Text
+    value : tree or Source
         Its value.
     factor : str
         A factor of the output that it decides, as source with a place for its name.
     """
 
-    value: Tree | Text
+    value: Tree | Source
     factor: str
 
 
 def objects(*texts: str, factor: str) -> tuple[Constant, ...]:
     """Constants of Python, written as source."""
-    return tuple(Constant(Text(text), factor) for text in texts)
+    return tuple(Constant(Source(text), factor) for text in texts)
 
 
 OBJECTS: Final[Mapping[str, tuple[Constant, ...]]] = {
@@ -256,8 +256,8 @@ def beside(constants: SearchStrategy[Constant], *ways: str) -> Change:
         between = (*case.between, f"given, seen = {literal(constant.value)}, []")
         case = replace(case, program=program, between=between)
         if way == "keyword":
-            return replace(case, kwargs={**case.kwargs, "c": Text("given")})
-        return replace(case, args=(*case.args, Text("given")))
+            return replace(case, kwargs={**case.kwargs, "c": Source("given")})
+        return replace(case, args=(*case.args, Source("given")))
 
     return change
 
@@ -277,9 +277,9 @@ class Held(Case):
         """The lines that make the variables, and the call."""
         number, leaves = count(), list[str]()
 
-        def held(leaf: Any) -> Text:
+        def held(leaf: Any) -> Source:
             leaves.append(literal(leaf))
-            return Text(f"leaves[{next(number)}]")
+            return Source(f"leaves[{next(number)}]")
 
         made = [f"a{i} = {literal(map_leaves(held, arg))}" for i, arg in enumerate(self.args)]
         return "\n".join([f"leaves = [{', '.join(leaves)}]", *made, super().call()])

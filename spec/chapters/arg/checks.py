@@ -73,10 +73,10 @@ def gradients_of_the_chosen_arguments(subject: Subject, case: Case) -> None:
 
 def value_and_gradients(subject: Subject, case: Case) -> None:
     """What a call of a case gives, in full."""
-    whole(subject, case)
+    all_of_a_call(subject, case)
 
 
-def whole(subject: Subject, case: Case) -> Observation:
+def all_of_a_call(subject: Subject, case: Case) -> Observation:
     """The loss, where it is asked for, both sides, values of derivatives, and effects."""
     seen = observe(case, subject)
     if case.row.return_value:
@@ -164,7 +164,7 @@ def only_positional_arguments_count(lib, jnp, f, call, argnums, want):
 snippet("ARG-05", cases=_calls(-1))(only_positional_arguments_count)
 
 
-def callables(members: Members, kinds: Sequence[str], **wishes: Any) -> dict[str, Calls]:
+def kinds_called(members: Members, kinds: Sequence[str], **wishes: Any) -> dict[str, Calls]:
     """A point for every kind of callable, with calls of any of the members."""
     wish = calm(members=members, keywords=True, **wishes)
     return {kind: Calls(wish, called(kind)) for kind in kinds}
@@ -172,7 +172,7 @@ def callables(members: Members, kinds: Sequence[str], **wishes: Any) -> dict[str
 
 generated("ARG-06", Calls.strategy, BESIDE.calls(
     calm(keywords=True), plain("both"), "beside states {member}")
-    | callables(BESIDE, ("bound method", "partial"), rows=plain("arguments", "both")))(
+    | kinds_called(BESIDE, ("bound method", "partial"), rows=plain("arguments", "both")))(
         gradients_of_the_chosen_arguments)
 
 
@@ -223,12 +223,12 @@ def defaults_hold_and_give_way(subject: Subject, case: Case) -> None:
     judge_values(observe(case, subject))
 
 
-WITH_VALUE: Final = rows("arguments", "states", return_value=True, has_aux=False)
+VALUED: Final = rows("arguments", "states", return_value=True, has_aux=False)
 
 
 def of_any_member(change: Change, **wishes: Any) -> Calls:
     """Calls of any member that return the value too, of arguments and of states."""
-    return Calls(calm(rows=WITH_VALUE, **wishes), change)
+    return Calls(calm(rows=VALUED, **wishes), change)
 
 
 generated("ARG-11", Calls.strategy, {
@@ -248,7 +248,7 @@ def besides(kinds: Mapping[str, Sequence[Constant]]) -> dict[str, Calls]:
 @generated("ARG-12", Calls.strategy, besides(OBJECTS), wide=4)
 def other_arguments_arrive_as_they_are(subject: Subject, case: Case) -> None:
     """The very object, by which the value and the derivative are decided."""
-    seen = whole(subject, case)
+    seen = all_of_a_call(subject, case)
     if not all(one is seen.names["given"] for one in seen.names["seen"]):
         claim = "all(one is given for one in seen)"
         raise Violation(Difference("seen", claim, "the object itself", f"{seen.names['seen']}"))
@@ -260,11 +260,11 @@ generated("ARG-18", Calls.strategy, {
                                      members=(member,))
     for way in ("position", "state") for member in EVERY
 })(value_and_gradients)
-generated("ARG-14", Calls.strategy, callables(EVERY, tuple(CALLABLES), rows=WITH_VALUE))(
+generated("ARG-14", Calls.strategy, kinds_called(EVERY, tuple(CALLABLES), rows=VALUED))(
     value_and_gradients)
 
 
-WAYS: Final = {
+WAYS_TO_CALL: Final = {
     "function": "lambda m: lambda x: m.loss(x)",
     "bound method": "lambda m: m.loss",
     "module": "lambda m: m",
@@ -274,7 +274,7 @@ WAYS: Final = {
 """Ways to call a module."""
 
 
-@snippet("ARG-14", {way: {"pick": text} for way, text in WAYS.items()})
+@snippet("ARG-14", {way: {"pick": text} for way, text in WAYS_TO_CALL.items()})
 def callable_is_differentiated(lib, jnp, pick):
     class Model(lib.nn.Module):
         def __call__(self, x): return self.scaled(1.0, x)
