@@ -32,6 +32,7 @@ extensions = [
     "spec_choices",
     "spec_clauses",
     "spec_domain",
+    "spec_reach",
     "spec_tables",
     "spec_results",
     "spec_versions",
@@ -59,8 +60,9 @@ intersphinx_disabled_reftypes = ["std:doc"]
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["spec.css"]
-html_js_files = ["filter.js"]
+html_js_files = ["filter.js", "reach.js"]
 html_theme_options = {
+    "top_of_page_buttons": [],
     "light_css_variables": {"color-brand-primary": "#0b6e4f", "color-brand-content": "#0b6e4f"},
     "dark_css_variables": {"color-brand-primary": "#5fd3a8", "color-brand-content": "#5fd3a8"},
 }

@@ -14,9 +14,11 @@ import subprocess
 import sys
 import tomllib
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -238,6 +240,61 @@ def test_internal_links_lead_somewhere(site: Path) -> None:
                 dead.append(f"{file.relative_to(site.resolve())}: {url}")
     assert not dead, "\n".join(dead[:40])
     assert len(pages) > 20
+
+
+class Outline(HTMLParser):
+    """What a page says to those who do not see it: its headings, and what lacks a word.
+
+    Attributes
+    ----------
+    levels : list of int
+        The levels of the headings, in their order.
+    mute : list of str
+        Heads of tables without a scope, pictures and boxes that scroll without a name.
+    ids : list of str
+        The anchors, in their order.
+    """
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.levels: list[int] = []
+        self.mute: list[str] = []
+        self.ids: list[str] = []
+        self.feed(file.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        classes = (given.get("class") or "").split()
+        if re.fullmatch("h[1-6]", tag):
+            self.levels.append(int(tag[1]))
+        self.ids += [given["id"] or ""] if "id" in given else []
+        of_box = "aria-label" if "scrolled" in classes else ""
+        wants = {"th": "scope", "img": "alt"}.get(tag, of_box)
+        if wants and wants not in given:
+            self.mute.append(f"{tag} without {wants}")
+
+
+@needs_sphinx
+def test_pages_speak_to_those_who_do_not_see_them(site: Path) -> None:
+    """One title, no level of heading left out, no empty head, and nothing named twice or not."""
+    for name in (page.relative_to(DOCS).with_suffix(".html") for page in PAGES):
+        page, text = Outline(file := site / name), file.read_text(encoding="utf-8")
+        where = str(name)
+        assert page.mute == [], where
+        assert page.levels.count(1) == 1, where
+        assert all(after <= before + 1 for before, after in pairwise(page.levels)), where
+        assert [id for id, count in Counter(page.ids).items() if count > 1] == [], where
+        assert not re.search(r"<th[^>]*>(<p>)?\s*(</p>)?</th>", text), where
+        assert 'lang="en"' in text and 'role="heading">' not in text, where
+
+
+@needs_sphinx
+def test_sources_of_rules_are_links(site: Path) -> None:
+    for name, family in rules.families().items():
+        text = (site / "rules" / f"{name.lower()}.html").read_text(encoding="utf-8")
+        rows = re.findall(r"<dt>Source.*?</dt><dd>(.*?)</dd>", text, flags=re.DOTALL)
+        for row, rule in zip(rows, family.rules, strict=True):
+            assert row.count("<a ") == len(rule.source), rule.id
 
 
 @needs_sphinx

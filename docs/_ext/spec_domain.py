@@ -214,7 +214,7 @@ class Families(SphinxDirective):
                          [nodes.Text(counts)]])
         pages = "\n".join(family.lower() for family in families())
         toctree = self.parse_text_to_nodes(f"```{{toctree}}\n:hidden:\n\n{pages}\n```")
-        return [table(["", "chapter", "rules"], rows), *toctree]
+        return [table(["family", "chapter", "rules"], rows), *toctree]
 
 
 class RulesJson(SphinxDirective):

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import html
+import re
+import tomllib
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -12,6 +16,7 @@ from sphinx import addnodes
 from spec.chapters.rules import Authority
 
 Cell = list[nodes.Node]
+SOURCES = Path(__file__).parents[1] / "sources.toml"
 
 BINDING = {
     Authority.TUTORIAL: "by the words of the tutorial",
@@ -60,11 +65,34 @@ def listed(parts: Sequence[Cell]) -> Cell:
 
 
 def source(entry: str) -> Cell:
-    """A source, linked to the page of sources where it is a tutorial section or a ruling."""
+    """A source, linked: to the page of sources, or to what it names of another project.
+
+    Raises
+    ------
+    KeyError
+        If ``sources.toml`` does not say where what it names is found.
+    """
     kind, _, number = entry.partition(" ")
     if kind in ("tutorial", "ruling"):
         return [link(entry, f"{kind}-{number.replace('.', '-')}")]
-    return [nodes.Text(entry)]
+    named = re.split("[:,]", entry)[0]
+    place = sources()["named"][named]
+    text = nodes.Text(named)
+    found: nodes.Node
+    if place.startswith("https://"):
+        found = nodes.reference("", "", text, refuri=place, internal=False)
+    elif "." in place:
+        found = addnodes.pending_xref("", text, refdomain="py", reftype="obj", reftarget=place,
+                                      refexplicit=True, refwarn=True)
+    else:
+        found = link(named, place)
+    return [found, nodes.Text(entry.removeprefix(named))]
+
+
+@cache
+def sources() -> dict[str, Any]:
+    """The content of ``sources.toml``: what the rules appeal to, and where it is found."""
+    return tomllib.loads(SOURCES.read_text(encoding="utf-8"))
 
 
 def term(name: str, content: Cell) -> nodes.definition_list_item:

@@ -6,12 +6,10 @@ unknown label, so it fails the build.
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from spec_nodes import Cell, listed, note_label, rule_link
+from spec_nodes import SOURCES, Cell, listed, note_label, rule_link, sources
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -30,20 +28,28 @@ class Sources(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         kind = self.arguments[0]
-        file = Path(self.env.srcdir, "sources.toml")
-        self.env.note_dependency(str(file))
-        entries = tomllib.loads(file.read_text(encoding="utf-8"))[kind]
+        self.env.note_dependency(str(SOURCES))
+        entries = sources()[kind]
         return [self.one(kind, number, text) for number, text in entries.items()]
 
     def one(self, kind: str, number: str, text: str) -> nodes.container:
         anchor = label(kind, number)
         note_label(self.env, anchor, f"{kind} {number}")
         box = nodes.container(ids=[anchor], names=[anchor], classes=["source"])
-        box += nodes.paragraph("", f"{kind} {number}", classes=["source-number"])
+        box += nodes.paragraph("", "", *numbered(kind, number), classes=["source-number"])
         box += self.parse_text_to_nodes(text)
         if rules := citing(f"{kind} {number}"):
             box += nodes.paragraph("", "", *rules, classes=["source-rules"])
         return box
+
+
+def numbered(kind: str, number: str) -> Cell:
+    """The number of a source, linked to the section of the tutorial where it is one."""
+    text = f"{kind} {number}"
+    if kind != "tutorial":
+        return [nodes.Text(text)]
+    address = f"{sources()['tutorial_page']}#{sources()['anchor'][number]}"
+    return [nodes.reference("", text, refuri=address, internal=False)]
 
 
 def citing(source: str) -> Cell:

@@ -124,7 +124,7 @@ def writeback_terms() -> nodes.Node:
     rows = [[words(kind), words(name), words(meaning)]
             for kind, section in zip(kinds, sections, strict=True)
             for name, meaning in section.items()]
-    return table(["", "word", "meaning"], rows)
+    return table(["of what", "word", "meaning"], rows)
 
 
 def misuse_table() -> nodes.Node:
@@ -159,7 +159,7 @@ def literals() -> nodes.Node:
     rows = [[words(axis), words(str(len(cells))), listed([code(cell) for cell in cells[:16]])
              + (words(f" and {len(cells) - 16} more") if len(cells) > 16 else [])]
             for axis, cells in coverage.AXES.items()]
-    return table(["axis", "cells", ""], rows)
+    return table(["axis", "cells", "which"], rows)
 
 
 TABLES: dict[str, Callable[[], nodes.Node]] = {

@@ -2,6 +2,7 @@
 
 from .branches import cond, switch
 from .checkpoint import checkpoint
+from .compile import Jitted as Jitted  # what jit returns, for annotations
 from .compile import jit
 from .family import grad, hessian, jacfwd, jacobian, jacrev, vector_grad
 from .finder import StateFinder
