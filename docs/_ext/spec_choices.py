@@ -1,8 +1,10 @@
 """``{classes}``: the classes of conformance, with their names.  ``{choices}``: every OPEN rule,
-what it permits, and what the committed runs saw."""
+what it permits, and what the committed runs saw.  ``{on-jax}``: the rules that only a library which
+is built on JAX can be asked."""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import spec_results as results
@@ -11,7 +13,9 @@ from spec_nodes import Cell, listed, rule_link, table, term
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from spec.chapters import all_checks
 from spec.chapters.rules import Level, Rule, registry
+from spec.judge.check import Check
 from spec.judge.subject import CLASSES
 
 
@@ -48,8 +52,27 @@ class Choices(SphinxDirective):
                 *(did(result, rule.id) for result in found)]
 
 
+def asks_for_jax(check: Check) -> bool:
+    """Whether a check takes JAX as a parameter, or looks it up itself or by what it calls."""
+    function = check.function
+    named = set(function.__code__.co_names)
+    called = [function.__globals__.get(name) for name in named]
+    named.update(*(f.__code__.co_names for f in called if inspect.isfunction(f)))
+    return "jax" in {*inspect.signature(function).parameters, *named}
+
+
+class OnJax(SphinxDirective):
+    """The rules all of whose checks ask for JAX."""
+
+    def run(self) -> list[nodes.Node]:
+        others = {check.rule for check in all_checks() if not asks_for_jax(check)}
+        mine = [rule for rule in registry() if rule not in others]
+        return [nodes.paragraph("", "", *listed([[rule_link(rule)] for rule in mine]))]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives."""
     app.add_directive("classes", Classes)
     app.add_directive("choices", Choices)
+    app.add_directive("on-jax", OnJax)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -121,9 +121,9 @@ class Rules(SphinxDirective):
     def facts(self, rule: Rule) -> nodes.definition_list:
         facts = nodes.definition_list(classes=["rule-facts"])
         facts += term("Source", join(cited(rule, entry) for entry in rule.source))
-        if found := clauses(self.env, rule.id):
-            facts += term("Clause", found)
-        facts += term("Since", [nodes.Text(rule.since)])
+        if rule.clauses:
+            facts += term("Clause", clauses(rule))
+        facts += term("Since", since(rule))
         if rule.outcomes:
             facts += term("Permitted", join(self.parse_inline(o)[0] for o in rule.outcomes))
         if rule.fixed:
@@ -161,6 +161,12 @@ def cited(rule: Rule, entry: str) -> Cell:
     """A source, with its own words where they are quoted."""
     words = [quote.words for quote in rule.quotes if quote.source == entry]
     return source(entry) + [nodes.Text(f" (\u201c{text.strip()}\u201d)") for text in words]
+
+
+def since(rule: Rule) -> Cell:
+    """The version that a rule came with, and what it says otherwise since later ones."""
+    told = [f"changed in {change.version}: {change.words}" for change in rule.changed]
+    return [nodes.Text("; ".join([rule.since, *told]))]
 
 
 def statement(directive: SphinxDirective, text: str) -> nodes.container:

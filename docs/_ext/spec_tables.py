@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from spec_nodes import Cell, badge, details, listed, rule_link, table
@@ -16,6 +16,9 @@ from sphinx.util.docutils import SphinxDirective
 
 from spec.judge.subject import NAMES
 from spec.language import returns, transforms
+
+if TYPE_CHECKING:
+    from spec.chapters.err.misuse import Misuse
 
 
 def code(text: str) -> Cell:
@@ -76,12 +79,16 @@ def writeback_table() -> nodes.Node:
     cells = {(c.role, c.pattern.id, c.outcome): c for c in writeback.TABLE}
     success, *failures = writeback.OUTCOMES
     rows = []
+    refused = [nodes.Text(" or refused: "), rule_link("WRB-12")]
     for pattern in writeback.PATTERNS:
         body = [s.source() for s in (pattern.state or ())]
         line: list[Cell] = [[nodes.Text(pattern.id), *(
             piece for text in [*body, f"return {pattern.out}"]
             for piece in (nodes.raw("", "<br>", format="html"), nodes.literal("", text)))]]
-        line += [held(cells[role, pattern.id, success].after) for role in writeback.ROLES]
+        for role in writeback.ROLES:
+            left = cells[role, pattern.id, success].after
+            choice = refused if pattern.container and left else []
+            line.append([*held(left), *(node.deepcopy() for node in choice)])
         rows.append(line)
     failed = {cells[r, p.id, o].after for r in writeback.ROLES for p in writeback.PATTERNS
               for o in failures} - {None}
@@ -133,13 +140,30 @@ def misuse_table() -> nodes.Node:
 
     rows = []
     for row in misuse.MISUSES:
-        made = row.make.replace("{T}", row.members[0] if len(row.members) == 1 else "T")
+        made = row.make.replace("{T}", "T")
         lines = [*code(made), nodes.raw("", "<br>", format="html"), *code(row.call)]
-        rows.append([[rule_link(row.rule)], words(row.id),
-                     code(row.raises) or words("any exception"),
-                     listed([code(name) for name in row.names]), lines])
-    head = ["rule", "what is wrong", "raises", "names", "built, then called as t"]
+        raises = (code(row.raises) or words("any exception")) + advice([row.suggests], "ERR-22")
+        named = listed([code(name) for name in row.names]) + advice(row.helps, "ERR-21")
+        rows.append([[rule_link(row.rule)], words(row.id), raises, named, lines, asked_of(row)])
+    head = ["rule", "what is wrong", "raises", "names", "built, then called as t", "asked of"]
     return table(head, rows)
+
+
+def advice(wanted: Sequence[str], rule: str) -> Cell:
+    """What a rule of level SHOULD wants beyond that."""
+    given = [code(text) for text in wanted if text]
+    if not given:
+        return []
+    return [nodes.Text(" (SHOULD: "), *listed(given), nodes.Text(", "), rule_link(rule),
+            nodes.Text(")")]
+
+
+def asked_of(row: Misuse) -> Cell:
+    """For which transforms a row is checked; what is not made by one has none."""
+    if "{T}" not in row.make:
+        return []
+    every = set(row.members) == set(transforms.FAMILY)
+    return words("every member") if every else listed([code(name) for name in row.members])
 
 
 def names() -> nodes.Node:

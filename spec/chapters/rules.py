@@ -19,6 +19,7 @@ from typing import Any
 from ..language import returns
 
 ID = re.compile(r"^[A-Z]{3}-\d{2}$")
+CLAUSE = re.compile(r"^S\d+$")
 
 
 class Level(StrEnum):
@@ -60,6 +61,22 @@ class Quote:
 
 
 @dataclass(frozen=True)
+class Change:
+    """What a rule says otherwise since a version.
+
+    Attributes
+    ----------
+    version : str
+        The first version of the specification in which it does.
+    words : str
+        What is otherwise, in a sentence.
+    """
+
+    version: str
+    words: str
+
+
+@dataclass(frozen=True)
 class Rule:
     """One rule of the specification.
 
@@ -88,6 +105,10 @@ class Rule:
         all there is stands in a table that is walked in full.  Empty where cases are drawn.
     since : str
         The first version of the specification that holds the rule.
+    clauses : tuple of str
+        The clauses of the semantics that the rule follows from, such as ``S7``.
+    changed : tuple of Change
+        What the rule says otherwise since later versions.
     """
 
     id: str
@@ -101,6 +122,8 @@ class Rule:
     outcomes: tuple[str, ...] = ()
     fixed: str = ""
     since: str = "0.1"
+    clauses: tuple[str, ...] = ()
+    changed: tuple[Change, ...] = ()
 
     @property
     def family(self) -> str:
@@ -148,9 +171,11 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
         raise ValueError(f"rule {entry.get('id')}: unknown keys {sorted(unknown)}")
     if absent := {"id", "title", "level", "authority", "statement", "source"} - set(entry):
         raise ValueError(f"rule {entry.get('id')}: no {', '.join(sorted(absent))}")
-    tuples = {k: _strings(entry[k]) for k in ("source", "outcomes") if k in entry}
-    quotes = tuple(Quote(*pair) for pair in entry.get("quotes", {}).items())
-    rule = Rule(**{**entry, **tuples, "quotes": quotes, "level": Level(entry["level"]),
+    tuples: dict[str, Any] = {k: _strings(entry[k]) for k in ("source", "outcomes", "clauses")
+                              if k in entry}
+    tuples["quotes"] = tuple(Quote(*pair) for pair in entry.get("quotes", {}).items())
+    tuples["changed"] = tuple(Change(*pair) for pair in entry.get("changed", {}).items())
+    rule = Rule(**{**entry, **tuples, "level": Level(entry["level"]),
                    "authority": Authority(entry["authority"])})
     _require_consistent(rule)
     return rule
@@ -167,6 +192,8 @@ def _require_consistent(rule: Rule) -> None:
                          f"exactly what is recommended is no MUST")
     if strange := {quote.source for quote in rule.quotes} - set(rule.source):
         raise ValueError(f"rule {rule.id}: quotes {sorted(strange)}, which is none of its sources")
+    if wrong := [name for name in rule.clauses if not CLAUSE.match(name)]:
+        raise ValueError(f"rule {rule.id}: clause {wrong[0]!r} is not of the form S1")
 
 
 def _withdrawn(entry: Mapping[str, Any]) -> Withdrawn:
@@ -181,7 +208,7 @@ def _return_rules() -> tuple[Rule, ...]:
     source = "tutorial 4.1"
     return tuple(
         Rule(row.id, row.title, Level.MUST, Authority.TUTORIAL, row.statement, (source,),
-             (Quote(source, row.quote),))
+             (Quote(source, row.quote),), clauses=("S7",))
         for row in returns.ROWS
     )
 

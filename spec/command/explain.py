@@ -66,6 +66,10 @@ def _rule(rule: Rule) -> Iterator[str]:
     quotes = {quote.source: quote.words for quote in rule.quotes}
     for source in rule.source:
         yield f"source: {source}" + (f": {quotes[source]!r}" if source in quotes else "")
+    if rule.clauses:
+        yield f"clause of the semantics: {', '.join(rule.clauses)}"
+    for change in rule.changed:
+        yield f"changed in {change.version}: {change.words}"
 
 
 def _checks(checks: list[Check]) -> Iterator[str]:

@@ -10,8 +10,11 @@ import jax.numpy as jnp
 import refimpl
 from tests.saboteurs.hooks import (
     Call,
+    Cell,
     map_leaves,
     on_call,
+    on_state,
+    states_in,
 )
 from tests.saboteurs.roster import Lib, saboteur
 
@@ -187,3 +190,37 @@ def directions_are_uniform(lib: Lib) -> None:
     """Directions are uniform numbers, whose variance is a third."""
     directions(lib, lambda key, leaf, i: jax.random.uniform(
         jax.random.fold_in(key, i), jnp.shape(leaf), minval=-1.0, maxval=1.0))
+
+
+@saboteur("DER-36", "DER-31", also="DER ERR GST")
+def directions_are_the_next_draws(lib: Lib) -> None:
+    """Directions are the next numbers of the user's stream, and the function draws them, too."""
+    def draw(key: Any, leaf: Any, index: int) -> Any:
+        stream = refimpl.random.DEFAULT
+        start = stream.value
+        drawn = refimpl.random.normal(size=jnp.shape(leaf))
+        stream.value = start
+        return drawn.astype(jnp.result_type(leaf))
+
+    directions(lib, draw)
+
+
+@saboteur("DER-36", also="DER")
+def directions_hang_on_the_age_of_states(lib: Lib) -> None:
+    """fwd_grad takes the selected states by age, so another order gives other directions."""
+    ages: dict[Any, int] = {}
+
+    class Aged(Cell):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            ages[self] = len(ages)
+
+    def hook(call: Call) -> Any:
+        key, states = call.options.get("key"), states_in(call.options.get("grad_states"))
+        known = [ages.get(state, 0) for state in states]
+        if key is None or known == sorted(known):
+            return call.proceed()
+        return call.again(key=jax.random.fold_in(refimpl.random.as_key(key), 1))
+
+    on_state(lib, Aged)
+    on_call(lib, hook, ("fwd_grad",))

@@ -74,3 +74,30 @@ def without_a_key_the_stream_is_untouched_or_one_key_further(lib, jnp):
     seen = {float(first): "untouched", float(second): "one key further"}
     now = float(lib.random.normal(size=()))
     return seen.get(now, f"the draw {now}")
+
+
+@snippet("DER-36", {"no key": {"key": "None"}, "integer key": {"key": "3"}})
+def a_direction_is_no_draw_of_the_function(lib, jnp, key):
+    s, a = lib.State(jnp.zeros(3)), jnp.array([1.0, 2.0, 3.0])
+    def f():
+        return jnp.sum(a * s.value), lib.random.normal(size=(3,))
+
+    lib.random.seed(3)
+    got, drawn = lib.transform.fwd_grad(f, grad_states=s, has_aux=True, key=key)()
+    v = got / jnp.sqrt(jnp.sum(a * got))
+    assert not jnp.allclose(jnp.abs(v), jnp.abs(drawn), 1e-4), {
+        "expected": f"another direction than {drawn}", "got": v}
+
+
+@snippet("DER-36")
+def the_age_of_states_makes_no_difference(lib, jnp):
+    """The function treats both alike, so what their places are given is the same."""
+    s, t = lib.State(jnp.zeros(2)), lib.State(jnp.zeros(2))
+    def f():
+        return jnp.sum(s.value) + jnp.sum(t.value)
+
+    older_first, younger_first = (
+        jnp.concatenate(lib.transform.fwd_grad(f, grad_states=both, key=3)())
+        for both in ([s, t], [t, s]))
+    assert jnp.allclose(older_first, younger_first), {
+        "expected": older_first, "got": younger_first}
