@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..language import returns
+import numpy as np
+
+from ..language import returns, trees
 from . import compare, difference
 from .difference import Difference, Violation
 from .observation import Observation
@@ -74,3 +76,16 @@ def judge_effects(seen: Observation, *, selected: bool | None = None) -> None:
                              dtypes=seen.expected.dtypes_known)
         if found:
             raise Violation(found, f"after the call, {found}")
+
+
+def judge_leaf_types(expected: Any, got: Any, place: str) -> None:
+    """Every leaf has the dtype that it has on NumPy, or the same Python type."""
+    leaves = dict(trees.leaves(got))  # dicts may have another order
+    for path, want in trees.leaves(expected):
+        leaf = leaves[path]
+        at = place + "".join(f"[{key!r}]" for key in path)
+        if type(want) in (bool, int, float):
+            if type(leaf) is not type(want):
+                raise Violation(difference.of_type(at, type(want), leaf))
+        elif (dtype := np.asarray(leaf).dtype) != np.asarray(want).dtype:
+            raise Violation(difference.of_dtype(at, np.asarray(want).dtype, dtype))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
+from statistics import LinearRegression
 from typing import Any, Final
 
 import numpy as np
@@ -19,8 +20,8 @@ from .axes import Change, rows
 from .cases import Case, Selection
 from .labels import DrawFn
 from .programs import Assign, Line, Param, Program, Ref, Source, Var, Write
-from .trees import Tree, literal, map_leaves
-from .values import SHAPES, arrays, values
+from .trees import Tree, literal, map_leaves, namedtuples
+from .values import NUMBERS, SHAPES, arrays, values
 
 
 def changed(by: Callable[[DrawFn, Case], Case]) -> Change:
@@ -326,3 +327,94 @@ def calls_in_turn(draw: DrawFn, member: str) -> InTurn:
     made = [Case(program, member, row, Selection([Ref("s0")]) if row.states else None,
                  args=args, kwargs=kwargs) for args, kwargs in calls]
     return InTurn(**vars(made[-1]), earlier=tuple(case.arguments() for case in made[:-1]))
+
+
+# -- aux -------------------------------------------------------------------------------------------
+
+ARRAYS_IN_AUX: Final = (
+    "a", "jnp.sum(a)", "a > 0.25", "a.astype('float32')", "jnp.argmax(a)", "jnp.zeros((0, 2))",
+    "jnp.array(3, 'int32')", "jnp.stack([a, a])", "jnp.array(True)",
+)
+"""Arrays of several shapes and dtypes, made of the array ``a``."""
+
+OBJECTS_IN_AUX: Final = (
+    "'text'", "''", "...", "object()", "dict", "lambda: 0", "{1, 2}", "np.random.default_rng(0)",
+    "lib.State(1.0)", "{1: 0, 'a': 0, None: 0}",
+)
+"""What JAX knows nothing about; the keys of the last cannot be sorted."""
+
+
+def aux_of(leaves: Sequence[str], least: int = 1) -> Change:
+    """An aux that holds some of the leaves, in containers of every type and to any depth.
+
+    The leaves are source over the array ``a``, which depends on states and arguments.
+    """
+    leaf = st.sampled_from([Source(text) for text in leaves])
+    trees = st.recursive(leaf, lambda some: st.one_of(
+        st.lists(some, max_size=3), st.lists(some, max_size=3).map(tuple),
+        st.dictionaries(st.sampled_from(("mse", "l2", "b", "a")), some, max_size=3),
+        st.tuples(some, st.none()), st.builds(LinearRegression, some, some)), max_leaves=5)
+
+    @changed
+    def change(draw: DrawFn, case: Case) -> Case:
+        return with_aux(case, draw(st.lists(trees, min_size=least, max_size=3).map(tuple) | trees))
+
+    return change
+
+
+def with_aux(case: Case, aux: Tree) -> Case:
+    """The case with another aux, over what its own is: the array ``a``."""
+    program, named = case.program, "from statistics import LinearRegression"
+    body = (*program.body, Assign("a", str(program.aux)))
+    between = (*case.between, *[named] * any(True for _ in namedtuples(aux)))
+    return replace(case, program=replace(program, body=body, aux=literal(aux)), between=between)
+
+
+@changed
+def keys_unsorted(draw: DrawFn, case: Case) -> Case:
+    """An aux that is a dict, with keys in no order."""
+    names = draw(st.permutations(("a", "b", "l2", "mse", "mae")))
+    keys = names[:draw(st.integers(3, 5))]
+    if keys in (sorted(keys), sorted(keys, reverse=True)):
+        keys = [keys[1], keys[0], *keys[2:]]
+    return with_aux(case, {key: Source("a") for key in keys})
+
+
+@changed
+def objects_in_aux(draw: DrawFn, case: Case) -> Case:
+    """An aux with objects that JAX does not know, which are made before the call."""
+    several = draw(st.lists(st.sampled_from(OBJECTS_IN_AUX), min_size=1, max_size=2))
+    leaves = [Source(f"objects[{index}]") for index in range(len(several))]
+    forms: tuple[Tree, ...] = (
+        leaves[0], (Source("a"), leaves), {"text": leaves[0], "y": [Source("a"), leaves[-1]]})
+    between = ("import numpy as np", f"objects = [{', '.join(several)}]")
+    return with_aux(replace(case, between=(*case.between, *between)),
+                    draw(st.sampled_from(forms)))
+
+
+# -- what a function returns, and flags ------------------------------------------------------------
+
+
+def as_pair(kind: str) -> Change:
+    """The pair of primal and aux as a list or a tuple."""
+    text = f"lambda *args, **words: {kind}(f(*args, **words))"
+    return lambda drawn: drawn.map(lambda case: replace(case, function=text))
+
+
+@changed
+def number_for_output(draw: DrawFn, case: Case) -> Case:
+    """A Python float for the output."""
+    program, out = case.program, repr(draw(st.sampled_from(NUMBERS)))
+    body = (*program.body, Assign("y", program.out))  # so that the states are read
+    return replace(case, program=replace(program, body=body, out=out))
+
+
+TRUE, FALSE = ("1", "np.True_", "2.5"), ("0", "None", "np.False_")
+
+
+@changed
+def flags_spelt(draw: DrawFn, case: Case) -> Case:
+    """Flags that are no bools, but true or false."""
+    said = {flag: draw(st.sampled_from(TRUE if getattr(case.row, flag) else FALSE))
+            for flag in ("has_aux", "return_value")}
+    return replace(case, spelling=said, between=(*case.between, "import numpy as np"))

@@ -5,13 +5,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...judge.aspects import judge_effects, judge_part
+from ...judge.aspects import judge_effects, judge_leaf_types, judge_part, judge_row
 from ...judge.check import generated, snippet
 from ...judge.derivative import judge_values
+from ...judge.difference import Difference, Violation, describe
 from ...judge.observation import observe
 from ...judge.subject import Subject
+from ...language import trees
 from ...language.axes import EVERY, EXACT, Calls, Members, rows
 from ...language.cases import Case
+from ...language.variants import (
+    ARRAYS_IN_AUX,
+    as_pair,
+    aux_of,
+    flags_spelt,
+    keys_unsorted,
+    number_for_output,
+    objects_in_aux,
+)
 from ...language.wishes import calm
 
 WITH_AUX: Final = rows("arguments", "states", has_aux=True)
@@ -40,25 +51,25 @@ def aux_before_and_after_a_write(lib, jnp, T):
     assert got == [2.0, 11.0, 5.0], {"expected": "2, 11 and 5", "got": got}
 
 
-@snippet("AUX-02", cases=EVERY.bound())
-def arrays_keep_shape_and_dtype(lib, jnp, np, T):
-    s = lib.State(jnp.array([1.0, 2.0, 4.0]))
-    def f(x):
-        y = s.value * x
-        return jnp.sum(y), (y, y > 3, jnp.argmax(y), jnp.zeros((0, 2)), y.astype(jnp.float32))
-    plain = [(np.shape(a), str(a.dtype)) for a in f(2.0)[1]]
-    for states in (None, s):
-        _, aux = T(f, grad_states=states, has_aux=True)(jnp.array(2.0))
-        got = [(np.shape(a), str(a.dtype)) for a in aux]
-        assert got == plain, {"expected": plain, "got": got}
+@generated("AUX-02", Calls.strategy, EVERY.calls(
+    calm(auxes=("array",)), WITH_AUX, change=aux_of(ARRAYS_IN_AUX)))
+def arrays_keep_shape_and_dtype(subject: Subject, case: Case) -> None:
+    """Of any shape and dtype, as they are in one plain call."""
+    seen = observe(case, subject)
+    judge_part(seen, "aux")
+    judge_leaf_types(seen.expected.aux, seen.parts["aux"], seen.place("aux"))
+
+
+@generated("AUX-04", Calls.strategy, EVERY.calls(
+    calm(auxes=("array",)), WITH_AUX, change=aux_of(("a",), least=2)))
+def containers_keep_their_structure(subject: Subject, case: Case) -> None:
+    """Of every type, nested and empty, with an array at every leaf; and no pair is spread."""
+    seen = observe(case, subject)
+    judge_row(seen)
+    judge_part(seen, "aux")
 
 
 PYTHON_VALUES: Final = ("3", "2.5", "True", "1j", "None")
-PYTHON_CONTAINERS: Final = (
-    "[]", "{}", "()", "(1, 2)", "(1, 2, 3)", "[None, {'b': [()]}]",
-    "__import__('statistics').LinearRegression(1, 2)",
-)
-UNSORTED: Final = "{1: 0, 'a': 0, None: 0}"
 OPAQUE: Final = (
     "'text'", "''", "...", "object()", "dict", "lambda: 0", "{1, 2}", "np.random.default_rng(0)",
     "lib.State(1.0)", "[object(), 'text', 3]",
@@ -78,8 +89,7 @@ LETTING: Final = Members(("grad", "jacrev", "jacobian"))
 """The members whose namesake in JAX lets anything through aux; the others run it on a batch."""
 
 for _rule, _texts, _members in (
-    ("AUX-03", PYTHON_VALUES, EVERY), ("AUX-04", PYTHON_CONTAINERS, EVERY),
-    ("AUX-05", OPAQUE, LETTING), ("AUX-13", (UNSORTED, *OPAQUE), EVERY),
+    ("AUX-03", PYTHON_VALUES, EVERY), ("AUX-05", OPAQUE, LETTING),
 ):
     snippet(_rule, cases=_members.bound({text: {"aux": text} for text in _texts}))(either_side)
 
@@ -104,12 +114,33 @@ def numbers_inside_keep_their_types(lib, jnp, T):
     assert aux['y'] == 2.0, {"expected": 2.0, "got": aux['y']}
 
 
-@snippet("AUX-06", cases=EVERY.bound())
-def keys_of_aux_stay_or_are_sorted(lib, jnp, T):
-    def f(x): return x ** 2, {'mse': x, 'l2': 1, 'mae': x}
-    _, aux = T(f, has_aux=True)(jnp.array(1.0))
-    orders = {'mse l2 mae': 'order kept', 'l2 mae mse': 'keys sorted'}
-    return orders.get(' '.join(aux), f"the order {list(aux)}")
+@generated("AUX-13", Calls.strategy, EVERY.calls(
+    calm(auxes=("array",)), WITH_AUX, change=objects_in_aux))
+def objects_pass_by_identity(subject: Subject, case: Case) -> None:
+    """Alone, and in containers beside arrays."""
+    seen = observe(case, subject)
+    plain = eval(f"f({case.arguments()})", seen.names)[1]
+    for path, want in trees.leaves(plain):
+        place = seen.place("aux") + "".join(f"[{key!r}]" for key in path)
+        got = eval(place, seen.names)
+        number = next((i for i, one in enumerate(seen.names["objects"]) if one is want), None)
+        if number is not None and got is not want:
+            raise Violation(Difference(place, f"{place} is objects[{number}]", "the very object",
+                                       describe(got)))
+
+
+@generated("AUX-06", Calls.strategy, EVERY.calls(
+    calm(auxes=("array",)), WITH_AUX, change=keys_unsorted))
+def keys_of_aux_stay_or_are_sorted(subject: Subject, case: Case) -> str:
+    """Three to five keys, in neither of the two sorted orders."""
+    seen = observe(case, subject)
+    judge_part(seen, "aux")
+    got, want = list(seen.parts["aux"]), list(seen.expected.aux)
+    if got not in (want, sorted(want)):
+        place = f"list({seen.place('aux')})"
+        raise Violation(Difference(place, f"{place} in ({want!r}, {sorted(want)!r})",
+                                   f"{want} or {sorted(want)}", f"{got}"))
+    return "order kept" if got == want else "keys sorted"
 
 
 ANY_OUTPUT: Final = EVERY.where(outputs="any")
@@ -144,13 +175,13 @@ def loss_has_the_dtype_of_the_output(lib, jnp, np, T, out):
         assert got == expected, {"expected": expected, "got": got}
 
 
-@snippet("AUX-08", cases=EVERY.bound())
-def float_comes_back_as_a_float_or_an_array(lib, jnp, T):
-    _, loss = T(lambda x: 2.5, return_value=True)(jnp.array(3.0))
-    seen = 'a Python float' if isinstance(loss, float) else 'an array'
-    kind = getattr(loss, 'shape', ()), str(getattr(loss, 'dtype', 'float64')), float(loss)
-    assert kind == ((), 'float64', 2.5), {"expected": "2.5 of float64 and shape ()", "got": kind}
-    return seen
+@generated("AUX-08", Calls.strategy, EVERY.calls(
+    calm(outputs=("scalar",)), WITH_VALUE, change=number_for_output))
+def float_comes_back_as_a_float_or_an_array(subject: Subject, case: Case) -> str:
+    """Any float, with and without aux, of states and of arguments."""
+    seen = observe(case, subject)
+    judge_part(seen, "loss")
+    return "a Python float" if isinstance(seen.parts["loss"], float) else "an array"
 
 
 @generated("AUX-10", Calls.strategy,
@@ -160,24 +191,19 @@ def aux_is_not_differentiated(subject: Subject, case: Case) -> None:
     judge_values(observe(case, subject))
 
 
-@snippet("AUX-11", cases=EVERY.bound({"tuple": {"pair": "tuple"}, "list": {"pair": "list"}}))
-def pair_is_a_tuple_or_a_list(lib, jnp, T, pair):
-    s = lib.State(jnp.array(2.0))
-    def f(): return pair((s.value ** 2, s.value + 1.0))
-    _, loss, aux = T(f, grad_states=s, has_aux=True, return_value=True)()
-    assert (loss, aux) == (4.0, 3.0), {"expected": "4.0 and 3.0", "got": (loss, aux)}
+@generated("AUX-11", Calls.strategy, {
+    f"{kind} {member}": calls for kind in ("tuple", "list")
+    for member, calls in EVERY.calls(calm(), WITH_AUX, change=as_pair(kind)).items()
+})
+def pair_is_a_tuple_or_a_list(subject: Subject, case: Case) -> None:
+    """The row of the table, with the aux, and the loss where it is asked for."""
+    seen = observe(case, subject)
+    judge_row(seen)
+    judge_part(seen, "aux")
 
 
-TRUTHS: Final = {
-    "None": {"flag": "None", "want": "False"}, "0": {"flag": "0", "want": "False"},
-    "1": {"flag": "1", "want": "True"}, "np.True_": {"flag": "np.True_", "want": "True"},
-}
-
-
-@snippet("AUX-12", cases=EVERY.bound(TRUTHS))
-def flags_count_by_their_truth(lib, jnp, np, T, flag, want):
-    x, kind = jnp.array(3.0), "a pair" if want else "no pair"
-    got = T(lambda x: x ** 2, return_value=flag)(x)
-    assert (type(got) is tuple) == want, {"at": "return_value", "expected": kind, "got": got}
-    got = T(lambda x: (x ** 2, x) if want else x ** 2, has_aux=flag)(x)
-    assert (type(got) is tuple) == want, {"at": "has_aux", "expected": kind, "got": got}
+@generated("AUX-12", Calls.strategy, EVERY.calls(
+    calm(), rows("arguments", "states"), change=flags_spelt))
+def flags_count_by_their_truth(subject: Subject, case: Case) -> None:
+    """The row of the table, whatever the flags that say so."""
+    judge_row(observe(case, subject))

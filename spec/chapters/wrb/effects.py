@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis.strategies import SearchStrategy
 
 from ...judge import difference
-from ...judge.aspects import judge_effects, judge_part
+from ...judge.aspects import judge_effects, judge_leaf_types, judge_part
 from ...judge.check import generated
 from ...judge.compare import is_concrete
 from ...judge.derivative import judge_values
@@ -142,14 +142,7 @@ def states_that_are_not_written_are_kept(subject: Subject, case: Case) -> None:
 def judge_types(seen: Observation) -> None:
     """Every leaf of a state has the dtype that it has on NumPy, or the same Python type."""
     for state, expected in seen.expected.after.items():
-        got = [leaf for _, leaf in trees.leaves(seen.after[state])]
-        for (path, want), leaf in zip(trees.leaves(expected), got, strict=True):
-            place = f"{state}.value" + "".join(f"[{key!r}]" for key in path)
-            if type(want) in (bool, int, float):
-                if type(leaf) is not type(want):
-                    raise Violation(difference.of_type(place, type(want), leaf))
-            elif (dtype := np.asarray(leaf).dtype) != np.asarray(want).dtype:
-                raise Violation(difference.of_dtype(place, np.asarray(want).dtype, dtype))
+        judge_leaf_types(expected, seen.after[state], f"{state}.value")
 
 
 STREAM = cells("random stream", success=True)
