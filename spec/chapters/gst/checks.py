@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from hypothesis import strategies as st
+
 from ...judge.aspects import judge_effects, judge_row, judge_sides
-from ...judge.check import generated, snippet
+from ...judge.check import drawn, generated, snippet
 from ...judge.derivative import judge_values
 from ...judge.observation import observe
 from ...judge.subject import Subject
 from ...language.axes import EVERY, EXACT, Calls, by_order, plain, rows
 from ...language.call_forms import NOTHING
 from ...language.cases import Case
+from ...language.sources import array, number, numbers, one_of, order, some_of, written
 from ...language.wishes import Wish, calm
 
 
@@ -42,14 +45,17 @@ for _rule, _wishes in MIRRORED.items():
     generated(_rule, Calls.strategy, _points)(var_grads_mirror_the_container)
 
 
-@snippet("GST-04", cases=EVERY.bound())
-def keys_stay_or_are_sorted(lib, jnp, T):
-    """Three keys, as two that are reversed are sorted."""
-    z, b, m = (lib.State(jnp.array(x)) for x in (2.0, 3.0, 4.0))
-    got = T(lambda: z.value * b.value * m.value, grad_states={'z': z, 'b': b, 'm': m})()
+UNSORTED = written(st.permutations("abcz").filter(lambda keys: keys != sorted(keys)))
+
+
+@drawn("GST-04", {"keys": UNSORTED}, EVERY.bound())
+def keys_stay_or_are_sorted(lib, jnp, T, keys):
+    """Keys that are not in order."""
+    states = {key: lib.State(jnp.array(float(i))) for i, key in enumerate(keys, 2)}
+    got = T(lambda: sum(s.value ** 2 for s in states.values()), grad_states=states)()
     assert type(got) is dict, {"expected": "a dict", "got": got}
-    orders = {'z b m': 'order kept', 'b m z': 'keys sorted'}
-    return orders.get(' '.join(got), f"the keys {list(got)}")
+    orders = {tuple(sorted(keys)): 'keys sorted', tuple(keys): 'order kept'}
+    return orders.get(tuple(got), f"the keys {list(got)}")
 
 
 @snippet("GST-08", cases=EVERY.bound(exact=lambda member: str(member.exact)))
@@ -76,19 +82,27 @@ def mappings_stand_in_other_containers(lib, jnp, T):
 
 
 FINDERS: Final = {
-    kind: {"options": repr({"return_type": kind, "usage": "all"})}
-    for kind in ("dict", "list", "tuple")
+    f"{usage}, {kind}": {"options": repr({"return_type": kind, "usage": usage})}
+    for kind in ("dict", "list", "tuple") for usage in ("all", "read", "write")
 }
+"""Return types and usages of a finder."""
 
 
-@snippet("GST-11", cases=EVERY.bound(FINDERS))
-def found_states_can_be_differentiated(lib, jnp, T, options):
-    a, b = lib.State(jnp.array(2.0)), lib.ParamState(jnp.array([1.0, 3.0]))
-    def f(x): return jnp.sum(jnp.sin(a.value) * b.value * x)
-    found = lib.transform.StateFinder(f, **options)(1.0)
-    grads = T(f, grad_states=found)(1.0)
-    assert type(grads) is type(found), {"expected": f"a {type(found)}", "got": f"a {type(grads)}"}
-    keys = [list(r) if isinstance(r, dict) else len(r) for r in (found, grads)]
+@drawn("GST-11", {"values": numbers(5), "used": some_of(range(5), 2, 5),
+                  "written": some_of(range(5), 1, 2), "options": one_of(
+                      point["options"] for point in FINDERS.values())}, EVERY.bound())
+def found_states_can_be_differentiated(lib, jnp, T, values, used, written, options):
+    """A function that reads some of five states, and then writes some."""
+    states = [lib.State(jnp.array(v)) for v in values]
+    def f():
+        out = sum(i * states[i].value ** 2 for i in used)
+        for i in written:
+            states[i].value = out
+        return out
+    found = lib.transform.StateFinder(f, **options)()
+    got = T(f, grad_states=found)() if len(found) else found
+    assert type(got) is type(found), {"expected": f"a {type(found)}", "got": f"a {type(got)}"}
+    keys = [list(r) if isinstance(r, dict) else len(r) for r in (found, got)]
     assert keys[0] == keys[1], {"expected": f"keys or length {keys[0]}", "got": keys[1]}
 
 
@@ -116,21 +130,17 @@ def flat_form_of_a_tree_is_a_container(lib, jnp, filters):
     assert keys == [('n', 'w')] and got[keys[0]] == 6.0, {"expected": "('n', 'w'): 6.0", "got": got}
 
 
-FOUND_BY_USAGE: Final = {
-    f"{usage}, {kind}": {"options": repr({"return_type": kind, "usage": usage}), "want": want}
-    for kind in ("dict", "list", "tuple")
-    for usage, want in (("all", "[8.0, 24.0]"), ("read", "[24.0]"), ("write", "[8.0]"))
-}
-
-
-@snippet("GST-11", cases=FOUND_BY_USAGE)
-def each_usage_gives_states_to_differentiate(lib, jnp, options, want):
-    r, w = lib.State(jnp.array(2.0)), lib.ParamState(jnp.array(3.0))
+@drawn("GST-11", {"r": number(), "w": number(), "c": number()}, FINDERS)
+def each_usage_gives_states_to_differentiate(lib, jnp, options, r, w, c):
+    """The gradients of what is found, in the order of first access."""
+    read, written = lib.State(jnp.array(r)), lib.ParamState(jnp.array(w))
     def f():
-        w.value = 2.0 * w.value
-        return r.value ** 2 * w.value
+        written.value = c * written.value
+        return read.value ** 2 * written.value
     found = lib.transform.StateFinder(f, **options)()
     grads = lib.transform.grad(f, grad_states=found)()
+    want = {"all": [c * r ** 2, 2 * c * r * w], "read": [2 * c * r * w], "write": [c * r ** 2]}[
+        options["usage"]]
     got = [float(g) for g in (grads.values() if isinstance(grads, dict) else grads)]
     assert type(grads) is type(found) and got == want, {"expected": want, "got": grads}
 
@@ -221,70 +231,80 @@ def each_of_five_states_has_its_own(lib, jnp, T):
     assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
 
 
-@snippet("GST-15", cases=EXACT.bound())
-def equal_states_have_gradients_of_their_own(lib, jnp, T):
-    a, b = (lib.State(jnp.array(1.0), name='w', tag='t') for _ in range(2))
-    grads = T(lambda: a.value ** 2 + 5.0 * b.value ** 2, grad_states=[a, b])()
-    got = [grads[0][0], grads[1][1]] if isinstance(grads[0], list) else grads
-    assert [float(g) for g in got] == [2.0, 10.0], {"expected": "2.0 and 10.0", "got": grads}
+@drawn("GST-15", {"v": number(), "coefficients": numbers(3), "order": order(3)}, EXACT.bound())
+def equal_states_have_gradients_of_their_own(lib, jnp, T, v, coefficients, order):
+    """Three states of one value, name and tag."""
+    states = [lib.State(jnp.array(v), name='w', tag='t') for _ in range(3)]
+    def f(): return sum(c * s.value ** 2 for c, s in zip(coefficients, states, strict=True))
+    grads = T(f, grad_states=[states[i] for i in order])()
+    second = isinstance(grads[0], list)
+    got = [float(g[i] if second else g) for i, g in enumerate(grads)]
+    want = [2.0 * coefficients[i] * (1.0 if second else v) for i in order]
+    assert got == want, {"expected": want, "got": got}
 
 
-OF_A_SQUARE: Final = EVERY.bound(want=by_order("3.0", "2.0"))
-"""The derivative of v ** 2 at 1.5; None where it is a random sample."""
+FLOATS: Final = calm(kinds=("number",), containers=("one", "list", "tuple", "dict", "nested"))
 
 
-@snippet("GST-16", cases=OF_A_SQUARE)
-def float_in_a_state_has_a_scalar_gradient(lib, jnp, T, want):
-    s = lib.State(1.5)
-    got = T(lambda: s.value ** 2, grad_states=s)()
-    kind = getattr(got, 'shape', None), str(getattr(got, 'dtype', type(got).__name__))
-    assert kind == ((), 'float64'), {"expected": "a scalar array of float64", "got": kind}
-    assert want is None or jnp.allclose(got, want), {"expected": want, "got": got}
+@generated("GST-16", Calls.strategy, EVERY.calls(FLOATS, plain("states")))
+def float_in_a_state_has_a_scalar_gradient(subject: Subject, case: Case) -> None:
+    """The shape and the dtype of every leaf, and its value where that is known."""
+    seen = observe(case, subject)
+    judge_sides(seen, strict=False)
+    if case.transform.exact:
+        judge_values(seen)
 
 
-@snippet("GST-16", cases=EVERY.where(order=1).bound())
-def floats_in_a_value_have_scalar_gradients(lib, jnp, T):
-    s = lib.State({'a': 2.0, 'b': [3.0]})
-    got = T(lambda: s.value['a'] ** 2 * s.value['b'][0], grad_states=s)()
-    for leaf in (got['a'], got['b'][0]):
+def nested_floats() -> st.SearchStrategy[str]:
+    """A container of Python floats, in containers."""
+    return st.lists(number(), min_size=1, max_size=3).flatmap(lambda texts: one_of((
+        f"[{', '.join(texts)}]", f"({texts[0]}, {{'b': [{', '.join(texts)}]}})",
+        f"{{'b': {texts[0]}, 'a': ({', '.join(texts)},)}}")))
+
+
+@drawn("GST-16", {"value": nested_floats()},
+       EVERY.where(order=1).bound(exact=lambda member: str(member.exact)))
+def floats_in_a_value_have_scalar_gradients(lib, jnp, jax, T, exact, value):
+    s = lib.State(value)
+    got = T(lambda: sum(v ** 2 for v in jax.tree.leaves(s.value)), grad_states=s)()
+    for leaf, v in zip(jax.tree.leaves(got), jax.tree.leaves(value), strict=True):
         kind = getattr(leaf, 'shape', None), str(getattr(leaf, 'dtype', type(leaf).__name__))
         assert kind == ((), 'float64'), {"expected": "a scalar array of float64", "got": kind}
+        assert not exact or leaf == 2.0 * v, {"expected": 2.0 * v, "got": leaf}
 
 
-@snippet("GST-17", cases=OF_A_SQUARE)
-def zero_size_is_mirrored(lib, jnp, np, T, want):
+@drawn("GST-17", {"v": number(), "shape": one_of(("(0, 3)", "(0,)", "(2, 0)", "(2, 0, 1)"))},
+       EVERY.bound(want=by_order("lambda v: 2.0 * v", "lambda v: 2.0")))
+def zero_size_is_mirrored(lib, jnp, np, T, want, v, shape):
     """The shape, and the value of the derivative that stands beside it."""
-    s, t = lib.State(jnp.zeros((0, 3))), lib.State(jnp.array(1.5))
+    s, t = lib.State(jnp.zeros(shape)), lib.State(jnp.array(v))
     got = T(lambda: jnp.sum(s.value) + t.value ** 2, grad_states=[s, t])()
     got = [g[-1] for g in got] if isinstance(got[0], list) else got
     shapes = [np.shape(leaf) for leaf in got]
-    assert shapes == [(0, 3), ()], {"expected": "shapes (0, 3) and ()", "got": shapes}
-    assert want is None or jnp.allclose(got[1], want), {
-        "expected": f"{want} beside it", "got": got[1]}
+    assert shapes == [shape, ()], {"expected": f"shapes {shape} and ()", "got": shapes}
+    assert want is None or jnp.allclose(got[1], want(v)), {
+        "expected": f"{want and want(v)} beside it", "got": got[1]}
 
 
 DTYPED: Final = EXACT.where(mode="reverse")
 """The members that give every leaf the dtype of the input, rather than one of both sides'."""
+MIXED: Final = written(st.lists(
+    st.sampled_from(("float32", "float64")), min_size=4, max_size=4).filter(
+        lambda dtypes: len(set(dtypes)) == 2))
 
 
-@snippet("GST-18", cases=DTYPED.bound())
-def every_leaf_of_a_state_has_its_own_dtype(lib, jnp, T):
-    a = lib.State({'w': jnp.ones(3, jnp.float32), 'v': jnp.ones(3)})
-    b = lib.State(jnp.ones(3, jnp.float32))
-    def f(): return jnp.sum(a.value['w'] * a.value['v'] * b.value)
-    grads = T(f, grad_states=[a, b])()
+@drawn("GST-18", {"dtypes": MIXED}, DTYPED.bound())
+def every_leaf_has_its_own_dtype(lib, jnp, T, dtypes):
+    """Two leaves of one state, another state, and an argument."""
+    w, v, b, x = (jnp.ones(3, dtype) for dtype in dtypes)
+    one, other = lib.State({'w': w, 'v': v}), lib.State(b)
+    def f(x): return jnp.sum(one.value['w'] * one.value['v'] * other.value * x)
+    grads = T(f, grad_states=[one, other])(x)
     got = [str(g.dtype) for g in (grads[0]['w'], grads[0]['v'], grads[1])]
-    expected = ['float32', 'float64', 'float32']
-    assert got == expected, {"expected": expected, "got": got}
-
-
-@snippet("GST-18", cases=DTYPED.bound())
-def states_and_arguments_keep_their_own(lib, jnp, T):
-    a, b = lib.State(jnp.array(2.0, jnp.float32)), lib.State(jnp.array(3.0, jnp.float64))
-    x = jnp.array(1.0, jnp.float32)
-    got, arg = T(lambda x: a.value * b.value * x, grad_states=[a, b], argnums=0)(x)
-    dtypes = [str(g.dtype) for g in (*got, arg)]
-    assert dtypes == ['float32', 'float64', 'float32'], {"expected": "32, 64 and 32", "got": dtypes}
+    assert got == dtypes[:3], {"expected": dtypes[:3], "got": got}
+    grads, arg = T(f, grad_states=[other, one], argnums=0)(x)
+    got = [str(g.dtype) for g in (grads[1]['w'], grads[1]['v'], grads[0], arg)]
+    assert got == dtypes, {"expected": dtypes, "got": got}
 
 
 @generated("GST-19", Calls.strategy,
@@ -320,33 +340,35 @@ def state_that_holds_nothing(lib, jnp, T):
 
 
 OTHERS: Final = {
-    "OrderedDict": {"container": "__import__('collections').OrderedDict(z=0, a=1)"},
-    "defaultdict": {"container": "__import__('collections').defaultdict(int, z=0, a=1)"},
+    "OrderedDict": {"container": "__import__('collections').OrderedDict()"},
+    "defaultdict": {"container": "__import__('collections').defaultdict(int)"},
 }
 
 
-@snippet("GST-20", cases=EVERY.bound(OTHERS))
-def other_dicts_are_mirrored(lib, jnp, T, container):
-    states = [lib.State(jnp.array(2.0)), lib.State(jnp.array(3.0))]
+@drawn("GST-20", {"keys": written(st.permutations("abz"))}, EVERY.bound(OTHERS))
+def other_dicts_are_mirrored(lib, jnp, T, container, keys):
+    states = {key: lib.State(jnp.array(float(i))) for i, key in enumerate(keys, 2)}
     chosen = container.copy()
-    chosen.update(z=states[0], a=states[1])
-    grads = T(lambda: states[0].value * states[1].value, grad_states=chosen)()
+    chosen.update(states)
+    grads = T(lambda: sum(s.value ** 2 for s in states.values()), grad_states=chosen)()
     assert type(grads) is type(chosen), {"expected": f"a {type(chosen)}", "got": f"a {type(grads)}"}
-    assert set(grads) == {'z', 'a'}, {"expected": "the keys z and a", "got": list(grads)}
+    assert set(grads) == set(keys), {"expected": f"the keys {keys}", "got": list(grads)}
 
 
-@snippet("GST-21")
-def block_has_one_of_both_dtypes(lib, jnp):
-    s = lib.State(jnp.ones(3, jnp.float32))
-    block = lib.transform.jacfwd(lambda: s.value * jnp.ones(3), grad_states=s)()
-    names = {'float32': 'the dtype of the input', 'float64': 'the dtype of the output'}
+@drawn("GST-21", {"dtypes": written(st.permutations(("float32", "float64"))),
+                  "v": array((3,))})
+def block_has_one_of_both_dtypes(lib, jnp, dtypes, v):
+    s = lib.State(v.astype(dtypes[0]))
+    block = lib.transform.jacfwd(lambda: (s.value ** 2).astype(dtypes[1]), grad_states=s)()
+    names = dict(zip(dtypes, ('the dtype of the input', 'the dtype of the output'), strict=True))
     return names.get(str(block.dtype), str(block.dtype))
 
 
-@snippet("GST-22")
-def sample_has_its_own_dtypes_or_the_widest(lib, jnp):
-    a, b = lib.State(jnp.array(2.0, jnp.float32)), lib.State(jnp.array(3.0, jnp.float64))
-    got = lib.transform.fwd_grad(lambda: a.value * b.value, grad_states=[a, b])()
-    names = {'float32 float64': 'its own', 'float64 float64': 'the widest'}
-    dtypes = ' '.join(str(leaf.dtype) for leaf in got)
-    return names.get(dtypes, f"the dtypes {dtypes}")
+@drawn("GST-22", {"dtypes": written(st.lists(st.sampled_from(("float32", "float64")), min_size=2,
+                                             max_size=4).filter(lambda d: len(set(d)) == 2))})
+def sample_has_its_own_dtypes_or_the_widest(lib, jnp, dtypes):
+    states = [lib.State(jnp.array(2.0, dtype)) for dtype in dtypes]
+    got = lib.transform.fwd_grad(lambda: sum(s.value ** 2 for s in states), grad_states=states)()
+    found = [str(leaf.dtype) for leaf in got]
+    names = {tuple(dtypes): 'its own', ('float64',) * len(dtypes): 'the widest'}
+    return names.get(tuple(found), f"the dtypes {found}")
