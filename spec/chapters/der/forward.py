@@ -6,43 +6,50 @@ to a sign that (g . v) v does not see.  So every other result of the same key is
 
 from __future__ import annotations
 
-from ...judge.check import snippet
+from hypothesis import strategies as st
 
-RANDOM_KEYS = {"integer key": {"key": "7"}, "JAX key": {"key": "jax.random.key(7)"},
-        "raw key": {"key": "jax.random.PRNGKey(7)"}}
+from ...judge.check import drawn
+from ...language.sources import array, count, number, numbers, one_of, written
+
+POINT = {"key": one_of(("{0}", "jax.random.key({0})", "jax.random.PRNGKey({0})")).flatmap(
+    lambda text: written(st.integers(0, 99)).map(text.format)),
+    "start": array((2,)), "x": array((3,))}
 
 
-@snippet("DER-29", RANDOM_KEYS)
-def the_result_is_the_slope_along_v_times_v(lib, jnp, jax, key):
-    s, x = lib.State(jnp.array([1.0, 2.0])), jnp.array([0.5, -1.0, 3.0])
+@drawn("DER-29", POINT)
+def the_result_is_the_slope_along_v_times_v(lib, jnp, jax, key, start, x):
+    s = lib.State(start)
     def estimate(f):
         got = lib.transform.fwd_grad(f, grad_states=[s], argnums=0, key=key)(x)
         return jnp.concatenate([got[0][0], got[1]])
 
     line = estimate(lambda x: jnp.sum(s.value) + jnp.sum(x))
     v = line / jnp.sqrt(jnp.sum(line))
-    ds, dx = jnp.cos(s.value) * jnp.prod(x), jnp.sum(jnp.sin(s.value)) * jnp.prod(x) / x
+    ds, dx = jnp.cos(s.value) * jnp.sum(x ** 2), jnp.sum(jnp.sin(s.value)) * 2.0 * x
     g = jnp.concatenate([ds, dx])
-    got, want = estimate(lambda x: jnp.sum(jnp.sin(s.value)) * jnp.prod(x)), jnp.dot(g, v) * v
+    got, want = estimate(lambda x: jnp.sum(jnp.sin(s.value)) * jnp.sum(x ** 2)), jnp.dot(g, v) * v
     assert jnp.allclose(got, want), {"expected": f"(g.v)v = {want}", "got": got}
 
 
-@snippet("DER-30")
-def one_key_gives_one_result(lib, jnp):
-    s = lib.State(jnp.array([1.0, 2.0, 3.0]))
-    def f():
-        return jnp.sum(s.value ** 2)
+TWO_KEYS = written(st.lists(st.integers(0, 99), min_size=2, max_size=2, unique=True))
 
-    one, again, other = (lib.transform.fwd_grad(f, grad_states=s, key=k)() for k in (3, 3, 4))
+
+@drawn("DER-30", {"start": numbers(3).map("jnp.array({})".format), "keys": TWO_KEYS,
+                  "made": one_of(("lambda k: k", "jax.random.key", "jax.random.PRNGKey"))})
+def one_key_gives_one_result(lib, jnp, jax, start, keys, made):
+    s = lib.State(start)
+    def f(): return jnp.sum(s.value ** 2)
+    one, again, other = (lib.transform.fwd_grad(f, grad_states=s, key=made(k))()
+                         for k in (keys[0], *keys))
     assert jnp.array_equal(one, again), {"expected": one, "got": again}
     assert not jnp.allclose(one, other), {"expected": f"not {one}", "got": other}
 
 
-@snippet("DER-31")
-def tangents_are_standard_and_independent(lib, jnp, np):
+@drawn("DER-31", {"key": count(0, 99)})
+def tangents_are_standard_and_independent(lib, jnp, np, key):
     n, s, t = 4096, lib.State(jnp.zeros(4096)), lib.State(jnp.zeros(4096))
     def f(x): return s.value[0] + jnp.sum(t.value + x) * 0.0
-    got = lib.transform.fwd_grad(f, grad_states=[s, t], argnums=0, key=1)(jnp.zeros(n))
+    got = lib.transform.fwd_grad(f, grad_states=[s, t], argnums=0, key=key)(jnp.zeros(n))
     r = np.concatenate([got[0][0], got[0][1], got[1]])
     v = r / np.sqrt(r[0])
     mean, square = float(np.mean(v)), float(np.mean(v ** 2))
@@ -53,26 +60,23 @@ def tangents_are_standard_and_independent(lib, jnp, np):
     assert max(map(abs, means)) < 6, {"expected": "no correlation", "got": means}
 
 
-@snippet("DER-29")
-def without_a_key_the_sign_is_right(lib, jnp):
-    for slope in (-3.0, 0.0, 3.0):
-        got = lib.transform.fwd_grad(lambda x, c: c * x)(jnp.array(2.0), slope)
-        assert jnp.sign(got) == jnp.sign(slope), {
-            "at": f"slope {slope}", "expected": "its sign", "got": got}
+@drawn("DER-29", {"slope": one_of(("0.0", "3.0", "-3.0", "-0.25")), "x": number()})
+def without_a_key_the_sign_is_right(lib, jnp, slope, x):
+    got = lib.transform.fwd_grad(lambda x, c: c * x)(jnp.array(x), slope)
+    assert jnp.sign(got) == jnp.sign(slope), {"expected": f"the sign of {slope}", "got": got}
 
 
-@snippet("DER-35")
-def without_a_key_the_stream_is_untouched_or_one_key_further(lib, jnp):
+@drawn("DER-35", {"seed": count(0, 99), "before": count(0, 2), "x": number()})
+def without_a_key_the_stream_is_untouched_or_one_key_further(lib, jnp, seed, before, x):
     """The next draw after a call of a function that draws nothing."""
-    lib.random.seed(7)
-    first = lib.random.normal(size=())
-    lib.random.seed(7)
-    lib.random.split_key()
-    second = lib.random.normal(size=())
-    lib.random.seed(7)
-    lib.transform.fwd_grad(lambda x: x ** 2)(jnp.array(2.0))
-    seen = {float(first): "untouched", float(second): "one key further"}
-    now = float(lib.random.normal(size=()))
+    def after(call):
+        lib.random.seed(seed)
+        for _ in range(before):
+            lib.random.normal(size=())
+        call()
+        return float(lib.random.normal(size=()))
+    seen = {after(lambda: None): "untouched", after(lib.random.split_key): "one key further"}
+    now = after(lambda: lib.transform.fwd_grad(lambda x: x ** 2)(jnp.array(x)))
     return seen.get(now, f"the draw {now}")
 
 

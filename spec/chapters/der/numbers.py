@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from ...judge.check import snippet
+from hypothesis import strategies as st
+
+from ...judge.check import drawn, snippet
 from ...language.axes import DISTINCT, EVERY, by_order
+from ...language.sources import Text, number
 
 HOLOMORPHIC = EVERY.where(holomorphic=True)
 ALLOW_INT = EVERY.where(allow_int=True, layout="gradient").bound()
 
 
-@snippet("DER-21", HOLOMORPHIC.bound(order=by_order("1", "2")))
-def holomorphic_derivative_of_a_state(lib, jnp, T, order):
-    s, z = lib.State(jnp.array(0.5 + 0.25j)), jnp.array(2.0 - 1.0j)
-    want = jnp.exp(0.5 + 0.25j) * z
-    got = T(lambda z: jnp.exp(s.value) * z, grad_states=s, holomorphic=True)(z)
+def complex_number() -> Text:
+    """A complex number."""
+    return st.tuples(number(), number()).map(lambda parts: f"complex({', '.join(parts)})")
+
+
+@drawn("DER-21", {"c": number(), "v": complex_number(), "w": complex_number()},
+       HOLOMORPHIC.bound(order=by_order("1", "2")))
+def holomorphic_derivative_of_a_state(lib, jnp, T, order, c, v, w):
+    s, z = lib.State(jnp.array(v)), jnp.array(w)
+    want = c ** order * jnp.exp(c * s.value) * z
+    got = T(lambda z: jnp.exp(c * s.value) * z, grad_states=s, holomorphic=True)(z)
     assert jnp.allclose(got, want), {"at": "state", "expected": want, "got": got}
-    got = T(lambda z: jnp.exp(2.0 * z), holomorphic=True)(z)
-    want = 2.0 ** order * jnp.exp(2.0 * z)
+    got = T(lambda z: jnp.exp(c * z) * s.value, holomorphic=True)(z)
+    want = c ** order * jnp.exp(c * z) * s.value
     assert jnp.allclose(got, want), {"at": "argument", "expected": want, "got": got}
 
 
@@ -34,30 +43,42 @@ def holomorphic_goes_with_aux_and_value(lib, jnp, T, order):
     assert jnp.allclose(got[2], s.value), {"at": "aux", "expected": s.value, "got": got[2]}
 
 
-@snippet("DER-22", DISTINCT.where(mode="reverse", allow_int=True).bound())
-def real_function_of_a_complex_state(lib, jnp, T):
-    s = lib.State(jnp.array(1.0 + 2.0j))
+@drawn("DER-22", {"a": number(), "b": number(), "c": number(), "x": number(), "y": number()},
+       DISTINCT.where(mode="reverse", allow_int=True).bound())
+def real_function_of_a_complex_state(lib, jnp, T, a, b, c, x, y):
+    """A polynomial in the real and the imaginary part."""
+    s = lib.State(jnp.array(complex(x, y)))
     def f():
-        return 3.0 * jnp.real(s.value) ** 2 + jnp.imag(s.value) ** 3
+        re, im = jnp.real(s.value), jnp.imag(s.value)
+        return a * re ** 2 + b * im ** 3 + c * re * im
 
-    got = T(f, grad_states=s)()
-    assert jnp.allclose(got, 6.0 - 12.0j), {"expected": "df/dx - i df/dy = 6-12j", "got": got}
-
-
-@snippet("DER-23", ALLOW_INT)
-def integers_have_float0_gradients(lib, jnp, jax, T):
-    s = lib.State({"n": jnp.array([1, 2]), "w": jnp.array(3.0)})
-    got = T(lambda: s.value["w"] ** 2 * jnp.sum(s.value["n"]), grad_states=s, allow_int=True)()
-    assert jnp.allclose(got["w"], 18.0), {"expected": 18.0, "got": got["w"]}
-    assert got["n"].dtype == jax.dtypes.float0, {"expected": "float0", "got": got["n"].dtype}
-    assert got["n"].shape == (2,), {"expected": "shape (2,)", "got": got["n"].shape}
+    got, want = T(f, grad_states=s)(), 2 * a * x + c * y - 1j * (3 * b * y ** 2 + c * x)
+    assert jnp.allclose(got, want), {"expected": f"df/dx - i df/dy = {want}", "got": got}
 
 
-@snippet("DER-23", ALLOW_INT)
-def integer_arguments_have_float0_gradients(lib, jnp, jax, T):
-    def f(n, x):
-        return x ** 2 * n
+INTEGERS = st.sampled_from((
+    "jnp.array([1, 2])", "jnp.array(3)", "jnp.array([True, False])", "jnp.array([[1], [2]])",
+    "jnp.array([1, 2], jnp.int8)", "jnp.array(3, jnp.uint32)"))
+"""Leaves that are no floating numbers."""
 
-    got = T(f, argnums=(0, 1), allow_int=True)(jnp.array(2), jnp.array(3.0))
+
+@drawn("DER-23", {"n": INTEGERS, "m": INTEGERS, "w": number()}, ALLOW_INT)
+def integers_have_float0_gradients(lib, jnp, jax, T, n, m, w):
+    """Beside a floating leaf of the state, and in a state of its own."""
+    s, t = lib.State({"n": n, "w": jnp.array(w)}), lib.State(m)
+    def f(): return s.value["w"] ** 2 * jnp.sum(s.value["n"]) * jnp.sum(t.value)
+    got = T(f, grad_states=[s, t], allow_int=True)()
+    want = 2.0 * w * jnp.sum(n) * jnp.sum(m)
+    assert jnp.allclose(got[0]["w"], want), {"expected": want, "got": got[0]["w"]}
+    for leaf, like in ((got[0]["n"], n), (got[1], m)):
+        assert leaf.dtype == jax.dtypes.float0, {"expected": "float0", "got": leaf.dtype}
+        assert leaf.shape == like.shape, {"expected": like.shape, "got": leaf.shape}
+
+
+@drawn("DER-23", {"n": INTEGERS, "w": number()}, ALLOW_INT)
+def integer_arguments_have_float0_gradients(lib, jnp, jax, T, n, w):
+    def f(n, x): return x ** 2 * jnp.sum(n)
+    got, want = T(f, argnums=(0, 1), allow_int=True)(n, jnp.array(w)), 2.0 * w * jnp.sum(n)
     assert got[0].dtype == jax.dtypes.float0, {"expected": "float0", "got": got[0].dtype}
-    assert jnp.allclose(got[1], 12.0), {"expected": 12.0, "got": got[1]}
+    assert got[0].shape == n.shape, {"expected": n.shape, "got": got[0].shape}
+    assert jnp.allclose(got[1], want), {"expected": want, "got": got[1]}

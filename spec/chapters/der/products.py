@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ...judge import difference
 from ...judge.aspects import judge_effects, judge_sides
-from ...judge.check import generated, snippet
+from ...judge.check import drawn, generated
 from ...judge.derivative import decide, judge_values
 from ...judge.difference import Violation
 from ...judge.observation import Observation, expectation, run
@@ -24,6 +24,7 @@ from ...language.axes import plain
 from ...language.cases import Case
 from ...language.returns import SIDES
 from ...language.script import Script
+from ...language.sources import array, number, numbers, one_of
 from ...language.strategies import cases
 from ...language.values import arrays
 from ...language.wishes import Wish
@@ -75,64 +76,70 @@ def a_pullback_multiplies_by_the_transposed_jacobian(subject: Subject, product: 
     judge_effects(seen)
 
 
-@snippet("DER-26")
-def a_pullback_can_be_called_again(lib, jnp):
-    s, n = lib.State(jnp.array([1.0, 2.0])), lib.State(jnp.array(0.0))
+@drawn("DER-26", {"start": array((2,)), "new": array((2,)), "cotangents": st.lists(
+    array((2,)), min_size=2, max_size=3).map(lambda texts: f"[{', '.join(texts)}]")})
+def a_pullback_can_be_called_again(lib, jnp, start, new, cotangents):
+    """The state is written between the call of vjp and those of the pullback."""
+    s, n = lib.State(start), lib.State(jnp.array(0.0))
     def f():
         n.value = n.value + 1.0
         return s.value ** 2
 
     out, pull = lib.transform.vjp(f, grad_states=s)
-    s.value = jnp.array([9.0, 9.0])
-    for ct in (jnp.array([1.0, 0.0]), jnp.array([0.5, 2.0])):
-        want, got = 2.0 * jnp.array([1.0, 2.0]) * ct, pull(ct)
+    s.value = new
+    for ct in cotangents:
+        want, got = 2.0 * start * ct, pull(ct)
         assert jnp.allclose(got, want), {"at": f"pullback of {ct}", "expected": want, "got": got}
-    assert n.value == 1.0 and jnp.allclose(s.value, 9.0), {
-        "at": "n.value, s.value", "expected": "1.0 and two times 9.0", "got": (n.value, s.value)}
+    assert n.value == 1.0 and jnp.allclose(s.value, new), {
+        "at": "n.value, s.value", "expected": (1.0, new), "got": (n.value, s.value)}
 
 
-@snippet("DER-34")
-def a_pullback_gives_the_first_or_all(lib, jnp):
-    out, pull = lib.transform.vjp(lambda x, y: x ** 2 * y, jnp.array(3.0), jnp.array(5.0))
-    got = pull(jnp.array(1.0))
+@drawn("DER-34", {"values": st.integers(2, 4).flatmap(numbers), "ct": number()})
+def a_pullback_gives_the_first_or_all(lib, jnp, values, ct):
+    """The product of several arguments."""
+    out, pull = lib.transform.vjp(lambda *xs: jnp.prod(jnp.stack(xs)), *map(jnp.array, values))
+    got = pull(jnp.array(ct))
+    want = [ct * jnp.prod(jnp.array([*values[:i], *values[i + 1:]])) for i in range(len(values))]
     several = isinstance(got, tuple)
-    want = (30.0, 9.0) if several else 30.0
-    assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
+    found = [*got] if several else [got]
+    right = len(found) == (len(values) if several else 1) and jnp.allclose(
+        jnp.array(found), jnp.array(want[:len(found)]))
+    assert right, {"expected": want, "got": got}
     return "all arguments" if several else "the first argument"
 
 
-@snippet("DER-27")
-def vjp_returns_output_pullback_aux(lib, jnp):
-    s = lib.State(jnp.array(3.0))
-    def f(x):
-        return (s.value * x, {"x": x})
-
-    out, pull, aux = lib.transform.vjp(f, jnp.array(2.0), grad_states=s, has_aux=True)
-    assert out == 6.0 and aux["x"] == 2.0, {
-        "expected": (6.0, {"x": 2.0}), "got": (out, aux)}
-    got = pull(jnp.array(1.0))
-    assert type(got) is tuple and got[0] == 2.0 and got[1] == 3.0, {
-        "expected": (2.0, 3.0), "got": got}
+AUXES = one_of(("{'b': 2.0, 'a': [3]}", "jnp.ones(2)", "(jnp.array(1.0), None)", "[]", "2.5"))
+RESULTS = {"v": number(), "w": number(), "aux": AUXES}
 
 
-@snippet("DER-27")
-def jvp_returns_output_tangent_aux(lib, jnp):
-    s = lib.State(jnp.array(3.0))
-    def f(x):
-        return (s.value * x, {"x": x})
+@drawn("DER-27", {**RESULTS, "ct": number(), "has_aux": one_of(("True", "False"))})
+def vjp_returns_output_pullback_aux(lib, jnp, jax, v, w, aux, ct, has_aux):
+    """The last only where it is asked for; the pullback gives one gradient for each side."""
+    s = lib.State(jnp.array(v))
+    def same(a, b): return jax.tree.all(jax.tree.map(jnp.array_equal, a, b))
+    def f(x): return (s.value * x, (aux, x)) if has_aux else s.value * x
+    got = lib.transform.vjp(f, jnp.array(w), grad_states=s, has_aux=has_aux)
+    size = 3 if has_aux else 2
+    assert type(got) is tuple and len(got) == size, {"expected": f"a tuple of {size}", "got": got}
+    told = [got[0], got[2][1]] if has_aux else [got[0], w]
+    assert told == [v * w, w], {"at": "output, aux", "expected": [v * w, w], "got": told}
+    assert not has_aux or same(got[2][0], aux), {"expected": aux, "got": got[2]}
+    sides, want = got[1](jnp.array(ct)), (ct * w, ct * v)
+    assert type(sides) is tuple and sides == want, {"expected": want, "got": sides}
 
-    got = lib.transform.jvp(f, (jnp.array(2.0),), (jnp.array(10.0),), has_aux=True)
-    assert type(got) is tuple and len(got) == 3, {"expected": "(output, tangent, aux)", "got": got}
-    assert got[0] == 6.0 and got[1] == 30.0 and got[2]["x"] == 2.0, {
-        "expected": (6.0, 30.0, {"x": 2.0}), "got": got}
 
-
-@snippet("DER-27")
-def jvp_without_aux_returns_two(lib, jnp):
-    s = lib.State(jnp.array(3.0))
-    got = lib.transform.jvp(lambda x: s.value * x, (jnp.array(2.0),), (jnp.array(10.0),))
-    assert type(got) is tuple and len(got) == 2, {"expected": "(output, tangent)", "got": got}
-    assert got[0] == 6.0 and got[1] == 30.0, {"expected": (6.0, 30.0), "got": got}
+@drawn("DER-27", {**RESULTS, "t": number(), "has_aux": one_of(("True", "False"))})
+def jvp_returns_output_tangent_aux(lib, jnp, jax, v, w, aux, t, has_aux):
+    """The last only where it is asked for."""
+    s = lib.State(jnp.array(v))
+    def same(a, b): return jax.tree.all(jax.tree.map(jnp.array_equal, a, b))
+    def f(x): return (s.value * x, (aux, x)) if has_aux else s.value * x
+    got = lib.transform.jvp(f, (jnp.array(w),), (jnp.array(t),), has_aux=has_aux)
+    size = 3 if has_aux else 2
+    assert type(got) is tuple and len(got) == size, {"expected": f"a tuple of {size}", "got": got}
+    told, want = [*got[:2], *(got[2][1:] if has_aux else ())], [v * w, v * t, w][:size]
+    assert told == want, {"at": "output, tangent, aux", "expected": want, "got": told}
+    assert not has_aux or same(got[2][0], aux), {"expected": aux, "got": got[2]}
 
 
 @st.composite
