@@ -9,7 +9,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from ...judge.check import drawn
-from ...language.sources import array, count, number, numbers, one_of, written
+from ...language.sources import array, count, number, numbers, one_of, order, written
 
 POINT = {"key": one_of(("{0}", "jax.random.key({0})", "jax.random.PRNGKey({0})")).flatmap(
     lambda text: written(st.integers(0, 99)).map(text.format)),
@@ -80,28 +80,28 @@ def without_a_key_the_stream_is_untouched_or_one_key_further(lib, jnp, seed, bef
     return seen.get(now, f"the draw {now}")
 
 
-@snippet("DER-36", {"no key": {"key": "None"}, "integer key": {"key": "3"}})
-def a_direction_is_no_draw_of_the_function(lib, jnp, key):
-    s, a = lib.State(jnp.zeros(3)), jnp.array([1.0, 2.0, 3.0])
+@drawn("DER-36", {"seed": count(0, 99), "a": numbers(3).map("jnp.array({})".format)},
+       {"no key": {"key": "None"}, "integer key": {"key": "3"}})
+def a_direction_is_no_draw_of_the_function(lib, jnp, key, seed, a):
+    s = lib.State(jnp.zeros(3))
     def f():
         return jnp.sum(a * s.value), lib.random.normal(size=(3,))
 
-    lib.random.seed(3)
+    lib.random.seed(seed)
     got, drawn = lib.transform.fwd_grad(f, grad_states=s, has_aux=True, key=key)()
     v = got / jnp.sqrt(jnp.sum(a * got))
     assert not jnp.allclose(jnp.abs(v), jnp.abs(drawn), 1e-4), {
         "expected": f"another direction than {drawn}", "got": v}
 
 
-@snippet("DER-36")
-def the_age_of_states_makes_no_difference(lib, jnp):
-    """The function treats both alike, so what their places are given is the same."""
-    s, t = lib.State(jnp.zeros(2)), lib.State(jnp.zeros(2))
+@drawn("DER-36", {"key": count(0, 99), "order": order(3)})
+def the_age_of_states_makes_no_difference(lib, jnp, key, order):
+    """The function treats three states alike, so what their places are given is the same."""
+    states = [lib.State(jnp.zeros(2)) for _ in range(3)]
     def f():
-        return jnp.sum(s.value) + jnp.sum(t.value)
+        return sum(jnp.sum(state.value) for state in states)
 
-    older_first, younger_first = (
-        jnp.concatenate(lib.transform.fwd_grad(f, grad_states=both, key=3)())
-        for both in ([s, t], [t, s]))
-    assert jnp.allclose(older_first, younger_first), {
-        "expected": older_first, "got": younger_first}
+    by_age, in_order = (
+        jnp.concatenate(lib.transform.fwd_grad(f, grad_states=chosen, key=key)())
+        for chosen in (states, [states[i] for i in order]))
+    assert jnp.allclose(by_age, in_order), {"expected": by_age, "got": in_order}
