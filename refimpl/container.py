@@ -9,6 +9,7 @@ so that an optimizer needs no loop::
 """
 
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
 
 import jax
@@ -20,7 +21,7 @@ from .summary import summary
 from .tree import Build, split
 from .typing import Container, Pytree
 
-__all__ = ["misfits", "opened", "pairs", "update", "values", "write"]
+__all__ = ["misfits", "opened", "pairs", "scan", "update", "values", "write"]
 
 
 def values(states: Container) -> Pytree:
@@ -31,7 +32,9 @@ def values(states: Container) -> Pytree:
     TypeError
         If there is something else than states in the container.
     """
-    return _values(states, "states")
+    found: dict[State, tuple[int, str]] = {}
+    build = scan(states, "states", found)
+    return build([state.value for state in found])
 
 
 def update(states: Container, new: Pytree) -> None:
@@ -89,6 +92,30 @@ def opened(node: object, path: str) -> tuple[list[Any], list[Any], Build]:
     return list(node if isinstance(node, dict) else range(len(children))), children, join
 
 
+def scan(node: object, path: str, found: dict[State, tuple[int, str]]) -> Build:
+    """Collect the states of a container, each once, with its number and its first path.
+
+    Returns
+    -------
+    callable
+        Makes a like container of a list with something for each of the states. It holds none of
+        them.
+
+    Raises
+    ------
+    TypeError
+        If there is something else than states in the container.
+    """
+    if isinstance(node, State):
+        return itemgetter(found.setdefault(node, (len(found), path))[0])
+    if node is None:
+        return lambda _: None
+    keys, children, join = opened(node, path)
+    located = zip(keys, children, strict=True)
+    builds = [scan(child, f"{path}[{key!r}]", found) for key, child in located]
+    return lambda given: join([build(given) for build in builds])
+
+
 def pairs(
     states: Container, others: Pytree, name: str, path: str
 ) -> Iterator[tuple[str, State, Any]]:
@@ -118,15 +145,6 @@ def _alike(states: Any, others: Any) -> bool:
     if not isinstance(others, type(states)):
         return False
     return set(states) == set(others) if isinstance(states, dict) else len(states) == len(others)
-
-
-def _values(states: Any, path: str) -> Pytree:
-    if isinstance(states, State):
-        return states.value
-    if states is None:
-        return None
-    keys, children, join = opened(states, path)
-    return join([_values(c, f"{path}[{key!r}]") for key, c in zip(keys, children, strict=True)])
 
 
 def misfits(old: Pytree, new: Pytree) -> list[str]:

@@ -38,7 +38,8 @@ def hides_tracer(value: Any) -> bool:
 
 def _walk(roots: Iterable[Any], inside: Callable[[Any], Iterable[Any]]) -> Iterator[Any]:
     """What is reached from here, nearest first; not through states, and not without end."""
-    todo, seen = deque(roots), set[int]()
+    todo = deque(roots)
+    seen: set[int] = set()
     while todo and len(seen) < _ENOUGH:
         node = todo.popleft()
         if type(node) not in _PLAIN and id(node) not in seen:

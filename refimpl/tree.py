@@ -25,6 +25,8 @@ def split(node: Any) -> tuple[list[Any], Build | None]:
 
     The function is None for a leaf. It holds none of the children.
     """
+    if isinstance(node, jax.Array):  # said first, as it is what there is most of
+        return [], None
     if isinstance(node, dict):
         keys, empty = list(node), copy.copy(node)
         empty.clear()

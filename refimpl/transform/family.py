@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from ..typing import Argnums, Array, Container, Function, P, Pytree
 from .compile import Jitted, jit
-from .gradient import Carried, GradientTransform
+from .gradient import Carried, GradientTransform, Shape, Triple
 from .selection import Selected
 
 Q = ParamSpec("Q")
@@ -63,11 +63,8 @@ class Member(GradientTransform[P]):
         return made
 
     def differentiate(
-        self,
-        args: Sequence[Any],
-        kwargs: dict[str, Any],
-        shape: Callable[[Any], Any] = lambda grads: grads,
-    ) -> tuple[Any, Any, Any]:
+        self, args: Sequence[Any], kwargs: dict[str, Any], shape: Shape = lambda grads: grads
+    ) -> Triple:
         """As in `GradientTransform`."""
         if self._whole is None:
             return super().differentiate(args, kwargs, shape)

@@ -34,6 +34,8 @@ from .selection import Selected, Selection
 Q = ParamSpec("Q")
 Triple: TypeAlias = tuple[Pytree, Pytree, Any]
 """Derivatives, full primal output, and aux."""
+Shape: TypeAlias = Callable[[Pytree], Pytree]
+"""What arranges derivatives for the user."""
 
 
 @dataclass(eq=False)
@@ -167,20 +169,12 @@ class GradientTransform(Deferred, Generic[P]):
         return self if instance is None else types.MethodType(self, instance)
 
     def differentiate(
-        self,
-        args: Sequence[Any],
-        kwargs: dict[str, Any],
-        shape: Callable[[Pytree], Pytree] = lambda grads: grads,
+        self, args: Sequence[Any], kwargs: dict[str, Any], shape: Shape = lambda grads: grads
     ) -> Triple:
         """Derivatives, as the transform returned them or shaped, full primal output, and aux."""
         return watched(self.target, lambda: self._differentiate(args, kwargs, shape))
 
-    def _differentiate(
-        self,
-        args: Sequence[Any],
-        kwargs: dict[str, Any],
-        shape: Callable[[Pytree], Pytree],
-    ) -> Triple:
+    def _differentiate(self, args: Sequence[Any], kwargs: dict[str, Any], shape: Shape) -> Triple:
         positions = self.selection.positions(len(args))
         with transaction() as frame:
             states = [frame.peek(state) for state in self.selection.states]

@@ -8,14 +8,13 @@ for them (RET, GST, ARG).
 import copy
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from operator import itemgetter
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..container import opened
+from ..container import scan
 from ..state import State
 from ..tree import Build
 from ..typing import Argnums, Container, Pytree
@@ -84,31 +83,18 @@ class Selection:
     """
 
     def __init__(self, grad_states: Container, argnums: Argnums) -> None:
-        self.paths: dict[State, str] = {}
-        self._places: dict[State, int] = {}
+        found: dict[State, tuple[int, str]] = {}
         self.argnums = parse_argnums(argnums)
         self.fill_states: Build | None = None
         if grad_states is not None:
             try:
-                self.fill_states = self._scan(grad_states, "grad_states")
+                self.fill_states = scan(grad_states, "grad_states", found)
             except RecursionError:
                 raise RecursionError("grad_states is nested too deeply for Python") from None
         elif self.argnums is None:
             self.argnums = 0
+        self.paths = {state: path for state, (_, path) in found.items()}
         self.states = list(self.paths)
-
-    def _scan(self, node: object, path: str) -> Build:
-        """Collect the states below a node; the result builds a like node from their gradients."""
-        if isinstance(node, State):
-            self.paths.setdefault(node, path)
-            return itemgetter(self._places.setdefault(node, len(self._places)))
-        if node is None:
-            return lambda _: None
-        keys, children, join = opened(node, path)
-        builds = [
-            self._scan(child, f"{path}[{key!r}]") for key, child in zip(keys, children, strict=True)
-        ]
-        return lambda grads: join([build(grads) for build in builds])
 
     def positions(self, count: int) -> tuple[int, ...]:
         """The selected positions among `count` positional arguments."""
@@ -155,7 +141,7 @@ class Selection:
     def without_states(self) -> "Selection":
         """One that can do nothing but shape, for what JAX may keep."""
         made = copy.copy(self)
-        made.paths, made._places, made.states = {}, {}, []
+        made.paths, made.states = {}, []
         return made
 
     def _columns(self, row: Pytree) -> Pytree:
