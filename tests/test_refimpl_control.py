@@ -440,6 +440,21 @@ class TestLoops:
         for_loop(nest(3), STEPS)
         assert len(runs) <= 8
 
+    @pytest.mark.parametrize("around", [lambda f: f, jit])
+    def test_what_a_function_prints_appears_once(self, around: Any) -> None:
+        stream, w, printed = refimpl.random.RandomState(0), State(jnp.array(1.0)), []
+
+        def step(x: Any) -> Any:
+            jax.debug.callback(lambda value: printed.append(float(value)), x)
+            w.value = w.value * 2.0
+            return x * w.value * refimpl.random.normal(key=stream.split_key())
+
+        for mapped in (for_loop, lambda f, x: transform.vmap(f)(x)):
+            around(lambda mapped=mapped: mapped(step, jnp.arange(3.0)))()
+            jax.effects_barrier()
+            assert sorted(printed) == [0.0, 1.0, 2.0]
+            printed.clear()
+
     def test_jax_does_not_remember_the_states_of_an_earlier_trace(self) -> None:
         h = State(jnp.array(1.0))
         helper = jax.jit(lambda x: x * 2.0 + h.value)

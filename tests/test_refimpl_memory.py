@@ -146,6 +146,49 @@ def test_what_is_dropped_is_freed(wrap: Any) -> None:
     assert [made() for made in alive] == [None] * 7
 
 
+class Layer:
+    """What several models have, so that the same code writes other states each time."""
+
+    def __init__(self) -> None:
+        self.w, self.h = ParamState(jnp.ones(1000)), State(jnp.zeros(()))
+
+    def step(self, x: Any) -> Any:
+        self.h.value = self.h.value + jnp.sum(self.w.value) * x
+        return self.h.value
+
+    def skip(self, x: Any) -> Any:
+        return x
+
+
+@pytest.mark.parametrize("call", [
+    lambda layer: for_loop(layer.step, jnp.ones(3)),
+    lambda layer: transform.while_loop(lambda x: x < 9.0, layer.step, 1.0),
+    lambda layer: transform.cond(True, layer.step, layer.skip, 1.0),
+    lambda layer: transform.cond(True, layer.skip, layer.step, 1.0),
+])  # fmt: skip
+def test_no_trace_that_was_given_up_keeps_values(call: Any) -> None:
+    """But for the one that shows that the code is shared."""
+
+    def work() -> list[weakref.ref[Any]]:
+        layers = [Layer() for _ in range(3)]
+        for layer in layers:
+            call(layer)
+        return [weakref.ref(layer.w.value) for layer in layers]
+
+    first, alive = work(), work()
+    gc.collect()
+    assert [made() for made in alive] == [None] * 3
+    assert [made() for made in first].count(None) >= 2
+
+
+def test_jax_finds_no_leak() -> None:
+    layers = [Layer(), Layer()]
+    with jax.checking_leaks():
+        for layer in layers:
+            grads = grad(lambda layer=layer: jnp.sum(for_loop(layer.step, jnp.ones(3))), layer.w)()
+            assert grads.shape == (1000,)
+
+
 @pytest.mark.parametrize("call", [
     lambda f, w, apply: apply(vjp(f, 2.0, grad_states=w)[1]),
     lambda f, w, apply: transform.GradientTransform(f, compiling, w)(2.0),

@@ -16,8 +16,9 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec
 
-from ..frames import StateError, lookup, settle
+from ..frames import UNSET, StateError, current, lookup, settle
 from ..random import DEFAULT, RandomState
+from ..reach import guess_states
 from ..state import State
 from ..typing import Function, Predicate
 from ..util.filter import to_predicate
@@ -128,8 +129,11 @@ class _Lanes(Beliefs[None]):
         self.axes_in = axes_in
         self.axes_out = axes_out
         self.places = tuple(dict.fromkeys((None, 0, *axes_in.all(), *axes_out.all())))
-        # A draw from the default stream needs no second trace.
-        self.held = {s: None for s in (DEFAULT, *self.held) if self._is_per_lane(s)}
+        # A draw from a stream that is known or in sight needs no second trace, which would double
+        # what the function does beside its results, such as `jax.debug.print`.
+        seen = [s for s in guess_states(fn) if isinstance(s, RandomState)] if self.doubtful else []
+        streams = (s for s in (DEFAULT, *seen) if current(s) is not UNSET)
+        self.held = {s: None for s in (*streams, *self.held) if self._is_per_lane(s)}
         self.bound: list[State] = []
         self.keys: dict[State, Any] = {}
         self.groups: list[list[State]] = []
@@ -137,7 +141,7 @@ class _Lanes(Beliefs[None]):
     def call(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Run all lanes, and commit what they did."""
         with around(self.written):
-            output, groups, born = self.trace(lambda: self._stage(args, kwargs))
+            output, groups, born = self.trace(lambda: self._stage(args, kwargs), rehearsed=False)
             writes = {state: keys[0] for state, keys in self.keys.items()}
             for states, values in zip(self.groups, groups, strict=True):
                 writes.update(zip(states, values, strict=True))

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from ..frames import Frame, lookup, settle
 from ..state import State
 from ..typing import ArrayLike, Function, Pytree, T
-from .staged import Again, Beliefs, around, fits, note, placed, run, show
+from .staged import Beliefs, around, fits, note, placed, run, show
 
 C = TypeVar("C")
 
@@ -104,7 +104,7 @@ def _scan(states: "_InCarry", step: Function, init: Any, xs: Any, options: dict[
 
     with around(states.written):
         (values, carry), ys = states.trace(
-            lambda: jax.lax.scan(lifted, (states.start(), init), xs, **options)
+            lambda: jax.lax.scan(_anew(lifted), (states.start(), init), xs, **options)
         )
         states.settle(values)
     return carry, ys
@@ -138,10 +138,10 @@ def while_loop(
     def test(carry: Any) -> Any:
         nonlocal test_writes
         values, own = carry
-        going, effects = states.run(cond_fun, zip(states.held, values, strict=True), (own,))
+        going, effects = states.run(cond_fun, zip(states.carried, values, strict=True), (own,))
         test_writes = bool(effects.writes)
         if test_writes:
-            raise Again
+            states.again()
         return going
 
     def tested(carry: Any) -> Any:
@@ -156,8 +156,7 @@ def while_loop(
     def stage() -> Any:
         first = states.start(), init_val
         if not test_writes:
-            # A function of its own for each trace, as JAX remembers the test of one given up.
-            return jax.lax.while_loop(lambda carry: test(carry), body, first)
+            return jax.lax.while_loop(_anew(test), _anew(body), first)
         return jax.lax.while_loop(lambda c: c[0], lambda c: tested(body(c[1])), tested(first))[1]
 
     with around(states.written):
@@ -177,9 +176,11 @@ class _InCarry(Beliefs[Any]):
     def __init__(self, what: str, body: Function, any_number: bool = False) -> None:
         super().__init__(what, body)
         self.any_number = any_number
+        self.carried: tuple[State, ...] = ()
 
     def start(self) -> list[Any]:
-        """The values that the first step gets."""
+        """The values that the first step gets, of the states that are carried in this trace."""
+        self.carried = tuple(self.held)
         return [
             lookup(state) if types is None else jax.tree.map(_blank, types)
             for state, types in self.held.items()
@@ -187,30 +188,33 @@ class _InCarry(Beliefs[Any]):
 
     def step(self, fun: Function, values: Sequence[Any], *args: Any) -> tuple[Any, list[Any]]:
         """Run a body on the values of states from the carry; its result, and their new values."""
-        before = dict(zip(self.held, values, strict=True))
+        before = dict(zip(self.carried, values, strict=True))
         output, effects = self.run(fun, before.items(), args)
-        self._compare(before, effects.writes)
-        return output, list({**before, **effects.writes}.values())
+        as_believed = self._compare(before, effects.writes)
+        after = {**before, **effects.writes} if as_believed else before
+        return output, list(after.values())
 
-    def _compare(self, before: dict[State, Any], writes: dict[State, Any]) -> None:
+    def _compare(self, before: dict[State, Any], writes: dict[State, Any]) -> bool:
         found, news, misfits = {}, False, []
         for state, value in writes.items():
             types = self.types_of(state, value)
             counts = self.any_number or state in self.effects.fetched
             found[state] = None if counts else types
-            if state not in before or (counts and self.held[state] is not None):
+            if state not in before or (counts and self.held.get(state) is not None):
                 news = True
             elif not fits(old := self.types_of(state, before[state]), types):
                 news = news or not counts
                 misfits.append((state, old, types))
         if news:
             self.learn(found)
+            return False
         for state, old, types in misfits:
             raise TypeError(
                 f"{state!r} holds {show(old)} before a step of {self.what} and {show(types)} "
                 "after it, but must keep its structure, shapes and dtypes from step to step. Give "
                 "it a value of the right kind before the loop"
             )
+        return True
 
     def settle(self, values: Sequence[Any]) -> None:
         """Commit the values that the loop ends with."""
@@ -220,6 +224,11 @@ class _InCarry(Beliefs[Any]):
         last = zip(self.held, values, strict=True)
         self.effects.writes = {state: value for state, value in last if state in written}
         settle(self.effects)
+
+
+def _anew(fun: Function) -> Function:
+    """The same function for one more trace: of one and the same, JAX would remember the last."""
+    return lambda *args: fun(*args)
 
 
 def _blank(types: Any) -> Any:

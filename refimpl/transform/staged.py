@@ -7,15 +7,20 @@ next one knows better. States that are only read need no belief: the body closes
 
 The first belief is what the same code wrote in its last call, so in steady state there is one
 trace. No result hangs on a belief: every trace is checked, and effects are those of the last one.
+
+JAX never frees what a trace that is left by an exception has closed over. So where no belief can be
+trusted, as for new code, or code that several modules share, a rehearsal comes first: a trace that
+is finished whatever it shows, and computes nothing.
 """
 
 import functools
 import gc
+import operator
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from types import CodeType
 from typing import Any, Generic, TypeVar
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +46,7 @@ Belief = TypeVar("Belief")
 Result = TypeVar("Result")
 
 
-class Again(Exception):
+class _Again(Exception):
     """Ends a trace that did to states what it was not believed to do."""
 
 
@@ -130,19 +135,29 @@ class Beliefs(Generic[Belief]):
         self.held: dict[State, Belief] = {}
         self._code = code_of(body)
         self._new = self._code not in _remembered
+        self.doubtful = self._new or self._code in _shared
         for made, belief in _remembered.get(self._code, ()):
             state = made()
             if state is not None and _is_numbers(current(state)):
                 self.held[state] = belief
+        self.rehearsing = False
         self.effects = Effects({}, {}, {}, {})
 
-    def trace(self, stage: Callable[[], Result]) -> Result:
-        """Stage the bodies, again and again until they do what they are believed to do."""
+    def trace(self, stage: Callable[[], Result], rehearsed: bool = True) -> Result:
+        """Stage the bodies, again and again until they do what they are believed to do.
+
+        Where they are staged in any case, they can be `rehearsed`.
+        """
+        if rehearsed and self.doubtful and not _unstaged(jax.config):
+            self.effects, self.rehearsing = Effects({}, {}, {}, {}), True
+            jax.eval_shape(lambda: stage())  # a new function, as JAX remembers what it traced
+            self.rehearsing = False
         while True:
             self.effects = Effects({}, {}, {}, {})
             try:
                 result = stage()
-            except Again:
+            except _Again:
+                _shared.add(self._code)
                 continue
             _remembered[self._code] = [(ref(state), self.held[state]) for state in self.held]
             return result
@@ -172,11 +187,16 @@ class Beliefs(Generic[Belief]):
         return output
 
     def learn(self, found: dict[State, Belief]) -> None:
-        """Believe what a trace has shown, and start over."""
+        """Believe what a trace has shown, and start over, unless this is a rehearsal."""
         # The first belief may be of other states that the same code was called with.
         self.held = {**self.held, **found} if self._new else found
         self._new = True
-        raise Again
+        self.again()
+
+    def again(self) -> None:
+        """Give this trace up, unless it is a rehearsal."""
+        if not self.rehearsing:
+            raise _Again
 
     def written(self) -> Container[State]:
         """The states that the bodies have written in this trace."""
@@ -194,6 +214,9 @@ class Beliefs(Generic[Belief]):
 
 
 _remembered: WeakKeyDictionary[CodeType, list[tuple[ref[State], Any]]] = WeakKeyDictionary()
+_unstaged = operator.attrgetter("jax_disable_jit")  # not every JAX declares its options
+_shared: WeakSet[CodeType] = WeakSet()
+"""Code whose last call is no guide to the next."""
 _SCALARS = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
 
 
