@@ -10,6 +10,7 @@ DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS / "_ext"), str(DOCS / "_inventories"), str(DOCS.parent)]
 
 import make  # noqa: E402
+from spec_history import edition  # noqa: E402
 
 from spec import __version__  # noqa: E402
 from spec.chapters.rules import families  # noqa: E402
@@ -18,7 +19,7 @@ project = "state-ad-spec"
 author = "the state-ad-spec contributors"
 copyright = f"{author}, Apache License 2.0"
 version = release = __version__
-html_title = "Differentiation over State"
+html_title = f"Differentiation over State {edition()}"
 
 extensions = [
     "myst_parser",
@@ -29,9 +30,11 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "spec_api",
+    "spec_causes",
     "spec_choices",
     "spec_clauses",
     "spec_domain",
+    "spec_history",
     "spec_reach",
     "spec_tables",
     "spec_results",

@@ -133,7 +133,7 @@ class transform:
         has_aux: bool = False, return_value: bool = False, check_states: bool = True,
         key: Key | None = None,
     ) -> Anything:
-        """Make the derivative along one random tangent, times that tangent."""
+        """Make the derivative along one random direction, times that direction."""
     @staticmethod
     def vjp(
         fun: Function, /, *primals: Pytree, grad_states: Container = None, argnums: Argnums = 0,

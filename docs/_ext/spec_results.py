@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from spec_history import day
 from spec_nodes import (
     BINDING,
     Cell,
@@ -34,7 +35,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from spec.chapters.rules import registry
-from spec.report.committed import read
+from spec.report.committed import file_name, read
 from spec.run.versions import numbers
 
 KILLS, COVERAGE, MUTANTS = "kill-matrix.json", "coverage.json", "mutation.json"
@@ -220,7 +221,9 @@ class Totals(SphinxDirective):
             meta, given = result.data["meta"], list(result.data["rules"].values())
             packages = ", ".join(f"{k} {v}" for k, v in meta["packages"].items()
                                  if k in ("jax", "numpy"))
-            how = f"Python {meta['python']}, {packages}, {meta['profile']}, seed {meta['seed']}"
+            on = day(folder(self.env) / file_name(meta))
+            how = (f"Python {meta['python']}, {packages}, {meta['profile']}, seed {meta['seed']}; "
+                   f"specification {meta['specification']}, committed on {on}")
             rows.append([[nodes.Text(result.name)],
                          *([nodes.Text(str(given.count(word)))] for word in words),
                          [nodes.Text(str(result.data["examples"]))], [nodes.Text(how)]])
