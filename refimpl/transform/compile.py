@@ -52,8 +52,6 @@ Q = ParamSpec("Q")
 
 _NUMBERS = (jax.Array, np.ndarray, np.generic, bool, int, float, complex)
 _MOST = 256
-_NOTHING = 0
-"""The number of the trace of a call that has done everything itself."""
 
 
 class _Trace:
@@ -115,7 +113,7 @@ class _Version:
         self.fun = fun
         self.inline = inline
         self.inputs = tuple(inputs)
-        self.traces = {_NOTHING: _Trace(Effects({}, {}, {}, {}))}
+        self.traces: dict[int, _Trace] = {}
         self.used: dict[State, None] = {}
         self.exact = True
         """Whether a further call may use the traces that are there."""
@@ -125,7 +123,7 @@ class _Version:
 
     def _pure(self, values: Sequence[Any], /, *args: Any, **kwargs: Any) -> Any:
         if find_top_trace(()) is EAGER_TRACE:  # by `jax.disable_jit`
-            return self.inline(args, kwargs), {_NOTHING: ()}
+            return self.inline(args, kwargs), {None: ()}
         given = zip(self.inputs, values, strict=True)
         bound = ((state, value) for state, value in given if value is not UNSET)
         with whole_stack(), apart(), Frame(bound) as frame:
@@ -223,7 +221,8 @@ class Jitted(Deferred, Generic[P, R]):
         output: R
         output, results = version.compiled(list(map(_value, version.inputs)), *args, **kwargs)
         number, values = results.popitem()
-        version.traces[number].commit(values)
+        if values:
+            version.traces[number].commit(values)
         return output
 
     @overload
@@ -316,7 +315,7 @@ class Jitted(Deferred, Generic[P, R]):
         return key
 
 
-_numbers = itertools.count(_NOTHING + 1)
+_numbers = itertools.count()
 _value = operator.attrgetter("_value")
 _disabled = operator.attrgetter("jax_disable_jit")  # not every JAX declares its options
 
