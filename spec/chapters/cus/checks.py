@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from hypothesis import strategies as st
+
 from ...judge import difference
 from ...judge.aspects import judge_effects, judge_row, judge_sides
-from ...judge.check import generated, snippet
+from ...judge.check import drawn, generated, snippet
 from ...judge.derivative import judge_values
 from ...judge.difference import Violation
 from ...judge.observation import Observation, observe
@@ -15,12 +17,17 @@ from ...judge.subject import Subject
 from ...language.axes import EVERY, Calls, plain
 from ...language.cases import Case
 from ...language.returns import ROWS, Row
+from ...language.sources import array, number, numbers, one_of, written
 from ...language.wishes import Wish
 
+OPTIONS = ("{}", "{'argnums': 0}", "{'argnums': (0,), 'return_value': True}",
+           "{'grad_states': lib.State(jnp.array(2.0))}",
+           "{'grad_states': [], 'argnums': 0, 'has_aux': True}", "{'check_states': False}")
 
-@snippet("CUS-01", EVERY.bound())
-def a_member_is_a_gradient_transform(lib, jnp, T):
-    made = T(lambda x: x ** 2)
+
+@drawn("CUS-01", {"words": one_of(OPTIONS)}, EVERY.bound())
+def a_member_is_a_gradient_transform(lib, jnp, T, words):
+    made = T(lambda x: x ** 2, **words)
     assert isinstance(made, lib.transform.GradientTransform), {
         "expected": "a GradientTransform", "got": type(made).__name__}
 
@@ -34,19 +41,25 @@ SIDES_AND_AUX = {
 }
 
 
-@snippet("CUS-02", SIDES_AND_AUX)
-def the_transform_is_called_with_keywords(lib, jnp, jax, words):
+PARAMS = written(st.dictionaries(
+    st.sampled_from(("scale", "norm", "k")),
+    st.sampled_from((3.0, 0, None, True, "mean", (1, 2.5))), max_size=3))
+"""Entries of ``transform_params``."""
+
+
+@drawn("CUS-02", {"entries": PARAMS}, SIDES_AND_AUX)
+def the_transform_is_called_with_keywords(lib, jnp, jax, words, entries):
     seen = []
     def transform(fun, *args, **params):
         seen.append((callable(fun), args, params))
         return jax.grad(fun, argnums=params["argnums"], has_aux=True)
 
-    words |= {"transform_params": {"scale": 3.0}, "check_states": False}
+    words |= {"transform_params": entries, "check_states": False}
     lib.transform.GradientTransform(
         lambda x: (x, x) if words["has_aux"] else x, transform=transform, **words)(jnp.array(1.0))
     called, args, params = seen[-1]
     assert called and args == (), {"expected": "a function and keywords", "got": args}
-    want = {"argnums": params.get("argnums"), "has_aux": True, "scale": 3.0}
+    want = {"argnums": params.get("argnums"), "has_aux": True, **entries}
     assert params == want and params["has_aux"] is True, {"expected": want, "got": params}
 
 
@@ -116,46 +129,55 @@ def effects_are_those_of_one_call(subject: Subject, case: Case) -> None:
     judge_values(seen)
 
 
-@snippet("CUS-05", {
-    name: {"base": f"jax.{name}", "want": want} for name, want in {
-        "jacrev": "jnp.array([[4.0, 0.0], [0.0, 20.0]])",
-        "jacfwd": "jnp.array([[4.0, 0.0], [0.0, 20.0]])",
-        "hessian": "jnp.array([[[4.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 10.0]]])",
-    }.items()
-})
-def any_base_of_jax_serves(lib, jnp, jax, base, want):
-    s, x = lib.State(jnp.array([1.0, 2.0])), jnp.array([2.0, 5.0])
+BASES = {
+    "jacrev": "jax.jacrev", "jacfwd": "jax.jacfwd", "hessian": "jax.hessian",
+    "jacrev of jacrev": "lambda f, **words: jax.jacrev(jax.jacrev(f, **words), **words)",
+}
+PLACES = {"lambda s: s": "lambda got: got", "lambda s: (s,)": "lambda got: got[0]",
+          "lambda s: [s]": "lambda got: got[0]", "lambda s: {'k': s}": "lambda got: got['k']"}
+"""Containers of one state, and the way to what stands for it."""
+
+
+@drawn("CUS-05", lambda base: st.tuples(
+    array((2,)), array((2,)), st.sampled_from(tuple(PLACES.items()))).map(lambda found: {
+        "base": BASES[base], "order": "1" if base in ("jacrev", "jacfwd") else "2",
+        "start": found[0], "x": found[1], "container": found[2][0], "reach": found[2][1]}),
+       {base: base for base in BASES})
+def any_base_of_jax_serves(lib, jnp, jax, base, order, start, x, container, reach):
+    """What the base gives for the same function of the state's value."""
+    s = lib.State(start)
     def mine(fun, *, argnums, has_aux):
         return base(fun, argnums=argnums, has_aux=True)
 
-    made = lib.transform.GradientTransform(lambda x: s.value ** 2 * x, transform=mine,
-                                           grad_states=(s,))
-    got = made(x)
-    assert type(got) is tuple, {"expected": "a tuple like grad_states", "got": type(got).__name__}
-    block = got[0][0] if base is jax.hessian else got[0]
-    assert jnp.shape(block) == jnp.shape(want), {"expected": want, "got": got}
+    block = lib.transform.GradientTransform(lambda x: s.value ** 3 * x, transform=mine,
+                                            grad_states=container(s))(x)
+    want = base(lambda v: v ** 3 * x)(start)
+    for _ in range(order):
+        block = reach(block)
+    assert jnp.shape(block) == jnp.shape(want), {"expected": want, "got": block}
     assert jnp.allclose(block, want), {"expected": want, "got": block}
 
 
-@snippet("CUS-06")
-def what_the_transform_returns_is_returned(lib, jnp, jax):
-    def scaled(fun, *, argnums, has_aux, scale):
+@drawn("CUS-06", {"scale": number(), "shift": number(), "v": number(), "x": number()})
+def what_the_transform_returns_is_returned(lib, jnp, jax, scale, shift, v, x):
+    def changed(fun, *, argnums, has_aux, scale):
         base = jax.grad(fun, argnums=argnums, has_aux=True)
         def run(*args):
             grads, aux = base(*args)
-            return jax.tree.map(lambda g: scale * g, grads), aux
+            return jax.tree.map(lambda g: scale * g + shift, grads), aux
         return run
 
-    s, params = lib.State(jnp.array(2.0)), {"scale": 0.5}
+    s, params = lib.State(jnp.array(v)), {"scale": scale}
     got = lib.transform.GradientTransform(
-        lambda x: s.value ** 2 * x, transform=scaled, grad_states=[s], argnums=0,
-        transform_params=params)(jnp.array(3.0))
-    assert jnp.allclose(got[0][0], 6.0) and jnp.allclose(got[1], 2.0), {
-        "expected": (6, 2), "got": got}
+        lambda x: s.value ** 2 * x, transform=changed, grad_states=[s], argnums=0,
+        transform_params=params)(jnp.array(x))
+    want = scale * 2.0 * v * x + shift, scale * v ** 2 + shift
+    assert jnp.allclose(got[0][0], want[0]) and jnp.allclose(got[1], want[1]), {
+        "expected": want, "got": got}
 
 
-@snippet("CUS-07")
-def the_transform_sees_all_gradients_at_once(lib, jnp, jax):
+@drawn("CUS-07", {"coefficients": numbers(3)})
+def the_transform_sees_all_gradients_at_once(lib, jnp, jax, coefficients):
     def unit(fun, *, argnums, has_aux):
         def run(*args):
             grads, aux = jax.grad(fun, argnums=argnums, has_aux=True)(*args)
@@ -163,11 +185,11 @@ def the_transform_sees_all_gradients_at_once(lib, jnp, jax):
             return jax.tree.map(lambda g: g / norm, grads), aux
         return run
 
-    s, t = lib.State(jnp.array(2.0)), lib.State(jnp.array(1.0))
+    s, t, c = lib.State(jnp.array(2.0)), lib.State(jnp.array(1.0)), jnp.array(coefficients)
     var, arg = lib.transform.GradientTransform(
-        lambda x: 2.0 * s.value + 3.0 * t.value + 6.0 * x, transform=unit, grad_states=[s, t],
+        lambda x: c[0] * s.value + c[1] * t.value + c[2] * x, transform=unit, grad_states=[s, t],
         argnums=0)(jnp.array(1.0))
-    got, want = jnp.array([*var, arg]), jnp.array([2.0, 3.0, 6.0]) / 7.0
+    got, want = jnp.array([*var, arg]), c / jnp.sqrt(jnp.sum(c ** 2))
     assert jnp.allclose(got, want), {"expected": want, "got": got}
 
 
@@ -189,31 +211,33 @@ def several_runs_have_the_effects_of_one(lib, jnp, jax):
         "expected": (1.0, 6.0), "got": (n.value, got)}
 
 
-@snippet("CUS-10", EVERY.bound())
-def with_options_alone_it_is_a_decorator(lib, jnp, T):
-    s = lib.State(jnp.array(2.0))
-    @T(grad_states=[s], return_value=True)
+@drawn("CUS-10", {"v": number(), "x": number(), "container": one_of((
+    "lambda s: [s]", "lambda s: (s,)", "lambda s: {'k': s}"))}, EVERY.bound())
+def with_options_alone_it_is_a_decorator(lib, jnp, T, v, x, container):
+    s = lib.State(jnp.array(v))
+    @T(grad_states=container(s), return_value=True)
     def f(x):
         return s.value ** 3 * x
 
-    got = f(jnp.array(1.0))
-    assert type(got) is tuple and type(got[0]) is list, {"expected": "([grad], value)", "got": got}
-    assert jnp.allclose(got[1], 8.0), {"expected": "the value 8.0", "got": got[1]}
+    got, want = f(jnp.array(x)), type(container(s))
+    assert type(got) is tuple and type(got[0]) is want, {"expected": (want, "value"), "got": got}
+    assert jnp.allclose(got[1], v ** 3 * x), {"expected": f"{v ** 3 * x}", "got": got[1]}
 
 
-@snippet("CUS-12")
-def run_elsewhere_is_told_or_made_good(lib, jnp, jax):
+@drawn("CUS-12", {"v": number(), "h": one_of(("0.5", "0.25", "1.0"))})
+def run_elsewhere_is_told_or_made_good(lib, jnp, jax, v, h):
     """A difference quotient, whose aux is that of a run half a step above the value on entry."""
     def central(fun, *, argnums, has_aux):
         def run(*args):
-            high, aux = fun(*jax.tree.map(lambda v: v + 0.5, args))
-            low, _ = fun(*jax.tree.map(lambda v: v - 0.5, args))
-            return jax.tree.map(lambda v: high - low, args[0]), aux
+            high, aux = fun(*jax.tree.map(lambda v: v + h, args))
+            low, _ = fun(*jax.tree.map(lambda v: v - h, args))
+            return jax.tree.map(lambda v: (high - low) / (2 * h), args[0]), aux
         return run
 
-    s, t = lib.State(jnp.array(2.0)), lib.State(jnp.array(0.0))
+    s, t = lib.State(jnp.array(v)), lib.State(jnp.array(0.0))
     def f(): return setattr(t, "value", 10.0 * s.value) or s.value ** 2
     got = lib.transform.GradientTransform(f, transform=central, grad_states=s, return_value=True)()
     told = tuple(float(v) for v in (*got, t.value))
-    seen = {(4.0, 6.25, 25.0): "those of that run", (4.0, 4.0, 20.0): "those of a plain call"}
+    there, here = ((2.0 * v, u ** 2, 10.0 * u) for u in (v + h, v))
+    seen = {there: "those of that run", here: "those of a plain call"}
     return seen.get(told, f"slope, loss and state {told}")
