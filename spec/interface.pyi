@@ -168,7 +168,8 @@ class transform:
             return_type: Literal["dict", "list", "tuple"] = "dict",
             key_fn: Callable[[int, State], Hashable] | None = None,
         ) -> None:
-            """Make a finder; with `filter` left out, every state is kept."""
+            """Make a finder; with `filter` left out, or None, every state is kept: None is no
+            filter here, where as a filter elsewhere it matches nothing."""
         def __call__(self, *args: Pytree, **kwargs: Anything) -> Anything:
             """Call with the function's arguments, for a container of states."""
 

@@ -34,7 +34,7 @@ def answer(check: Check, point: str) -> Outcome:
     if key == ("RET-06", "grad"):
         return broken(check, point, "raised KeyError: 'known'")
     verdicts = {("RET-07", "hessian"): Verdict.ERROR, ("RET-05", "hessian"): Verdict.ABSENT,
-                ("FLT-06", "True: True"): Verdict.INCONCLUSIVE}
+                ("FLT-06", "True"): Verdict.INCONCLUSIVE}
     if found := verdicts.get(key):
         said = "needs transform.hessian" if found is Verdict.ABSENT else f"{found}, it is"
         return Outcome(check.rule, check.name, point, found, said)

@@ -60,7 +60,8 @@ def test_a_run_of_a_class_is_about_its_points_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def answer(check: Check, point: str) -> Outcome:
-        name = {"hessian": "transform.vjp", "jacrev": "transform.jacrev"}.get(point)
+        name = {"hessian": "transform.jacrev, transform.vjp",
+                "jacrev": "transform.jacrev"}.get(point)
         if name is None:
             return kept(check, point)
         return Outcome(check.rule, check.name, point, Verdict.ABSENT, f"needs {name}")
@@ -69,7 +70,9 @@ def test_a_run_of_a_class_is_about_its_points_alone(
     file = tmp_path / "report.json"
     run = ["check", "told", "--rules", "RET-05"]
     assert main([*run, "--class", "jit", "--report", str(file)]) == 0
-    assert "seed 0, class jit" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert ", of which class core, jit counts, profile quick, seed 0" in " ".join(shown.split())
+    assert "\n1 rule of class core, jit: 1 pass\n" in shown
     (points,) = committed.read(file)["points"].values()
     assert "hessian" not in points and points["jacrev"] == "absent" and points["grad"] == "pass"
     tell(monkeypatch, kept)
@@ -221,6 +224,23 @@ def test_the_template_of_a_library_with_the_names_offers_them_all(
     for name in NAMES:
         assert lookup(made, name) is lookup(refimpl, name), name
     assert not Subject("made", made).missing and max(map(len, source.splitlines())) <= 100
+
+
+def test_the_template_of_a_flat_library_offers_what_stands_at_its_top(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But no module that happens to be imported there."""
+    (tmp_path / "flat.py").write_text("import random\nfrom refimpl import State, ParamState\n"
+                                      "from refimpl.transform import grad, hessian\n"
+                                      "from refimpl.nn import Module\n"
+                                      "from refimpl.random import normal\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    made = ModuleType("made")
+    exec(adapter.template("flat"), vars(made))
+    offered = frozenset(NAMES) - Subject("made", made).missing
+    assert offered == {"State", "ParamState", "transform.grad", "transform.hessian", "nn.Module",
+                       "random.normal"}
+    assert lookup(made, "transform.grad") is refimpl.transform.grad
 
 
 def test_the_template_of_any_other_library_runs_and_lacks_what_that_lacks() -> None:

@@ -7,9 +7,10 @@ import io
 import pytest
 from rich.console import Console
 
+from spec.judge.subject import CLASSES
 from spec.judge.verdict import Outcome, Verdict
 from spec.report.causes import causes, wanting
-from spec.report.ladder import FIRST, lacking, ladder, next_step
+from spec.report.ladder import FIRST, broken, lacking, ladder, next_step
 from spec.report.report import Report
 from spec.report.summary import show_next, show_summary
 
@@ -108,3 +109,34 @@ def test_the_name_to_offer_next_is_one_of_core() -> None:
                                  ("RET-03", "transform.jacrev")]]
     assert lacking(Report({}, tuple(absent))) == ("transform.jacrev", 1)
     assert lacking(Report({}, tuple(absent[:2]))) == ("transform.vjp", 2)
+
+
+def test_the_name_to_offer_next_is_an_easy_one_that_works_alone() -> None:
+    """Not the one that most rules need, which may well be the hardest."""
+    def absent(rule: str, point: str, *names: str) -> Outcome:
+        return Outcome(rule, "c", point, Verdict.ABSENT, f"needs {', '.join(names)}")
+
+    asked = [absent("DER-30", "", "transform.hessian"), absent("DER-31", "", "transform.hessian"),
+             absent("STA-01", "", "nn.Module", "transform.jacrev"),
+             absent("RET-01", "vector_grad", "transform.vector_grad"),
+             absent("RET-01", "hessian", "transform.hessian"),
+             Outcome("RET-02", "c", "", Verdict.ABSENT, "needs jax")]
+    assert lacking(Report({}, tuple(asked))) == ("transform.vector_grad", 1)
+    assert lacking(Report({}, tuple(asked[:2] + asked[4:]))) == ("transform.hessian", 3)
+    assert lacking(Report({}, (asked[2],))) == ("nn.Module", 1)
+    assert lacking(Report({}, (asked[5],))) == ("", 0)
+    assert wanting(asked)["transform.jacrev"] == 1
+
+
+def test_beyond_the_first_rungs_what_needs_little_comes_first() -> None:
+    def fails(rule: str, *needs: str) -> Outcome:
+        return Outcome(rule, "c", "", FAIL, needs=frozenset(needs))
+
+    jit = fails("CMP-01", "State", "transform.grad", "transform.jit")
+    many = fails("DER-06", "State", "transform.grad", "nn.Module")
+    few = fails("WRB-20", "State", "transform.grad")
+    assert broken(Report({}, (jit, many, few))) == few.rule
+    assert broken(Report({}, (jit, many))) == many.rule
+    assert broken(Report({}, (jit,))) == jit.rule
+    first = fails(FIRST[-1], *CLASSES["core"], *CLASSES["random"])
+    assert broken(Report({}, (few, first))) == first.rule

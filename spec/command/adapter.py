@@ -21,20 +21,27 @@ transform.grad, check, and take the next rule that the last line of the check na
 repair nothing: the report is on the library.  The class of conformance stands behind each name.
 """
 
-from operator import attrgetter
+from inspect import ismodule
 
 import {library} as library
 
 __version__ = getattr(library, "__version__", "unknown")
+HOME = library.__name__.partition(".")[0]
 # array_namespace = "numpy"  # where its arrays are not those of jax.numpy
 
 
 def offered(name):
-    """What the library has in the place of the interface; None if it has nothing there."""
-    try:
-        return attrgetter(name)(library)
-    except AttributeError:
-        return None
+    """What the library has in the place of the interface, or else at its top by the last part of
+    the name; None if it has nothing there."""
+    for place in (name, name.rpartition(".")[2]):
+        found = library
+        for part in place.split("."):
+            found = getattr(found, part, None)
+            if ismodule(found) and found.__name__.partition(".")[0] != HOME:
+                found = None  # a module of somebody else that is imported there
+        if not (found is None or ismodule(found)):
+            return found
+    return None
 '''
 
 

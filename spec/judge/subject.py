@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -41,11 +43,25 @@ PREFIXES: Final = frozenset(
 """The namespaces of the interface, as dotted paths."""
 
 
+_LOOKUP: Final = re.compile(r"\blib\.(\w+(?:\.\w+)*)")
+
+
 class Absent(BaseException):
     """A check looked up a name of the interface that the implementation lacks.
 
     No exception of a library, so that no check takes it for one.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+    lines : sequence of str
+        The script that looked it up, which may look up more.
     """
+
+    def __init__(self, name: str, lines: Sequence[str] = ()) -> None:
+        super().__init__(name)
+        self.lines = lines
 
 
 class Room:
@@ -83,6 +99,15 @@ def lookup(namespace: Any, dotted: str) -> Any:
     return namespace
 
 
+def mentioned(lines: Iterable[str]) -> frozenset[str]:
+    """The names of the interface that a script looks up."""
+    found: set[str] = set()
+    for path in _LOOKUP.findall("\n".join(lines)):
+        parts = path.split(".")
+        found.update(".".join(parts[:count]) for count in range(1, len(parts) + 1))
+    return frozenset(found & {*NAMES})
+
+
 @dataclass(frozen=True)
 class Subject:
     """An implementation under test.
@@ -111,6 +136,12 @@ class Subject:
                 return True
 
         return frozenset(name for name in NAMES if absent(name))
+
+    def lacking(self, absent: Absent) -> list[str]:
+        """The names that a check cannot do without: the one that it looked up first, then the
+        others that its script looks up."""
+        more = mentioned(absent.lines) & (self.missing | self.hidden)
+        return [str(absent), *(name for name in NAMES if name in more and name != str(absent))]
 
     @property
     def version(self) -> str:
@@ -152,6 +183,11 @@ class Subject:
         Names of the interface that are looked up are added to a set, if one is given.
         """
         return Subject(self.name, Room(self.lib, hidden=self.hidden, asked=asked))
+
+    @property
+    def asked(self) -> set[str]:
+        """The names of the interface that were looked up since the subject was guarded."""
+        return self.lib._asked if isinstance(self.lib, Room) else set()
 
     def header(self) -> list[str]:
         """The first lines of a script for this implementation."""

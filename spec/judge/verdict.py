@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Verdict(StrEnum):
@@ -81,9 +82,27 @@ class Outcome:
     counted: tuple[frozenset[str], ...] = ()
 
     @property
+    def lacks(self) -> tuple[str, ...]:
+        """The names for want of which the point is absent, the one looked up first first."""
+        return lacked(self.message) if self.verdict is Verdict.ABSENT else ()
+
+    @property
     def id(self) -> str:
         """The id of the case: what a person says who wants it once more."""
         return case_id(self.rule, self.check, self.point)
+
+
+NEEDS: Final = "needs "
+
+
+def needing(names: Iterable[str]) -> str:
+    """What is said of a point that is absent for want of some names."""
+    return f"{NEEDS}{', '.join(names)}"
+
+
+def lacked(message: str) -> tuple[str, ...]:
+    """The names that a point is said to want."""
+    return tuple(message.removeprefix(NEEDS).split(", "))
 
 
 def case_id(rule: str, check: str, point: str) -> str:

@@ -86,6 +86,5 @@ def _error(outcome: Outcome) -> str:
 
 def wanting(outcomes: Iterable[Outcome]) -> dict[str, int]:
     """The names that the implementation lacks, with how many rules need each."""
-    pairs = {(outcome.message.removeprefix("needs "), outcome.rule) for outcome in outcomes
-             if outcome.verdict is Verdict.ABSENT}
+    pairs = {(name, outcome.rule) for outcome in outcomes for name in outcome.lacks}
     return dict(Counter(name for name, _ in sorted(pairs)).most_common())

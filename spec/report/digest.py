@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..chapters.rules import registry
-from ..judge.verdict import Verdict, case_id
+from ..judge.verdict import Verdict, case_id, lacked
 from .document import schema
-from .words import amount
+from .words import amount, classes_of
 
 Data = Mapping[str, Any]
 
@@ -116,7 +116,7 @@ def circumstances(data: Data) -> dict[str, str]:
     if "part" in meta:
         found["part"] = f"{meta['part']} of a run"
     if "classes" in meta:
-        found["classes"] = ", ".join(dict.fromkeys(["core", *meta["classes"]]))
+        found["classes"] = classes_of(meta)
     return found
 
 
@@ -141,8 +141,8 @@ def known(data: Data) -> Iterator[Mapping[str, Any]]:
 
 def lacking(data: Data) -> dict[str, int]:
     """The names that are absent, with how many rules need each."""
-    pairs = {(point.message.removeprefix("needs "), point.rule) for point in points(data)
-             if point.verdict == Verdict.ABSENT}
+    pairs = {(name, point.rule) for point in points(data) if point.verdict == Verdict.ABSENT
+             for name in lacked(point.message)}
     return dict(Counter(name for name, _ in sorted(pairs)).most_common())
 
 

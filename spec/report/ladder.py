@@ -6,14 +6,16 @@ arguments, by states, the effects of a call.  Then come the other rules, those t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
 from ..chapters.rules import Level, registry
 from ..judge.subject import CLASSES
-from ..judge.verdict import Verdict
+from ..judge.verdict import Outcome, Verdict, verdict_of
 from .causes import Cause, causes, wanting
-from .report import Report
+from .report import CLASS_OF, Report
+from .words import amount
 
 FIRST: Final = (
     "STA-01", "STA-06", "STA-02", "RET-01", "RET-03", "DER-01", "RET-05", "GST-01", "GST-02",
@@ -33,9 +35,26 @@ def ladder() -> tuple[str, ...]:
 
 
 def broken(report: Report) -> str:
-    """The first rule on the ladder that is broken; empty if none is."""
-    verdicts = report.verdicts()
-    return next((id_ for id_ in ladder() if verdicts.get(id_) is Verdict.FAIL), "")
+    """The first rule on the ladder that is broken; empty if none is.
+
+    Beyond the first rungs, of rules of one level that comes first whose failure needs no class but
+    core, or else an early one, and of these the one whose failure needs fewest names.
+    """
+    def height(rule: str, mine: Iterable[Outcome]) -> tuple[int, ...]:
+        if rule in FIRST:
+            return (-1, FIRST.index(rule))
+        failed = [outcome.needs for outcome in mine if outcome.verdict is Verdict.FAIL]
+        easiest = min((_class_of(needs), len(needs)) for needs in failed)
+        return list(Level).index(registry()[rule].level), *easiest, ladder().index(rule)
+
+    heights = {rule: height(rule, mine) for rule, mine in report.by_rule().items()
+               if verdict_of(mine) is Verdict.FAIL}
+    return min(heights, key=heights.__getitem__, default="")
+
+
+def _class_of(names: Iterable[str]) -> int:
+    """The place of the last class that some names are of; that of core if they are of none."""
+    return max((list(CLASSES).index(CLASS_OF.get(name, "core")) for name in names), default=0)
 
 
 def cause_of(report: Report, rule: str) -> Cause:
@@ -45,13 +64,19 @@ def cause_of(report: Report, rule: str) -> Cause:
 
 
 def lacking(report: Report) -> tuple[str, int]:
-    """The name to offer next, and how many rules need it: of core before other classes, and of
-    these the one that most rules need; an empty name if none lacks."""
-    lacks = wanting(report.outcomes)
-    for names in CLASSES.values():
-        if mine := [name for name in lacks if name in names]:
-            return max(mine, key=lambda name: lacks[name]), max(lacks[name] for name in mine)
-    return "", 0
+    """The name to offer next, and how many rules wait for it; an empty name if none lacks.
+
+    It is the one for which the first point on the ladder waits, of those that need no class but
+    core, or else an early one, and of these of those that wait for fewest names.
+    """
+    waiting = [outcome for outcome in report.outcomes
+               if outcome.lacks and CLASS_OF.keys() >= {*outcome.lacks}]
+    if not waiting:
+        return "", 0
+    first = min(waiting, key=lambda outcome: (_class_of(outcome.lacks), len(outcome.lacks),
+                                              ladder().index(outcome.rule)))
+    name = min(first.lacks, key=list(CLASS_OF).index)
+    return name, wanting(report.outcomes)[name]
 
 
 def next_step(report: Report, *, full: bool = False) -> str:
@@ -66,9 +91,11 @@ def next_step(report: Report, *, full: bool = False) -> str:
     if Verdict.ERROR in verdicts.values():
         return "next: report the error, which is one of the checker and not of the library"
     if report.unreached:
-        return (f"next: {sum(report.unreached.values())} points of {len(report.unreached)} rules "
-                f"were not reached; go on with --resume, or allow more time")
+        points = amount(sum(report.unreached.values()), "point")
+        return (f"next: {points} of {amount(len(report.unreached), 'rule')} were not reached; "
+                f"go on with --resume, or allow more time")
     name, needed = lacking(report)
     if name:
-        return f"next: offer {name}, which {needed} rules need, or leave it out for good"
+        wait = "rule needs" if needed == 1 else "rules need"
+        return f"next: offer {name}, which {needed} {wait}, or leave it out for good"
     return "next: keep it so: write the results with --report FILE, and compare with --expect FILE"

@@ -15,7 +15,7 @@ from . import ladder
 from .causes import Cause, causes, wanting
 from .report import Report
 from .terminal import STYLE, contrast, points, totals
-from .words import amount
+from .words import amount, classes_of
 
 FEW: Final = 12
 """Rules that are all named, kept or not."""
@@ -30,9 +30,9 @@ def show_header(meta: Mapping[str, Any], rules: int, count: int, console: Consol
     console.print(f"{meta['implementation']} {meta['version']} on the {meta['device']}: "
                   f"specification {meta['specification']}, Python {meta['python']}{packages}",
                   markup=False, highlight=False, style="bold")
-    classes = f", class {', '.join(meta['classes'])}" if "classes" in meta else ""
-    console.print(f"{amount(rules, 'rule')} at {amount(count, 'point')}, profile "
-                  f"{meta['profile']}, seed {meta['seed']}{classes}", markup=False, highlight=False)
+    classes = f", of which class {classes_of(meta)} counts" if "classes" in meta else ""
+    console.print(f"{amount(rules, 'rule')} at {amount(count, 'point')}{classes}, profile "
+                  f"{meta['profile']}, seed {meta['seed']}", markup=False, highlight=False)
 
 
 def show_summary(report: Report, console: Console) -> None:
@@ -127,8 +127,9 @@ def _show_cause(cause: Cause, console: Console, number: str = "", rule: str = ""
 
 
 def show_next(report: Report, console: Console) -> None:
-    """Print the first rule on the ladder that is broken, with what breaks it, and nothing else."""
+    """Print the first rule on the ladder that is broken, with what breaks it, and the counts."""
     if rule := ladder.broken(report):
         _show_cause(ladder.cause_of(report, rule), console, rule=rule)
-        console.print()
+    _show_classes(report, console)
+    console.print()
     console.print(totals(report), highlight=False)

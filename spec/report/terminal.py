@@ -11,7 +11,7 @@ from ..judge.verdict import Outcome, Verdict, verdict_of
 from ..language.shares import FAMILIES, SHARES
 from . import coverage
 from .report import Report, telling
-from .words import amount
+from .words import amount, classes_of
 
 STYLE = {
     Verdict.PASS: "green",
@@ -110,4 +110,5 @@ def totals(report: Report) -> str:
     left = f"; {undecided} of {amount(cases, 'case')} undecided" if undecided else ""
     unreached = sum(report.unreached.values())
     left += f"; {amount(unreached, 'point')} not reached" if unreached else ""
-    return f"{amount(len(verdicts), 'rule')}: {', '.join(counts) or 'none decided'}{left}"
+    which = f" of class {classes_of(report.meta)}" if "classes" in report.meta else ""
+    return f"{amount(len(verdicts), 'rule')}{which}: {', '.join(counts) or 'none decided'}{left}"

@@ -20,7 +20,7 @@ from ..judge.difference import (
 )
 from ..judge.stray import strays
 from ..judge.subject import Absent, Subject
-from ..judge.verdict import Outcome, Verdict
+from ..judge.verdict import Outcome, Verdict, needing
 from .profiles import Profile
 from .search import Search, among, quiet
 from .surroundings import Surroundings
@@ -33,8 +33,8 @@ def decide(check: Check, subject: Subject, point: str, profile: Profile, seed: i
     try:
         outcome = _decide(check, subject.guarded(asked), point, profile, seed)
     except Absent as absent:
-        outcome = Outcome(check.rule, check.name, point, Verdict.ABSENT, f"needs {absent}",
-                          examples=0)
+        outcome = Outcome(check.rule, check.name, point, Verdict.ABSENT,
+                          needing(subject.lacking(absent)), examples=0)
     except strays() as error:
         outcome = Outcome(check.rule, check.name, point, Verdict.ERROR, _harness_error(error),
                           examples=0)
@@ -60,6 +60,9 @@ def _decide_snippet(check: Check, subject: Subject, point: str) -> Outcome:
         with quiet():
             seen = check.function(**bindings(check, subject, check.cases[point]))
         return replace(decided, seen=among(permitted, seen) if permitted else "")
+    except Absent as absent:
+        absent.lines = snippet_source(check, subject, check.cases[point], permitted)
+        raise
     except Inconclusive as error:
         return replace(decided, verdict=Verdict.INCONCLUSIVE, message=str(error))
     except strays() as error:
@@ -89,7 +92,7 @@ def _decide_generated(
         return _failed(_counted(search, Verdict.FAIL), message, difference,
                        case_source(case, subject, violation))
     if search.absent and not search.examples:
-        raise Absent(search.absent)
+        raise search.absent
     if 2 * search.undecided > search.examples:
         reasons = "; ".join(reason for reason, _ in search.reasons.most_common(2))
         return _counted(search, Verdict.INCONCLUSIVE, reasons)

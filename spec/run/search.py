@@ -51,7 +51,7 @@ class Search:
         self.check, self.subject, self.point, self.profile = check, subject, point, profile
         self.permitted = registry()[check.rule].outcomes
         self.examples = self.undecided = self.shrinks = 0
-        self.absent = ""
+        self.absent: Absent | None = None
         self.failed: dict[str, tuple[Any, Violation]] = {}  # in their order, by how a case prints
         self.reasons: Counter[str] = Counter()
         self.labels: set[str] = set()
@@ -107,6 +107,7 @@ class Search:
         self.examples += 1
         self.labels |= covered(case)
         self.counted += counted(case)
+        asked = set(self.subject.asked)
         try:
             self._ask(case)
         except Violation as violation:
@@ -114,7 +115,9 @@ class Search:
             raise
         except Absent as absent:  # another case may do without the name
             self.examples -= 1
-            self.absent = str(absent)
+            self.subject.asked.intersection_update(asked)  # what it looked up decides nothing
+            absent.lines = absent.lines or case.lines()
+            self.absent = self.absent or absent
         except Inconclusive as reason:
             self.undecided += 1
             self.reasons[str(reason)] += 1

@@ -89,10 +89,10 @@ def asked(points: Sequence[Point], outcomes: Iterable[Outcome], classes: Collect
     A point that needs a name of another class is known by its outcome alone: that of a library
     which lacks the name.
     """
-    others = {f"needs {name}" for name in hidden(classes)}
+    others = hidden(classes)
     found = {(f"{o.rule}/{o.check}", o.point): o for o in outcomes}
     left = [(check, point) for check, point in points
-            if (check.id, point) not in found or found[check.id, point].message not in others]
+            if (check.id, point) not in found or others.isdisjoint(found[check.id, point].lacks)]
     return left, tuple(found[c.id, point] for c, point in left if (c.id, point) in found)
 
 
