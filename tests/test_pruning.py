@@ -1,12 +1,14 @@
 """What can be left out of a script makes it shorter, and leaves it one that runs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from spec.expected.expectation import Expectation
 from spec.language.cases import Case
 from spec.language.histories import History, Step
-from spec.language.programs import Assign, Exit, Program, Var, Write
+from spec.language.programs import Assign, Exit, Line, Program, Var, Write
 from spec.language.pruning import removable, smaller
 from spec.language.returns import ROWS
 from spec.language.strategies import cases
@@ -43,6 +45,16 @@ def test_steps_of_a_history_go() -> None:
 
 def test_blocks_bind_what_stands_in_them() -> None:
     assert list(removable([["for k in range(2):", "    t = k"], ["use(t)"]])) == [1]
+
+
+def test_what_stands_under_a_head_goes_with_it_or_stays() -> None:
+    """Programs of control flow have a statement for every line."""
+    lines = ("def lane(t):", "    y = 2.0 * t", "    return y", "z = 1.0")
+    program = replace(PROGRAM, body=(*map(Line, lines), *PROGRAM.body))
+    kept = [[s.source() for s in less.program.body]
+            for less in smaller(replace(CASE, program=program))]
+    assert kept and all(sum(line in body for line in lines[:3]) in (0, 3) for body in kept)
+    assert any(lines[0] not in body for body in kept)
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from .cases import Case
@@ -34,15 +35,29 @@ def shorter_programs(case: Case) -> Iterator[Program]:
     program = case.program
     if program.early is not None:
         yield replace(program, early=None)
-    body = [statement.source().splitlines() for statement in program.body]
+    parts = wholes(program.body)
+    body = [[line for statement in part for line in statement.source().splitlines()]
+            for part in parts]
     tail = replace(program, body=(), states=()).setup(case.row.has_aux)
     for index in removable([*body, tail]):
         if index < len(body):
-            yield replace(program, body=without(program.body, index))
+            yield replace(program, body=tuple(chain.from_iterable(without(parts, index))))
     used = names([*case.arguments().splitlines(), case.transformed(), *tail, *sum(body, [])])
     for index, state in reversed([*enumerate(program.states)]):
         if state.id not in used:
             yield replace(program, states=without(program.states, index))
+
+
+def wholes(body: Sequence[Any]) -> tuple[tuple[Any, ...], ...]:
+    """The statements of a body, those together of which one has the lines that are indented under
+    the head of another: neither is a statement without the other."""
+    parts: list[tuple[Any, ...]] = []
+    for statement in body:
+        if parts and statement.source()[:1].isspace():
+            parts[-1] = (*parts[-1], statement)
+        else:
+            parts.append((statement,))
+    return tuple(parts)
 
 
 def removable(parts: Sequence[Sequence[str]]) -> Iterator[int]:
