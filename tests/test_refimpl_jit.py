@@ -1,6 +1,7 @@
 """transform.jit: how often it traces, what a step costs in Python calls, and its options."""
 
 import contextlib
+import dataclasses
 import gc
 import itertools
 import sys
@@ -672,3 +673,50 @@ def test_names_of_jax_jit() -> None:
     assert f(jnp.ones(3))["y"].tolist() == [3.0] * 3 and runs == [1]
     f.clear_cache()
     assert f(jnp.ones(3))["y"].tolist() == [4.0] * 3 and runs == [2]
+
+
+@dataclasses.dataclass
+class Scale(refimpl.nn.Module):
+    """A module whose class says that it is equal to others, and cannot be hashed."""
+
+    by: State
+
+    @jit
+    def step(self, x: Any) -> Any:
+        self.by.value = self.by.value * 2.0
+        return self.by.value * x
+
+
+class Sized(Scale):
+    """Equal to all of its size, of which there is one."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sized)
+
+    def __hash__(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize("kind", [Scale, Sized])
+@pytest.mark.parametrize("call", [
+    lambda module: module.step(3.0),
+    lambda module: jit(lambda x, module: module.by.value * x)(3.0, module=module),
+    jit(lambda module, x=3.0: module.by.value * x),
+    jit(lambda module, x=3.0: module.by.value * x, static_argnums=0),
+    jit(lambda x, module: module.by.value * x, static_argnums=-1).__get__(3.0),
+])  # fmt: skip
+def test_a_module_is_itself_whatever_it_is_equal_to(kind: Any, call: Any) -> None:
+    one, two = kind(State(1.0)), kind(State(10.0))
+    for _ in range(2):
+        for module in (one, two):
+            assert call(module) == 3.0 * module.by.value
+
+
+def test_an_argument_is_now_a_state_and_now_an_array() -> None:
+    twice = jit(lambda x: 2.0 * (x.value if isinstance(x, State) else x))
+    state = State(5.0)
+    given: list[Any] = [1.0, state, 3.0, state]
+    assert [float(twice(x)) for x in given] == [2.0, 10.0, 6.0, 10.0]
+    assert twice.eval_shape(state).shape == twice.eval_shape(1.0).shape == ()
+    with pytest.raises(TypeError, match="abstract array"):
+        twice([state])

@@ -122,6 +122,7 @@ class _Version:
         self.compiled = jax.jit(_with_signature(self._pure, fun), **own)
 
     def _pure(self, values: Sequence[Any], /, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = tuple(map(_unwrap, args)), {k: _unwrap(v) for k, v in kwargs.items()}
         if find_top_trace(()) is EAGER_TRACE:  # by `jax.disable_jit`
             return self.inline(args, kwargs), {None: ()}
         given = zip(self.inputs, values, strict=True)
@@ -199,7 +200,7 @@ class Jitted(Deferred, Generic[P, R]):
         self._versions: dict[Hashable, _Version] = {}
         self._only: _Version | None = None
         """The one version, if there are no static arguments to tell several apart."""
-        self._variants: dict[Sequence[int], Jitted[P, R]] = {}
+        self._variants: dict[Hashable, Jitted[P, R]] = {}
         self.wholes: dict[Hashable, Jitted[..., Any]] = {}
         """Transforms of this function that are compiled as a whole, see `family`."""
         if options or inspect.isgeneratorfunction(fun):
@@ -209,17 +210,23 @@ class Jitted(Deferred, Generic[P, R]):
         """Call the compiled function."""
         if stack.frames or find_top_trace(()) is not EAGER_TRACE:
             return self._inline(args, kwargs)
-        version = self._only or self._versions.get(self._key(args, kwargs))
+        given, named = (args, kwargs) if self._only else self._wrapped(args, kwargs)
+        version = self._only or self._versions.get(self._key(given, named))
         if version is None or not version.exact:
-            objects = [i for i, arg in enumerate(args) if isinstance(arg, (State, Node))]
-            special = self.with_static(objects)
+            special = self._for_objects(args, kwargs)
             if special is not self:
                 return special(*args, **kwargs)
             if _disabled(jax.config):
                 return self._inline(args, kwargs)
-            version = self._begin(args, kwargs)
+            version = self._begin(given, named)
         output: R
-        output, results = version.compiled(list(map(_value, version.inputs)), *args, **kwargs)
+        try:
+            output, results = version.compiled(list(map(_value, version.inputs)), *given, **named)
+        except TypeError:
+            special = self._for_objects(args, kwargs)
+            if special is self:
+                raise
+            return special(*args, **kwargs)
         number, values = results.popitem()
         if values:
             version.traces[number].commit(values)
@@ -232,26 +239,46 @@ class Jitted(Deferred, Generic[P, R]):
         self: "Jitted[Concatenate[Any, Q], R]", instance: object, owner: type | None = None
     ) -> Callable[Q, R]: ...
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else types.MethodType(self.with_static((0,)), instance)
+        return self if instance is None else types.MethodType(self._with_static((0,)), instance)
 
-    def with_static(self, positions: Sequence[int]) -> "Jitted[P, R]":
-        """The same for calls with objects at these positions, which no array can stand for."""
+    def _for_objects(self, args: Sequence[Any], kwargs: dict[str, Any]) -> "Jitted[P, R]":
+        """The same for calls with objects where these have some, which no array can stand for."""
+        static = self._static_positions(args)
+        return self._with_static(
+            [i for i, arg in enumerate(args) if isinstance(arg, _OBJECTS) and i not in static],
+            [name for name, arg in kwargs.items() if isinstance(arg, _OBJECTS)],
+        )
+
+    def _with_static(self, at: Sequence[int], called: Sequence[str] = ()) -> "Jitted[P, R]":
         numbers, names = self._statics
-        missing = tuple(position for position in positions if position not in numbers)
-        if not missing:
+        numbers = tuple(dict.fromkeys((*numbers, *at)))
+        names = tuple(dict.fromkeys((*names, *called)))
+        if (numbers, names) == self._statics:
             return self
-        if missing not in self._variants:
-            static = {"static_argnums": (*numbers, *missing), "static_argnames": names}
-            self._variants[missing] = Jitted(self.fun, **{**self.options, **static})
-        return self._variants[missing]
+        if (numbers, names) not in self._variants:
+            options = {**self.options, "static_argnums": numbers, "static_argnames": names}
+            self._variants[numbers, names] = Jitted(self.fun, **options)
+        return self._variants[numbers, names]
+
+    def _wrapped(
+        self, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> tuple[Sequence[Any], dict[str, Any]]:
+        """The arguments, with objects among the static ones as JAX shall compare them."""
+        static, (_, names) = self._static_positions(args), self._statics
+        given = [_wrap(arg) if i in static else arg for i, arg in enumerate(args)]
+        return given, {k: _wrap(v) if k in names else v for k, v in kwargs.items()}
 
     def trace(self, *args: P.args, **kwargs: P.kwargs) -> jax.stages.Traced:
         """What `jax.jit` gives by this name; the program takes the values of states first."""
-        version = self._versions.get(self._key(args, kwargs))
+        special = self._for_objects(args, kwargs)
+        if special is not self:
+            return special.trace(*args, **kwargs)
+        given, named = self._wrapped(args, kwargs)
+        version = self._versions.get(self._key(given, named))
         if version is None or not version.exact:
-            version = self._begin(args, kwargs)
+            version = self._begin(given, named)
         values = list(map(current, version.inputs))
-        return version.compiled.trace(values, *args, **kwargs)
+        return version.compiled.trace(values, *given, **named)
 
     def lower(self, *args: P.args, **kwargs: P.kwargs) -> jax.stages.Lowered:
         """What `jax.jit` gives by this name; the program takes the values of states first."""
@@ -313,6 +340,30 @@ class Jitted(Deferred, Generic[P, R]):
         except TypeError:
             return ()  # JAX says what is wrong
         return key
+
+
+class _Same:
+    """A module or state among static arguments; its states count, not what it says is equal."""
+
+    def __init__(self, it: Any) -> None:
+        self.it = it
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.it is other.it
+
+    def __hash__(self) -> int:
+        return id(self.it)
+
+
+_OBJECTS = (State, Node)
+
+
+def _wrap(argument: Any) -> Any:
+    return _Same(argument) if isinstance(argument, _OBJECTS) else argument
+
+
+def _unwrap(argument: Any) -> Any:
+    return argument.it if isinstance(argument, _Same) else argument
 
 
 _numbers = itertools.count()
