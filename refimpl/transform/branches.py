@@ -11,7 +11,7 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 
-from ..frames import lookup, settle
+from ..frames import lookup
 from ..state import State
 from ..typing import ArrayLike, Function, Pytree, T
 from .staged import Beliefs, around, fits, note, show
@@ -73,9 +73,7 @@ class _Written(Beliefs[Any]):
         with around(self.written):
             output, values = self.trace(functools.partial(self._stage, choose))
             note(self._kept)
-            written, final = self.effects.writes, zip(self.held, values, strict=True)
-            self.effects.writes = {state: value for state, value in final if state in written}
-            settle(self.effects)
+            self.settle(values)
         return output
 
     def _stage(self, choose: Callable[..., Any]) -> Any:

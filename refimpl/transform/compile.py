@@ -447,10 +447,8 @@ def _with_states(options: dict[str, Any], count: int) -> dict[str, Any]:
             shifted[name] = tuple(index + (index >= 0) for index in _indices(shifted[name]))
     given = shifted.get("in_shardings")
     if given is not None:
-        shifted["in_shardings"] = (
-            None,
-            *(given if isinstance(given, (tuple, list)) else [given] * count),
-        )
+        each = given if isinstance(given, (tuple, list)) else [given] * count
+        shifted["in_shardings"] = (None, *each)
     if shifted.get("out_shardings") is not None:
         shifted["out_shardings"] = (shifted["out_shardings"], None)
     return shifted

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import jax
 import jax.numpy as jnp
 
-from ..frames import Frame, lookup, settle
+from ..frames import Frame, lookup
 from ..state import State
 from ..typing import ArrayLike, Function, Pytree, T
 from .staged import Beliefs, around, fits, note, placed, run, show
@@ -218,12 +218,9 @@ class _InCarry(Beliefs[Any]):
 
     def settle(self, values: Sequence[Any]) -> None:
         """Commit the values that the loop ends with."""
-        written = self.effects.writes
         if self.any_number:
-            note(written)
-        last = zip(self.held, values, strict=True)
-        self.effects.writes = {state: value for state, value in last if state in written}
-        settle(self.effects)
+            note(self.effects.writes)
+        super().settle(values)
 
 
 def _anew(fun: Function) -> Function:

@@ -198,6 +198,12 @@ class Beliefs(Generic[Belief]):
         if not self.rehearsing:
             raise _Again
 
+    def settle(self, values: Sequence[Any]) -> None:
+        """Commit the last values of the states that the bodies were believed to write."""
+        written, last = self.effects.writes, zip(self.held, values, strict=True)
+        self.effects.writes = {state: value for state, value in last if state in written}
+        settle(self.effects)
+
     def written(self) -> Container[State]:
         """The states that the bodies have written in this trace."""
         return self.effects.writes
