@@ -17,9 +17,9 @@ from spec.chapters.rules import families  # noqa: E402
 
 project = "state-ad-spec"
 author = "the state-ad-spec contributors"
-copyright = f"{author}, Apache License 2.0"
+copyright = f"{author}, Apache License 2.0. This is the specification {edition()}"
 version = release = __version__
-html_title = f"Differentiation over State {edition()}"
+html_title = f"Differentiation over State {release}"
 
 extensions = [
     "myst_parser",

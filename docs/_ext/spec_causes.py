@@ -50,8 +50,10 @@ class Cause:
     @property
     def title(self) -> str:
         """The rule that shows it, and the beginning of what is said."""
-        words = self.words if len(self.words) <= 70 else f"{self.words[:67].rstrip()}..."
-        return f"{registry()[self.shown['rule']].title}: {words}"
+        error, _, _ = self.words.partition(": ")
+        words = error if error.startswith("raised ") else self.words
+        short = words if len(words) <= 50 else f"{words[:47].rstrip()}..."
+        return f"{registry()[self.shown['rule']].title}: {short}"
 
 
 def causes(found: list[results.Result]) -> list[Cause]:

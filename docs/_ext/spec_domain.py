@@ -131,7 +131,7 @@ class Rules(SphinxDirective):
         if catches := results.catches(self.env, rule.id):
             facts += term("Saboteurs", listed(catches))
         if verdicts := results.verdicts(self.env, rule.id):
-            facts += term("Kept by", verdicts)
+            facts += term("Results", verdicts)
         return facts
 
 
