@@ -37,7 +37,7 @@ WITHDRAWN = tuple(entry for family in families().values() for entry in family.wi
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [page for page in DOCS.rglob("*.md") if "_build" not in page.parts]
 SNIPPETS = tuple(check for check in all_checks() if check.strategy is None)
-FILLED = tuple(check for check in all_checks() if check.function is judge_filled)
+FILLED = tuple(check for check in all_checks() if check.filled is not None)
 """Snippets some of whose parameters are drawn."""
 
 
@@ -187,6 +187,7 @@ def test_drawn_script_is_short_and_complete(check: Check) -> None:
     assert_short_and_complete(
         [*SUBJECT.header(), *case.lines()], check.rule, more=len(case.parameters))
     assert_told(case.function, check.rule)
+    assert case.function is check.shown and check.function is judge_filled
 
 
 def assert_short_and_complete(script: list[str], rule: str, more: int = 0) -> None:

@@ -54,7 +54,7 @@ class Choices(SphinxDirective):
 
 def asks_for_jax(check: Check) -> bool:
     """Whether a check takes JAX as a parameter, or looks it up itself or by what it calls."""
-    function = check.function
+    function = check.shown
     named = set(function.__code__.co_names)
     called = [function.__globals__.get(name) for name in named]
     named.update(*(f.__code__.co_names for f in called if inspect.isfunction(f)))

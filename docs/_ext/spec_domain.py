@@ -195,8 +195,8 @@ def checks_of(rule: Rule) -> list[nodes.Node]:
 
 def folded(check: Check) -> list[nodes.Node]:
     """One check: its name and where it stands; unfolded, the points of its axis and its code."""
-    lines, number = inspect.getsourcelines(check.function)
-    file = Path(inspect.getfile(check.function)).resolve().relative_to(ROOT)
+    lines, number = inspect.getsourcelines(check.shown)
+    file = Path(inspect.getfile(check.shown)).resolve().relative_to(ROOT)
     cases = [case for case in check.cases if case]
     content: list[nodes.Node] = []
     if cases:

@@ -76,7 +76,7 @@ def _checks(checks: list[Check]) -> Iterator[str]:
     yield "decided by"
     for check in checks:
         kind = "drawn cases" if check.strategy else "a script"
-        about = (check.function.__doc__ or "").strip().split("\n")[0]
+        about = (check.shown.__doc__ or "").strip().split("\n")[0]
         yield f"  {check.name}: {kind}, at {amount(len(check.cases), 'point')}. {about}".rstrip()
 
 

@@ -49,6 +49,8 @@ class Check:
     wide : int
         How many cases a point is given at the least, where they may combine so much that few of
         them show little.
+    filled : callable or None
+        The snippet some of whose parameters are drawn; None for every other check.
     """
 
     rule: str
@@ -57,6 +59,12 @@ class Check:
     cases: Mapping[str, Any]
     strategy: Callable[[Any], SearchStrategy[Any]] | None = None
     wide: int = 0
+    filled: Callable[..., Any] | None = None
+
+    @property
+    def shown(self) -> Callable[..., Any]:
+        """The function whose code says to a reader what is checked."""
+        return self.filled or self.function
 
     @property
     def id(self) -> str:
@@ -140,7 +148,8 @@ def drawn(
                 dict(given))
             return texts.map(lambda found: Filled(function, {**(point or {}), **found}))
 
-        _register(Check(rule, function.__name__, judge_filled, points, strategy, wide))
+        _register(
+            Check(rule, function.__name__, judge_filled, points, strategy, wide, function))
         return function
 
     return register
