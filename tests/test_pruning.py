@@ -4,8 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
+import refimpl
 from spec.expected.expectation import Expectation
+from spec.judge.check import Check
+from spec.judge.difference import Violation, raised
+from spec.judge.subject import Subject
 from spec.language.cases import Case
 from spec.language.histories import History, Step
 from spec.language.programs import Assign, Exit, Line, Program, Var, Write
@@ -13,6 +18,8 @@ from spec.language.pruning import removable, smaller
 from spec.language.returns import ROWS
 from spec.language.strategies import cases
 from spec.language.wishes import EVERYTHING
+from spec.run.profiles import Profile
+from spec.run.search import Search
 from tests.test_strategies import drawn
 
 PROGRAM = Program(
@@ -55,6 +62,27 @@ def test_what_stands_under_a_head_goes_with_it_or_stays() -> None:
             for less in smaller(replace(CASE, program=program))]
     assert kept and all(sum(line in body for line in lines[:3]) in (0, 3) for body in kept)
     assert any(lines[0] not in body for body in kept)
+
+
+def test_what_a_function_binds_is_bound_for_nobody_else() -> None:
+    lane = ["def lane(t):", "    y = 2.0 * t", "    return y"]
+    assert list(removable([lane, ["y = lane(1.0)"], ["use(y)"]])) == [2]
+    assert list(removable([["y = 1.0"], ["y = 2.0"], ["use(y)"]])) == [2, 1]
+
+
+def test_a_smaller_failure_is_one_of_the_same_kind() -> None:
+    """A script that is broken by what was left out fails, too, but not by the library."""
+    def judge(subject: Subject, case: Case) -> None:
+        lines = case.program.body
+        raise raised(TypeError("no") if len(lines) > 2 else NameError("y"))
+
+    check = Check("RET-01", "made", judge, {"": None}, lambda _: st.just(CASE))
+    search = Search(check, Subject("refimpl", refimpl), "", Profile("look", 1, shrinks=0))
+    with pytest.raises(Violation) as caught:
+        judge(search.subject, CASE)
+    case, violation = search._pruned(CASE, caught.value)
+    assert "TypeError" in violation.difference.actual
+    assert len(case.program.body) == 3
 
 
 @pytest.mark.parametrize("seed", range(2))

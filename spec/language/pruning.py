@@ -17,7 +17,7 @@ from .histories import History
 from .programs import Program
 
 NAME = re.compile(r"[A-Za-z_]\w*")
-BOUND = re.compile(r"^\s*(?:def )?([A-Za-z_]\w*)(?: = |\()", re.MULTILINE)
+BOUND = re.compile(r"^\s*(?:def )?([A-Za-z_]\w*)(?: = |\()")
 
 
 def smaller(case: Any) -> Iterator[Any]:
@@ -69,8 +69,15 @@ def removable(parts: Sequence[Sequence[str]]) -> Iterator[int]:
 
 
 def bound(lines: Sequence[str]) -> set[str]:
-    """The names that lines assign or define."""
-    return set(BOUND.findall("\n".join(lines)))
+    """The names that lines assign or define, for what stands outside of the functions in them."""
+    found: set[str] = set()
+    function: int | None = None  # how far the head of the function is indented that we are in
+    for line in "\n".join(lines).splitlines():
+        indent = len(line) - len(line.lstrip())
+        if function is None or indent <= function:
+            function = indent if line.lstrip().startswith("def ") else None
+            found.update(BOUND.findall(line))
+    return found
 
 
 def names(lines: Sequence[str]) -> set[str]:

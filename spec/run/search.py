@@ -149,10 +149,17 @@ class Search:
             try:
                 self._ask(candidate)
             except Violation as found:
-                case, violation, candidates = candidate, found, smaller(candidate)
+                if kind_of(found) == kind_of(violation):
+                    case, violation, candidates = candidate, found, smaller(candidate)
             except strays():  # it makes no sense without what was left out
                 continue
         return case, violation
+
+
+def kind_of(violation: Violation) -> str:
+    """The exception that was raised; empty where something else was seen."""
+    told = violation.difference
+    return told.actual.partition(":")[0] if told.expected == "no error" else ""
 
 
 def seed_of(check: Check, point: str, seed: int) -> int:
