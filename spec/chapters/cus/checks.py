@@ -161,16 +161,15 @@ def any_base_of_jax_serves(lib, jnp, jax, base, order, start, x, container, reac
 @drawn("CUS-06", {"scale": number(), "shift": number(), "v": number(), "x": number()})
 def what_the_transform_returns_is_returned(lib, jnp, jax, scale, shift, v, x):
     def changed(fun, *, argnums, has_aux, scale):
-        base = jax.grad(fun, argnums=argnums, has_aux=True)
         def run(*args):
-            grads, aux = base(*args)
+            grads, aux = jax.grad(fun, argnums=argnums, has_aux=True)(*args)
             return jax.tree.map(lambda g: scale * g + shift, grads), aux
         return run
 
-    s, params = lib.State(jnp.array(v)), {"scale": scale}
+    s = lib.State(jnp.array(v))
     got = lib.transform.GradientTransform(
         lambda x: s.value ** 2 * x, transform=changed, grad_states=[s], argnums=0,
-        transform_params=params)(jnp.array(x))
+        transform_params={"scale": scale})(jnp.array(x))
     want = scale * 2.0 * v * x + shift, scale * v ** 2 + shift
     assert jnp.allclose(got[0][0], want[0]) and jnp.allclose(got[1], want[1]), {
         "expected": want, "got": got}
@@ -237,7 +236,6 @@ def run_elsewhere_is_told_or_made_good(lib, jnp, jax, v, h):
     s, t = lib.State(jnp.array(v)), lib.State(jnp.array(0.0))
     def f(): return setattr(t, "value", 10.0 * s.value) or s.value ** 2
     got = lib.transform.GradientTransform(f, transform=central, grad_states=s, return_value=True)()
-    told = tuple(float(v) for v in (*got, t.value))
     there, here = ((2.0 * v, u ** 2, 10.0 * u) for u in (v + h, v))
-    seen = {there: "those of that run", here: "those of a plain call"}
-    return seen.get(told, f"slope, loss and state {told}")
+    names = {there: "those of that run", here: "those of a plain call"}
+    return names.get(tuple(map(float, (*got, t.value))), f"slope and loss {got}, state {t.value}")
