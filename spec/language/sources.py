@@ -80,3 +80,43 @@ def _containers(part: Text) -> Text:
         f"({''.join(f'{part}, ' for part in parts).rstrip()})",
         "{" + ", ".join(f"'{key}': {part}" for key, part in zip("bca", parts, strict=False)) + "}",
     )))
+
+
+# -- functions of which everything is known --------------------------------------------------------
+
+_AMPLITUDES, _RATES = (1.0, -0.5, 2.0, 0.75), (1.0, 0.5, -1.0, 1.5)
+TERMS: Final[Text] = written(st.lists(
+    st.tuples(st.sampled_from(_AMPLITUDES), st.sampled_from(_RATES), st.sampled_from(_RATES),
+              st.sampled_from((0.25, 0.0, 1.0))), min_size=1, max_size=3))
+FEW_TERMS: Final[Text] = one_of(("[(1.0, 0.5, -1.0, 0.25)]", "[(2.0, -1.0, 1.5, 0.0)]"))
+WAVE: Final = (
+    "lambda v, x, i=0, j=0: sum(a * b ** i * c ** j * jnp.sin("
+    "b * v + c * x + d + 1.5707963267948966 * (i + j)) for a, b, c, d in terms)"
+)
+
+
+def waves(terms: Text = TERMS) -> dict[str, Text]:
+    """Two parameters: ``terms``, and the sum ``h(v, x)`` of as many sines.
+
+    ``h(v, x, i, j)`` is its derivative, i times by v and j times by x, in closed form.  What JAX
+    compiles holds the terms, so that where it compiles each time there are few to draw.
+    """
+    return {"terms": terms, "h": st.just(WAVE)}
+
+
+WRITES_OF_THREE: Final[Text] = written(st.lists(
+    st.tuples(st.integers(0, 2), st.integers(0, 2), st.sampled_from((0.5, -1.0, 2.0))),
+    min_size=1, max_size=4))
+"""Writes of three states, as triples: the state ``i`` becomes ``k`` times the state ``j``, plus an
+argument."""
+
+MOVE: Final = "lambda s, x: [setattr(s[i], 'value', k * s[j].value + x) for i, j, k in moves]"
+
+CHOSEN: Final[Text] = written(st.lists(
+    st.integers(0, 2), min_size=1, max_size=3, unique=True))
+"""Some of three states, in any order."""
+
+
+def moving() -> dict[str, Text]:
+    """Parameters: values of three states on entry, and ``move(s, x)``, which writes them."""
+    return {"moves": WRITES_OF_THREE, "move": st.just(MOVE), "start": numbers(3)}

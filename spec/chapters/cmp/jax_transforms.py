@@ -2,83 +2,97 @@
 
 from __future__ import annotations
 
-from ...judge.check import snippet
-from ...language.axes import DISTINCT, REPRESENTATIVES, Members, representatives
+from hypothesis import strategies as st
+
+from ...judge.check import drawn, snippet
+from ...language.axes import (
+    DISTINCT,
+    FIRST_ORDER,
+    Members,
+    by_order,
+    representatives,
+)
+from ...language.sources import FEW_TERMS, array, count, number, one_of, waves
+
+TWO_MODES = representatives("reverse", "forward")
 
 
-def ways(members: Members, name: str, texts: dict[str, str]) -> dict[str, dict[str, str]]:
-    """One point for every source text and member."""
-    return members.bound({way: {name: text} for way, text in texts.items()}, "{point}, {member}")
-
-
-VMAP = {"jax.vmap": "lambda g: lambda x: jax.vmap(g)(x[None])[0]"}
+VMAP = {"jax.vmap": "lambda g, xs: jax.vmap(g)(xs)"}
+MAP = {"jax.lax.map": "lambda g, xs: jax.lax.map(g, xs)"}
+STACKED = "lambda g, xs: jnp.stack([{}(x) for x in xs])"
 AROUND = {
-    "jax.jit": "jax.jit",
+    "jax.jit": STACKED.format("jax.jit(g)"),
     **VMAP,
-    "jax.checkpoint": "jax.checkpoint",
-    "jax.lax.scan": "lambda g: lambda x: jax.lax.scan(lambda c, v: (c, g(v)), 0.0, x[None])[1][0]",
-    "jax.lax.cond": "lambda g: lambda x: jax.lax.cond(True, g, lambda v: 0.0 * g(v), x)",
-    "jax.lax.map": "lambda g: lambda x: jax.lax.map(g, x[None])[0]",
+    **MAP,
+    "jax.checkpoint": STACKED.format("jax.checkpoint(g)"),
+    "jax.lax.scan": "lambda g, xs: jax.lax.scan(lambda c, v: (c, g(v)), 0.0, xs)[1]",
+    "jax.lax.cond": STACKED.format("(lambda x: jax.lax.cond(x > 0.0, g, lambda v: g(v), x))"),
+    "jax.grad": STACKED.format("jax.grad(g)"),
 }
+"""Ways to call a function at every entry of an array, under JAX's own transforms."""
+
 WITHIN = {
-    "jax.jit": "lambda g, x: jax.jit(g)(x)",
-    "jax.vmap": "lambda g, x: jnp.sum(jax.vmap(g)(jnp.stack([x, x]))) / 2.0",
-    "jax.checkpoint": "lambda g, x: jax.checkpoint(g)(x)",
-    "jax.lax.scan": "lambda g, x: jax.lax.scan(lambda c, v: (c + g(v), None), 0.0, x[None])[0]",
-    "jax.lax.cond": "lambda g, x: jax.lax.cond(jnp.sum(x) > 0.0, g, lambda v: 0.0, x)",
-    "jax.lax.fori_loop": "lambda g, x: jax.lax.fori_loop(0, 1, lambda i, c: c + g(x), 0.0)",
+    **AROUND,
+    "jax.lax.fori_loop":
+        "lambda g, xs: jax.lax.fori_loop(0, len(xs), lambda i, c: c.at[i].set(g(xs[i])), 0.0 * xs)",
 }
+IN_LANES = {**waves(FEW_TERMS), "v": number(), "xs": array((3,)),
+         "j": st.just("int('jax.grad' in way)")}
 
 
-@snippet("CMP-07", ways(representatives("reverse"), "around", AROUND)
-         | ways(DISTINCT, "around", VMAP))
-def around_a_transform(lib, jnp, jax, T, around):
-    s, x = lib.State(jnp.array([1.0, 2.0])), jnp.array([0.5, 3.0])
-    made = T(lambda x: jnp.sum(jnp.sin(s.value * x)), grad_states=s)
-    got, want = around(made)(x), made(x)
-    assert jnp.shape(got) == jnp.shape(want), {
-        "expected": f"shape {want.shape}", "got": jnp.shape(got)}
+def lanes(members: Members, texts: dict[str, str]) -> dict[str, dict[str, str]]:
+    """One point for every way to call a function and member, with how often both differentiate."""
+    return members.bound({way: {"way": repr(way), "call": text} for way, text in texts.items()},
+                         "{point}, {member}", order=by_order("1", "2"))
+
+
+@drawn("CMP-07", IN_LANES, lanes(representatives("reverse"), AROUND) | lanes(DISTINCT, VMAP)
+       | lanes(representatives("jacobian", "forward"), {"jax.grad": AROUND["jax.grad"]}))
+def around_a_transform(lib, jnp, jax, T, way, call, order, terms, h, v, xs, j):
+    """Three lanes or turns; `jax.grad` differentiates by the argument once more."""
+    s = lib.State(jnp.array(v))
+    got = call(T(lambda x: h(s.value, x), grad_states=s), xs)
+    want = h(v, xs, order, j)
+    assert jnp.shape(got) == (3,), {"expected": "shape (3,)", "got": jnp.shape(got)}
     assert jnp.allclose(got, want), {"expected": want, "got": got}
+    assert s.value == v, {"at": "s.value", "expected": v, "got": s.value}
 
 
-@snippet("CMP-07", representatives("reverse", "jacobian", "forward").bound())
-def jax_differentiates_a_transform(lib, jnp, jax, T):
-    s = lib.State(jnp.array(2.0))
-    got = jax.grad(T(lambda x: s.value ** 2 * x ** 3, grad_states=s))(jnp.array(3.0))
-    assert jnp.allclose(got, 108.0), {"expected": 108.0, "got": got}
-    assert s.value == 2.0, {"at": "s.value", "expected": 2.0, "got": s.value}
-
-
-@snippet("CMP-08", ways(REPRESENTATIVES, "within", WITHIN))
-def within_the_function(lib, jnp, jax, T, within):
-    s, x = lib.State(jnp.array([1.0, 2.0])), jnp.array([0.5, 3.0])
-    def g(x):
-        return jnp.sum(jnp.sin(s.value * x))
-
-    got, want = T(lambda x: within(g, x), grad_states=s)(x), T(g, grad_states=s)(x)
+@drawn("CMP-08", IN_LANES, lanes(representatives("reverse"), WITHIN)
+       | lanes(representatives("forward", "second"), VMAP))
+def within_the_function(lib, jnp, jax, T, way, call, order, terms, h, v, xs, j):
+    """The state is read in three lanes or turns, of which the function is the sum."""
+    s = lib.State(jnp.array(v))
+    got = T(lambda xs: jnp.sum(call(lambda x: h(s.value, x), xs)), grad_states=s)(xs)
+    want = jnp.sum(h(v, xs, order, j))
     assert jnp.allclose(got, want), {"expected": want, "got": got}
 
 
 WRITES_AROUND = {
     "jax.jit": "jax.jit",
-    **VMAP,
+    "jax.vmap": "lambda g: lambda x: jax.vmap(g)(x[None])[0]",
     "jax.checkpoint": "jax.checkpoint",
     "jax.lax.map": "lambda g: lambda x: jax.lax.map(g, x[None])[0]",
 }
 
 
-@snippet("CMP-09", {way: {"around": text} for way, text in WRITES_AROUND.items()})
-def a_write_under_jax_is_honest(lib, jnp, jax, around):
-    n, calls, seen = lib.State(jnp.array(0.0)), 0, "takes effect"
+@drawn("CMP-09", {"T": one_of(f"lib.transform.{m}" for m in FIRST_ORDER), **waves(),
+                  "v": number(), "x": number(), "calls": count(1, 3)},
+       {way: {"around": text} for way, text in WRITES_AROUND.items()})
+def a_write_under_jax_is_honest(lib, jnp, jax, around, T, terms, h, v, x, calls):
+    """After every call the state holds what so many calls that returned leave."""
+    n, want, seen = lib.State(jnp.array(v)), v, "takes effect"
     def f(x):
-        n.value = n.value + 1.0
-        return x ** 2
-    for made in [around(lib.transform.grad(f))] * 2:
+        n.value = 0.5 * n.value + 1.0
+        return h(0.0, x)
+    for made in [around(T(f))] * calls:
+        got = h(0.0, x, 0, 1)
         try:
-            calls += bool(made(jnp.array(3.0)) == 6.0)
+            got, want = made(jnp.array(x)), 0.5 * want + 1.0
         except Exception:
             seen = "raises"
-    assert float(n.value) == calls, {"at": "n.value", "expected": calls, "got": n.value}
+        left, right = [float(got), float(n.value)], [float(h(0.0, x, 0, 1)), want]
+        assert jnp.allclose(jnp.array(left), jnp.array(right)), {"expected": right, "got": left}
     return seen
 
 
@@ -94,36 +108,29 @@ ONCE = {
 
 def once(members: Members) -> dict[str, dict[str, str]]:
     """One point for each of these ways and member."""
-    return ways(members, "make", ONCE)
+    return members.bound({way: {"make": text} for way, text in ONCE.items()}, "{point}, {member}",
+                         order=lambda member: "0")
 
 
-@snippet("CMP-20", DISTINCT.bound())
-def compiled_once_is_right_or_refused(lib, jnp, jax, T):
-    s, x, seen = lib.State(jnp.array(0.5)), jnp.array(2.0), "agrees"
-    g = jax.jit(lambda x: jnp.sin(s.value * x))
-    made, want = (T(f, grad_states=s) for f in (lambda x: g(x), lambda x: jnp.sin(s.value * x)))
-    for value in (0.5, 0.25, 0.75):
+VALUED_IN_TURN = {**waves(FEW_TERMS), "x": number(),
+                  "values": one_of(("[0.5, -0.25]", "[-0.25, 0.5]"))}
+
+
+@drawn("CMP-20", VALUED_IN_TURN, once(representatives("reverse"))
+       | DISTINCT.bound({"jax.jit, the state": {"make": "jax.jit"}}, order=by_order("1", "2")))
+def traced_once_is_right_or_refused(lib, jnp, jax, T, make, order, terms, h, values, x):
+    """What is differentiated is the argument alone, or the state."""
+    s, x, seen = lib.State(jnp.array(values[0])), jnp.array(x), "agrees"
+    g = make(lambda x: h(s.value, x))
+    made = T(lambda x: g(x), **({"grad_states": s} if order else {}))
+    for value in values:
         s.value = jnp.array(value)
+        got = want = h(value, x, order, int(not order))
         try:
             got = made(x)
         except Exception:
-            got, seen = want(x), "raises"
-        assert jnp.allclose(got, want(x)), {"at": value, "expected": want(x), "got": got}
-    return seen
-
-
-@snippet("CMP-20", once(representatives("reverse")))
-def traced_once_is_right_or_refused(lib, jnp, jax, T, make):
-    """What is differentiated is the argument alone."""
-    s, x, seen = lib.State(jnp.array(0.5)), jnp.array(2.0), "agrees"
-    h = make(lambda x: jnp.sin(s.value * x))
-    for s.value in jnp.array([0.5, 0.25, 0.75]):
-        got = want = T(lambda x: jnp.sin(s.value * x))(x)
-        try:
-            got = T(lambda x: h(x))(x)
-        except Exception:
             seen = "raises"
-        assert jnp.allclose(got, want), {"at": s.value, "expected": want, "got": got}
+        assert jnp.allclose(got, want), {"at": value, "expected": want, "got": got}
     return seen
 
 
@@ -163,19 +170,20 @@ def traced_once_in_a_pull_is_right_or_refused(lib, jnp, jax):
     return seen
 
 
-@snippet("CMP-22", once(representatives("reverse", "forward")))
-def a_plain_call_after_transforms(lib, jnp, jax, T, make):
+@drawn("CMP-22", {"T": one_of(f"lib.transform.{m}" for m in TWO_MODES), **VALUED_IN_TURN}, {
+    way: {"make": text} for way, text in ONCE.items()})
+def a_plain_call_after_transforms(lib, jnp, jax, make, T, terms, h, values, x):
     """Only transforms have called the function before, and they may have failed."""
-    s, x = lib.State(jnp.array(0.5)), jnp.array(2.0)
-    h = make(lambda x: jnp.sin(s.value * x))
-    for value in (0.5, 0.25):
+    s, x = lib.State(jnp.array(values[0])), jnp.array(x)
+    g = make(lambda x: h(s.value, x))
+    for value in values:
         s.value = jnp.array(value)
         try:
-            T(lambda x: h(x), grad_states=s)(x)
+            T(lambda x: g(x), grad_states=s)(x)
         except Exception:
             pass
-    got = h(x)
-    assert jnp.allclose(got, jnp.sin(0.5)), {"expected": jnp.sin(0.5), "got": got}
+    got, want = g(x), h(values[-1], x)
+    assert jnp.allclose(got, want), {"expected": want, "got": got}
 
 
 SLOPES = {
@@ -188,17 +196,18 @@ SLOPES = {
 }
 
 
-@snippet("CMP-23", {part: {"make": text} for part, text in SLOPES.items()})
-def a_rule_reads_what_the_function_wrote(lib, jnp, jax, make):
+@drawn("CMP-23", {"k": number(), "v": number(), **waves(), "x": number()},
+       {part: {"make": text} for part, text in SLOPES.items()})
+def a_rule_reads_what_the_function_wrote(lib, jnp, jax, make, k, v, terms, h, x):
     """The derivative is by its rule the value of a state, when the ruled function is called."""
-    s = lib.State(jnp.array(2.0))
-    h = make(s)
+    s, want = lib.State(jnp.array(v)), k * v * h(0.0, x, 0, 1)
+    ruled = make(s)
     def f(x):
-        s.value = s.value * 5.0
-        return h(x)
+        s.value = k * s.value
+        return h(0.0, ruled(x))
     try:
-        seen, got = "agrees", lib.transform.grad(f)(jnp.array(1.0))
+        seen, got = "agrees", lib.transform.grad(f)(jnp.array(x))
     except Exception:
-        seen, got = "raises", 10.0
-    assert jnp.allclose(got, 10.0), {"expected": 10.0, "got": got}
+        seen, got = "raises", want
+    assert jnp.allclose(got, want), {"expected": want, "got": got}
     return seen

@@ -2,82 +2,80 @@
 
 from __future__ import annotations
 
-from ...judge.check import snippet
-from ...language.axes import REPRESENTATIVES
+from hypothesis import strategies as st
+
+from ...judge.check import drawn
+from ...language.axes import REPRESENTATIVES, by_order
+from ...language.sources import (
+    FEW_TERMS,
+    count,
+    moving,
+    number,
+    numbers,
+    one_of,
+    some_of,
+    waves,
+)
+
+IN_TURN = {**waves(FEW_TERMS), "values": numbers(3), "x": number()}
 
 
-@snippet("CMP-11")
-def a_value_changed_between_calls_is_seen(lib, jnp):
-    s = lib.State(jnp.array(2.0))
-    f = lib.transform.jit(lambda x: s.value * x)
-    for value in (2.0, 5.0, -1.0):
-        s.value = jnp.array(value)
-        got = f(jnp.array(3.0))
-        assert jnp.allclose(got, 3.0 * value), {
-            "at": f"s = {value}", "expected": 3.0 * value, "got": got}
-
-
-@snippet("CMP-11", {
-    "a scan": {"made": "lambda b: lambda x: jax.lax.scan(b, x, length=2)[0]"},
-    "a checkpoint": {"made": "lambda b: jax.checkpoint(lambda x: b(b(x)[0])[0])"},
+@drawn("CMP-11", IN_TURN, {
+    "by itself": {"made": "lambda b: lambda x: b(x)[0]", "turns": "1"},
+    "a scan": {"made": "lambda b: lambda x: jax.lax.scan(b, x, length=2)[0]", "turns": "2"},
+    "a checkpoint": {"made": "lambda b: jax.checkpoint(lambda x: b(b(x)[0])[0])", "turns": "2"},
 })
-def a_state_read_in_what_was_made_outside_is_seen(lib, jnp, jax, made):
-    s = lib.State(jnp.array(2.0))
-    f = lib.transform.jit(made(lambda x, _=None: (s.value * x, None)))
-    for value in (2.0, 5.0, -1.0):
+def a_value_changed_between_calls_is_seen(lib, jnp, jax, made, turns, terms, h, values, x):
+    """In the function itself, and in what was made outside of it."""
+    s = lib.State(jnp.array(values[0]))
+    f = lib.transform.jit(made(lambda x, _=None: (h(s.value, x), None)))
+    for value in values:
         s.value = jnp.array(value)
-        got = f(jnp.array(3.0))
-        assert jnp.allclose(got, 3.0 * value ** 2), {
-            "at": f"s = {value}", "expected": 3.0 * value ** 2, "got": got}
+        got, want = f(jnp.array(x)), h(value, x) if turns == 1 else h(value, h(value, x))
+        assert jnp.allclose(got, want), {"at": f"s = {value}", "expected": want, "got": got}
 
 
-CHANGING_VALUES = {
-    "shape": {"values": "[jnp.array(2.0), jnp.array([1.0, 2.0, 3.0]), jnp.ones((2, 3))]"},
-    "dtype": {"values": "[jnp.array([2.0], jnp.float32), jnp.array([2.0], jnp.float64)]"},
-    "back again": {"values": "[jnp.ones(2), jnp.ones(3), 2.0 * jnp.ones(2)]"},
-}
+SOME = ("jnp.array(2.0)", "jnp.array([1.0, -2.0, 3.0])", "jnp.ones((2, 3))",
+        "jnp.array([0.5], jnp.float32)", "jnp.array([2.0])", "jnp.array(1.5, jnp.float32)")
+CHANGING = st.lists(st.sampled_from(SOME), min_size=2, max_size=4).map(
+    lambda texts: f"[{', '.join(texts)}]")
 
 
-@snippet("CMP-12", CHANGING_VALUES)
-def a_state_may_change_its_type_between_calls(lib, jnp, values):
+@drawn("CMP-12", {"values": CHANGING}, {
+    "of a state": {"held": "True"}, "of an argument": {"held": "False"}})
+def types_may_change_between_calls(lib, jnp, held, values):
+    """Shapes and dtypes, also back again; another state is written."""
     s, n = lib.State(values[0]), lib.State(jnp.array(0.0))
     @lib.transform.jit
-    def f():
-        n.value = n.value + s.value.size
-        return s.value * s.value.size
+    def f(x):
+        n.value = n.value + x.size
+        return (s.value if held else x) * x.size
 
-    for count, value in enumerate(values):
-        s.value, n.value = value, jnp.array(0.0)
-        got, want = f(), value * value.size
-        alike = (got.shape, got.dtype) == (want.shape, want.dtype) and jnp.allclose(got, want)
-        assert alike, {"at": count, "expected": want, "got": got}
-        assert n.value == value.size, {"at": count, "expected": value.size, "got": n.value}
-
-
-@snippet("CMP-12", CHANGING_VALUES)
-def an_argument_may_change_its_type_between_calls(lib, jnp, values):
-    f = lib.transform.jit(lambda x: x * x.size)
-    for count, value in enumerate(values):
+    total = 0
+    for turn, value in enumerate(values):
+        s.value, total = value, total + value.size
         got, want = f(value), value * value.size
         alike = (got.shape, got.dtype) == (want.shape, want.dtype) and jnp.allclose(got, want)
-        assert alike, {"at": count, "expected": want, "got": got}
+        assert alike, {"at": turn, "expected": want, "got": got}
+        assert n.value == total, {"at": turn, "expected": total, "got": n.value}
 
 
-@snippet("CMP-12")
-def a_state_may_change_its_structure_between_calls(lib, jnp):
-    s = lib.State({"a": jnp.array(2.0)})
-    f = lib.transform.jit(lambda: sum(s.value.values()))
-    assert f() == 2.0, {"expected": 2.0, "got": f()}
-    s.value = {"a": jnp.array(3.0), "b": jnp.array(4.0)}
-    got = f()
-    assert got == 7.0, {"expected": 7.0, "got": got}
+@drawn("CMP-12", {"keys": some_of(("a", "ab", "b", ""), 2, 4)})
+def a_state_may_change_its_structure_between_calls(lib, jnp, keys):
+    """A dict with other keys, or more, or none."""
+    s = lib.State({})
+    f = lib.transform.jit(lambda: sum(s.value.values(), jnp.array(1.0)))
+    for turn, names in enumerate(keys):
+        s.value = {key: jnp.array(2.0 + turn) for key in names}
+        got, want = f(), 1.0 + len(names) * (2.0 + turn)
+        assert got == want, {"at": names, "expected": want, "got": got}
 
 
-@snippet("CMP-12", {
+@drawn("CMP-12", {"sizes": some_of((2, 3, 1), 2, 3)}, {
     "a transform": {"call": "lambda g, x: lib.transform.grad(g)(x)"},
     "a finder": {"call": "lambda g, x: lib.transform.StateFinder(g)(x)"},
 })
-def a_state_read_in_a_call_that_failed_may_change_its_type(lib, jnp, call):
+def a_state_read_in_a_call_that_failed_may_change_its_type(lib, jnp, call, sizes):
     """Nothing of the call is left but what the function saw of the state there."""
     s, seen = lib.State(jnp.ones(2)), []
     @lib.transform.jit
@@ -87,88 +85,115 @@ def a_state_read_in_a_call_that_failed_may_change_its_type(lib, jnp, call):
         except ZeroDivisionError:
             return x * seen[-1]
 
-    for s.value in (jnp.ones(2), jnp.ones(3), jnp.ones(2)):
-        got, want = f(jnp.array(5.0)), 5.0 * s.value.size
-        assert got == want, {"at": s.value.shape, "expected": want, "got": got}
+    for size in sizes:
+        s.value = jnp.ones(size)
+        got, want = f(jnp.array(5.0)), 5.0 * size
+        assert got == want, {"at": size, "expected": want, "got": got}
 
 
-@snippet("CMP-13", {
+STATICS = ("'times'", "'plus'", "2", "0.5", "None", "(1, 'times')")
+
+
+@drawn("CMP-13", {"calls": st.lists(st.sampled_from(STATICS), min_size=2, max_size=4).map(
+    lambda texts: f"[{', '.join(texts)}]"), "v": number(), "x": number()}, {
     "static_argnums": {"words": "{'static_argnums': 1}", "call": "lambda f, x, n: f(x, n)"},
     "static_argnames": {"words": "{'static_argnames': 'n'}", "call": "lambda f, x, n: f(x, n=n)"},
 })
-def static_arguments_are_python_values(lib, jnp, words, call):
-    s, x, seen = lib.State(jnp.array(2.0)), jnp.array(3.0), []
+def static_arguments_are_python_values(lib, jnp, words, call, calls, v, x):
+    """They arrive as they were given, and steer Python, at every call of one function."""
+    s, seen, k = lib.State(jnp.array(v)), [], {"times": 3.0, "plus": 5.0, 2: 7.0}
     def f(x, n):
         seen.append(n)
-        return s.value * x if n == "times" else s.value + x
+        return k.get(n, -1.0) * s.value * x if n is not None else x
 
     g = lib.transform.jit(f, **words)
-    got = [float(call(g, x, n)) for n in ("times", "plus", "times")]
-    assert got == [6.0, 5.0, 6.0], {"expected": [6.0, 5.0, 6.0], "got": got}
+    for n in calls:
+        got, want = float(call(g, jnp.array(x), n)), x if n is None else k.get(n, -1.0) * v * x
+        assert jnp.allclose(got, want), {"at": n, "expected": want, "got": got}
+    given = [type(n) for n in calls]
+    assert {*map(type, seen)} == {*given}, {"expected": given, "got": seen}
 
 
-@snippet("CMP-14")
-def writes_under_jit_are_kept(lib, jnp, np):
-    s, t, u = (lib.State(jnp.array(v)) for v in (1.0, 10.0, 100.0))
+@drawn("CMP-14", {**moving(), "xs": numbers(2)})
+def writes_under_jit_are_kept(lib, jnp, np, moves, move, start, xs):
+    """Two calls of a function that writes, beside plain calls on other states."""
+    s, t = ([lib.State(jnp.array(v)) for v in start] for _ in range(2))
+    def f(s, x):
+        move(s, x)
+        return s[0].value * s[1].value + s[2].value
+
+    g = lib.transform.jit(lambda x: f(s, x))
+    for x in xs:
+        got, want = g(x), f(t, x)
+        assert np.allclose(got, want), {"at": x, "expected": want, "got": got}
+        got, want = ([float(np.asarray(state.value)) for state in states] for states in (s, t))
+        assert np.allclose(got, want), {"at": "the states", "expected": want, "got": got}
+
+
+@drawn("CMP-15", {"seed": count(0, 99), "sizes": some_of(((), (2,)), 1, 2),
+                  "calls": count(1, 3)})
+def draws_under_jit_advance_the_stream(lib, jnp, seed, sizes, calls):
+    """Several draws in each of several calls, and one after them."""
+    def f():
+        return [lib.random.normal(size=tuple(size)) for size in sizes]
+
+    lib.random.seed(seed)
+    want = [*(f() for _ in range(calls)), [lib.random.normal(size=(2,))]]
+    lib.random.seed(seed)
+    g = lib.transform.jit(f)
+    got = [*(g() for _ in range(calls)), [lib.random.normal(size=(2,))]]
+    for one, other in zip(sum(got, []), sum(want, []), strict=True):
+        assert jnp.allclose(one, other), {"expected": want, "got": got}
+
+
+@drawn("CMP-16", {**moving(), "planned": one_of((
+    "ArithmeticError('planned')", "ValueError()", "KeyError('k')", "KeyboardInterrupt()",
+    "type('Own', (Exception,), {})('planned')")), "x": number()})
+def a_failure_under_jit_changes_nothing(lib, jnp, moves, move, start, planned, x):
+    """After all writes, by whatever is raised."""
+    s, caught = [lib.State(jnp.array(v)) for v in start], None
     @lib.transform.jit
     def f(x):
-        s.value, t.value = t.value + x, s.value
-        return s.value + t.value + u.value
-
-    results = [float(f(1.0)) for _ in range(2)]
-    assert results == [112.0, 113.0], {"expected": [112.0, 113.0], "got": results}
-    got = [float(np.asarray(state.value)) for state in (s, t, u)]
-    assert got == [2.0, 11.0, 100.0], {"expected": [2.0, 11.0, 100.0], "got": got}
-
-
-@snippet("CMP-15")
-def draws_under_jit_advance_the_stream(lib, jnp):
-    def f():
-        return lib.random.normal(size=(2,)) + lib.random.normal(size=(2,))
-
-    lib.random.seed(3)
-    want = [f(), f(), lib.random.normal(size=(2,))]
-    lib.random.seed(3)
-    g = lib.transform.jit(f)
-    got = [g(), g(), lib.random.normal(size=(2,))]
-    assert jnp.allclose(jnp.stack(got), jnp.stack(want)), {"expected": want, "got": got}
-
-
-@snippet("CMP-16")
-def a_failure_under_jit_changes_nothing(lib, jnp, np):
-    s, planned, caught = lib.State(jnp.array(1.0)), ArithmeticError("planned"), None
-    def f(x):
-        s.value = s.value + x
+        move(s, x)
         raise planned
 
     try:
-        lib.transform.jit(f)(jnp.array(1.0))
-    except ArithmeticError as error:
+        f(jnp.array(x))
+    except BaseException as error:
         caught = error
     assert caught is planned, {"expected": "the function's own exception", "got": caught}
-    assert np.asarray(s.value) == 1.0, {"expected": "1.0 in the state", "got": s.value}
+    got = [float(state.value) for state in s]
+    assert got == start, {"at": "the states", "expected": start, "got": got}
 
 
-@snippet("CMP-17")
-def a_second_call_runs_no_python(lib, jnp):
-    s, runs = lib.State(jnp.array(2.0)), []
-    @lib.transform.jit
-    def f(x):
-        runs.append(1)
-        s.value = s.value + 1.0
-        return s.value * x
+@drawn("CMP-17", {**moving(), "xs": numbers(3)})
+def a_second_call_runs_no_python(lib, jnp, moves, move, start, xs):
+    """Three calls of a function that writes, which runs at the first of them at the most."""
+    s, t = ([lib.State(jnp.array(v)) for v in start] for _ in range(2))
+    runs = []
+    def f(s, x):
+        runs.append(x)
+        move(s, x)
+        return s[0].value + s[1].value * s[2].value
 
-    f(jnp.array(1.0))
-    first = len(runs)
-    got = [float(f(jnp.array(value))) for value in (2.0, 3.0)]
-    assert got == [8.0, 15.0], {"expected": [8.0, 15.0], "got": got}
-    assert len(runs) == first, {"at": "runs of f", "expected": first, "got": len(runs)}
+    g = lib.transform.jit(lambda x: f(s, x))
+    got = [(float(g(jnp.array(x))), len(runs)) for x in xs]
+    want = [float(f(t, jnp.array(x))) for x in xs]
+    assert jnp.allclose(jnp.array([y for y, _ in got]), jnp.array(want)), {
+        "expected": want, "got": got}
+    assert got[-1][1] == got[0][1], {"at": "runs of f", "expected": "no more", "got": got}
 
 
-@snippet("CMP-18", REPRESENTATIVES.bound())
-def one_transform_serves_with_and_without_jit(lib, jnp, np, T):
-    s = lib.State(jnp.array(2.0))
-    made = T(lambda x: s.value ** 3 * x, grad_states=s)
-    calls = (made, lib.transform.jit(made), made, lib.transform.jit(lambda x: 1.0 * made(x)), made)
-    got = [float(np.asarray(call(jnp.array(1.0)))) for call in calls]
-    assert np.allclose(got, 12.0), {"expected": "12.0 five times", "got": got}
+@drawn("CMP-18", {**waves(FEW_TERMS), "v": number(), "xs": numbers(2),
+                  "ways": some_of(("plain", "jit", "inside"), 2, 4)},
+       REPRESENTATIVES.bound(order=by_order("1", "2")))
+def one_transform_serves_with_and_without_jit(lib, jnp, np, T, order, terms, h, v, xs, ways):
+    """In any order, at two arguments each."""
+    s = lib.State(jnp.array(v))
+    made = T(lambda x: h(s.value, x), grad_states=s)
+    calls = {"plain": made, "jit": lib.transform.jit(made),
+             "inside": lib.transform.jit(lambda x: 1.0 * made(x))}
+    for way in ways:
+        for x in xs:
+            got, want = np.asarray(calls[way](jnp.array(x))), h(v, x, order)
+            assert np.allclose(got, want), {"at": way, "expected": want, "got": got}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ...judge.aspects import judge_effects, judge_row
-from ...judge.check import generated, snippet
+from ...judge.check import drawn, generated, snippet
 from ...judge.derivative import judge_values
 from ...judge.observation import observe
 from ...judge.subject import Subject
@@ -17,14 +18,15 @@ from ...language.axes import (
     EXACT,
     FIRST_ORDER,
     REPRESENTATIVES,
-    Members,
+    by_order,
     representatives,
     rows,
 )
 from ...language.cases import Case
 from ...language.returns import ROWS
+from ...language.sources import number, one_of, waves, written
 from ...language.strategies import cases
-from ...language.transforms import FAMILY, Member
+from ...language.transforms import FAMILY
 from ...language.wishes import Wish
 
 
@@ -153,53 +155,68 @@ def a_rule_of_a_custom_derivative_reads_the_present_value(lib, jnp, jax, T, made
             "at": f"s = {value}", "expected": 3.0 * value, "got": got}
 
 
-def pairs(
-    outer: Members, inner: Members, **by_both: Callable[[Member, Member], str]
-) -> dict[str, dict[str, str]]:
-    """Every outer member as ``T`` with every inner one as ``U``; and parameters of both."""
-    return {
-        f"{one} of {other}": {
-            "T": f"lib.transform.{one}", "U": f"lib.transform.{other}",
-            **{word: text(FAMILY[one], FAMILY[other]) for word, text in by_both.items()},
-        } for one in outer for other in inner
-    }
+def nest(outer: str) -> SearchStrategy[list[str]]:
+    """Members to nest, the innermost first, of which the outermost is given."""
+    inner = st.lists(st.sampled_from(DISTINCT), min_size=1, max_size=2)
+    return inner.map(lambda names: [*names, outer]).filter(
+        lambda names: sum(FAMILY[name].order for name in names) <= 4)
 
 
-@snippet("CMP-03", pairs(DISTINCT, DISTINCT, order=lambda T, U: str(T.order + U.order)))
-def nested_over_the_same_state(lib, jnp, T, U, order):
-    s, n = lib.State(jnp.array(0.25)), lib.State(jnp.array(0.0))
+def nests(outer: str) -> SearchStrategy[Mapping[str, str]]:
+    """Parameters of a nest over one state."""
+    return st.fixed_dictionaries({
+        **waves(), "nest": written(nest(outer)), "v": number(), "x": number(),
+        "k": one_of(("1.0", "0.5", "-1.0"))})
+
+
+@drawn("CMP-03", nests, {member: member for member in DISTINCT})
+def nested_over_the_same_state(lib, jnp, terms, h, nest, v, x, k):
+    """Two or three members, of a function that writes the state and counts its calls."""
+    s, n, order = lib.State(jnp.array(v)), lib.State(jnp.array(0.0)), 0
     def f():
-        n.value = n.value + 1.0
-        return jnp.exp(2.0 * s.value)
-
-    got, want = T(U(f, grad_states=s), grad_states=s)(), 2.0 ** order * jnp.exp(0.5)
+        n.value, s.value = n.value + 1.0, k * s.value
+        return h(s.value, x)
+    g = f
+    for name in nest:
+        g, order = getattr(lib.transform, name)(g, grad_states=s), order + 1 + (name == "hessian")
+    got, want = g(), k ** order * h(k * v, x, order)
     assert jnp.shape(got) == () and jnp.allclose(got, want), {"expected": want, "got": got}
-    assert n.value == 1.0 and s.value == 0.25, {
-        "at": "n.value, s.value", "expected": (1.0, 0.25), "got": (n.value, s.value)}
+    assert n.value == 1.0 and s.value == k * v, {
+        "at": "n.value, s.value", "expected": (1.0, k * v), "got": (n.value, s.value)}
 
 
-@snippet("CMP-04", pairs(FIRST_ORDER, TWO))
-def nested_over_another_state(lib, jnp, T, U):
-    s, t, x = lib.State(jnp.array(2.0)), lib.State(jnp.array(3.0)), jnp.array(5.0)
-    inner = U(lambda x: s.value ** 2 * t.value ** 3 * x, grad_states=s)
-    got = T(inner, grad_states=[t], argnums=0)(x)
-    want = (2.0 * 2.0 * 3.0 * 9.0 * 5.0, 2.0 * 2.0 * 27.0)
-    assert jnp.allclose(got[0][0], want[0]), {"expected": want[0], "got": got[0][0]}
-    assert jnp.allclose(got[1], want[1]), {"expected": want[1], "got": got[1]}
+@drawn("CMP-04", {
+    **waves(), "inner": written(st.lists(st.tuples(
+        st.sampled_from(TWO), st.booleans()), min_size=1, max_size=2)),
+    "v": number(), "x": number()}, FIRST_ORDER.bound())
+def nested_over_another_state(lib, jnp, T, terms, h, inner, v, x):
+    """By a state or by the argument, once or twice; the outermost by another state and both."""
+    s, t, i, j = lib.State(jnp.array(v)), lib.State(jnp.array(1.5)), 0, 0
+    def g(x): return t.value ** 2 * h(s.value, x)
+    for name, by_state in inner:
+        g = getattr(lib.transform, name)(g, **({"grad_states": s} if by_state else {}))
+        i, j = i + by_state, j + (not by_state)
+    got = T(g, grad_states=[t, s], argnums=0)(jnp.array(x))
+    got = [*map(float, (*got[0], got[1]))]
+    want = [3.0 * h(v, x, i, j), 2.25 * h(v, x, i + 1, j), 2.25 * h(v, x, i, j + 1)]
+    assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
 
 
-@snippet("CMP-05", REPRESENTATIVES.bound())
-def an_inner_call_starts_where_it_is_made(lib, jnp, T):
-    s, n = lib.State(jnp.array(2.0)), lib.State(jnp.array(0.0))
+@drawn("CMP-05", {**waves(), "v": number(), "x": number(), "k": number(), "c": number()},
+       REPRESENTATIVES.bound(order=by_order("1", "2")))
+def an_inner_call_starts_where_it_is_made(lib, jnp, T, order, terms, h, v, x, k, c):
+    """The function writes a state, differentiates by it, and writes what it got to another."""
+    s, n = lib.State(jnp.array(v)), lib.State(jnp.array(0.0))
     def g():
         n.value = n.value + 1.0
-        return s.value ** 3
+        return h(s.value, x)
 
     def f():
-        s.value = s.value * 2.0
-        n.value = n.value + 10.0 * lib.transform.grad(g, grad_states=s)()
+        s.value = k * s.value
+        slope = lib.transform.grad(g, grad_states=s)()
+        n.value = n.value + c * slope
         return n.value
 
-    got, want = T(f, grad_states=s)(), 240.0 if T is lib.transform.hessian else 480.0
-    assert jnp.allclose(got, want), {"expected": want, "got": got}
-    assert n.value == 480.0, {"expected": 480.0, "got": n.value}
+    got = [float(v) for v in (T(f, grad_states=s)(), n.value)]
+    want = [c * k ** order * h(k * v, x, order + 1), 1.0 + c * h(k * v, x, 1)]
+    assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
