@@ -84,7 +84,7 @@ def judge_leaf_types(expected: Any, got: Any, place: str) -> None:
     for path, want in trees.leaves(expected):
         leaf = leaves[path]
         at = place + "".join(f"[{key!r}]" for key in path)
-        if type(want) in (bool, int, float):
+        if type(want) in (bool, int, float, complex):
             if type(leaf) is not type(want):
                 raise Violation(difference.of_type(at, type(want), leaf))
         elif (dtype := np.asarray(leaf).dtype) != np.asarray(want).dtype:

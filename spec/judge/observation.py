@@ -31,6 +31,8 @@ class Observation:
         The value of every state after the call.
     names : mapping
         The names that the script defined.
+    name : str
+        The source that reaches the result.
     """
 
     case: Case
@@ -38,6 +40,7 @@ class Observation:
     result: Any
     after: dict[str, Any]
     names: dict[str, Any]
+    name: str = "result"
 
     @cached_property
     def expected(self) -> Expectation:
@@ -60,7 +63,7 @@ class Observation:
 
     def place(self, part: str) -> str:
         """The source that reaches a part of the result, for example ``result[0][1]``."""
-        return f"result{place_of(self.case.row.result, part) or ''}"
+        return f"{self.name}{place_of(self.case.row.result, part) or ''}"
 
 
 def place_of(structure: returns.Structure, part: str) -> str | None:

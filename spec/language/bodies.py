@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +24,7 @@ from .programs import (
     Write,
     module_places,
 )
-from .trees import Tree
+from .trees import NAMED, Tree
 from .values import Shape
 from .wishes import Wish
 
@@ -37,6 +37,33 @@ PLACE: Final = choice("place of a state", ("variable", "attributes of a module",
 ACCESS: Final = choice("access", ("read", "write only", "read then write", "write then read",
                                   "no access", "written twice"))
 WRITTEN: Final = choice("written", ("0", "1", "2", "3"), {"write": ("1", "2", "3")})
+
+FREE: Final = choice("anything", (
+    "array", "integers", "flags", "short", "half", "complex", "empty", "number", "symbol",
+    "dict", "list", "tuple", "named tuple"))
+
+LEAVES: Final[Mapping[str, tuple[str, ...]]] = {
+    "integers": ("jnp.array([1, 2])", "jnp.array(2, jnp.int32)", "jnp.array([3], jnp.uint8)"),
+    "flags": ("jnp.array([True, False])", "jnp.array(True)"),
+    "short": ("jnp.array(0.5, jnp.float32)", "jnp.array([0.25, -0.5], jnp.float32)"),
+    "half": ("jnp.array(0.5, jnp.float16)", "jnp.array([0.25, -0.5, 1.0], jnp.float16)"),
+    "complex": ("jnp.array(1.0 + 2.0j)", "jnp.array([0.5j], jnp.complex64)"),
+    "empty": ("jnp.zeros((0, 3))", "jnp.zeros((2, 0), jnp.int32)"),
+    "number": ("2.5", "3", "-1.0", "True", "1j"),
+    "symbol": ("None", "()", "[]", "{}"),
+}
+"""Parts of values that may be anything, as source."""
+
+NODES: Final[Mapping[str, tuple[str, ...]]] = {
+    "dict": ("{{'b': {0}, 'a': {1}}}", "{{'c': {0}, 'a': {1}, 'b': {0}}}"),
+    "list": ("[{0}]", "[{0}, {1}, {0}]"),
+    "tuple": ("({0},)", "({0}, {1})"),
+    "named tuple": (f"{NAMED.__name__}({{0}}, {{1}})",),
+}
+"""Containers of two other parts, as source."""
+
+SOME: Final = ("array", "number", "number", *LEAVES, *NODES)
+"""What a value may be, in the proportions in which it is drawn."""
 
 COEFFICIENTS: Final = (1.0, 2.0, 0.5, -1.0, -0.5, 1.5)
 
@@ -121,6 +148,8 @@ class Body(Chooser):
         Conditions on states that are never selected, with the state.
     events : dict
         How each state was accessed so far: ``r`` for a read and ``w`` for a write.
+    scratch : Var or None
+        A state that is never read, and may be given any value.
     """
 
     def __init__(self, draw: DrawFn, wish: Wish) -> None:
@@ -131,6 +160,7 @@ class Body(Chooser):
         self.methods: dict[str, tuple[Method, Shape, Shape, dict[str, str]]] = {}
         self.tests: list[tuple[str, str]] = []
         self.events: dict[str, str] = {}
+        self.scratch: Var | None = None
         self.count = 0
 
     # -- scopes --------------------------------------------------------------------------------
@@ -175,6 +205,7 @@ class Body(Chooser):
         wish = self.wish
         kinds = ["simple"] * 4 + ["draw"] * (2 * wish.draws)
         kinds += ["call"] * (3 * bool(self.methods)) + ["for", "if"] * wish.flow
+        kinds += ["scratch"] * (2 * bool(self.scratch))
         match self.draw(st.sampled_from(kinds)):
             case "draw":
                 shape = self.draw(st.sampled_from(wish.shapes))
@@ -185,6 +216,10 @@ class Body(Chooser):
                 return self.branch()
             case "call":
                 return self.call()
+            case "scratch":
+                assert self.scratch is not None
+                self.events[self.scratch.id] += "w"
+                return Write(self.scratch.id, self.anything())
         return self.simple()
 
     def simple(self) -> Statement:
@@ -300,10 +335,27 @@ class Body(Chooser):
         kind = self.draw(st.sampled_from(kinds))
         if kind == "operation":
             chosen: Operation = self.draw(st.sampled_from(known))
-            self.note(OPERATION, chosen.kind)
-            return chosen.text.format(*(closed(self.any(one)) for one in chosen.arguments))
+            names = [self.draw(st.sampled_from(list(self.scope))) for _ in chosen.arguments]
+            return self.operation(chosen, names)
         first = self.any(shape)
         return f"{first} * {self.any(shape)}" if kind == "product" else first
+
+    def operation(self, chosen: Operation, names: Sequence[Name]) -> str:
+        """Source of an operation on some names."""
+        self.note(OPERATION, chosen.kind)
+        used = zip(names, chosen.arguments, strict=True)
+        return chosen.text.format(*(closed(self.use(name, shape)) for name, shape in used))
+
+    def anything(self, depth: int = 2, kinds: Sequence[str] = SOME) -> str:
+        """Source of a value of any structure, dtype and type."""
+        kind = self.choose(FREE, kinds)
+        if kind == "array":
+            return self.array(self.draw(st.sampled_from(self.wish.shapes)))
+        if kind in LEAVES:
+            return str(self.draw(st.sampled_from(LEAVES[kind])))
+        text = self.draw(st.sampled_from(NODES[kind]))
+        inner = (*SOME, *NODES) if depth > 1 else SOME[:-len(NODES)]
+        return str(text.format(*(self.anything(depth - 1, inner) for _ in range(2))))
 
     def like(self, place: Place, factor: str = "") -> str:
         """Source of a value with the structure of a state's: floating leaves are new, all others
@@ -321,6 +373,8 @@ class Body(Chooser):
             if isinstance(tree, dict):
                 return "{" + ", ".join(f"{key!r}: {child}" for key, child in children.items()) + "}"
             inner = ", ".join(children.values())
+            if trees.is_namedtuple(tree):
+                return f"{type(tree).__name__}({inner})"
             return f"[{inner}]" if isinstance(tree, list) else f"({inner},)"
 
         return source(place.var.value, f"{place.text}.value")

@@ -6,14 +6,13 @@ A form is a word; the functions here say what it stands for.  Rules walk the for
 from __future__ import annotations
 
 from collections.abc import Callable
-from statistics import LinearRegression  # a named tuple that any script can import
 from typing import Any, Final
 
 from hypothesis import strategies as st
 
 from .cases import Selection, selected_from_module, treefied_from_module
 from .programs import Program, Ref
-from .trees import Tree
+from .trees import NAMED, Tree
 from .values import Shape
 
 KEYS: Final = ("z", 3, None, ("a", 0), 1.5, "b", False)
@@ -23,12 +22,13 @@ PLAIN: Final[dict[str, Callable[[list[Any]], Tree]]] = {
     "one": lambda states: states[0],
     "list": list,
     "tuple": tuple,
-    "namedtuple": lambda states: LinearRegression._make((states[-1], states[0])),
+    "namedtuple": lambda states: NAMED._make((states[-1], states[0])),
     "dict": lambda states: {f"k{9 - i}": state for i, state in enumerate(states)},
     "keys": lambda states: dict(zip(KEYS[:len(states) + 1], [*states, ()], strict=True)),
     "nested": lambda states: {"a": [states[0], ()], "z": {1: tuple(states[1:])}},
     "none": lambda states: [None, *states, None],
     "twice": lambda states: (states[0], states, states[0]),
+    "often": lambda states: [states[0], *states, {"a": states[-1]}, states[0]],
 }
 """The containers that are made of the chosen states."""
 
@@ -84,6 +84,7 @@ OUTPUTS: Final[dict[str, tuple[str, tuple[Shape, ...]]]] = {
     "scalar": ("{0}", ((),)),
     "array": ("{0}", ((3,),)),
     "tree": ("{{'p': {0}, 'q': [{1}]}}", ((3,), ())),
+    "wide": ("[{0}, {{'d': {1}, 'b': {2}}}, {3}]", ((), (3,), (), (3,))),
 }
 """The kinds of output, as source with places for arrays, and their shapes."""
 
@@ -94,8 +95,9 @@ AUXES: Final = {
     "text": "('text', [{0}])",
     "none": "(None, {0})",
     "mixed": "{{'n': 3, 'm': ({0}, True)}}",
+    "free": "{0}",
 }
-"""The forms of aux, as source with a place for an array."""
+"""The forms of aux, as source with a place for an array; in ``free``, for any value at all."""
 
 KEYWORDS: Final = (
     "fun", "func", "f", "target", "self", "cls", "args", "kwargs", "argnums", "grad_states",

@@ -11,7 +11,7 @@ from .programs import Program, Ref, module_states
 from .returns import Row
 from .script import Script
 from .transforms import FAMILY, Member
-from .trees import Tree, literal
+from .trees import NAMED, Tree, literal
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,11 @@ class Case(Script):
     def setup(self) -> list[str]:
         """The lines up to the call."""
         used = (*self.args, *self.kwargs.values(), self.selection and self.selection.tree)
-        kinds = dict.fromkeys(kind for tree in used for kind in trees.namedtuples(tree))
-        imports = [f"from {kind.__module__} import {kind.__name__}" for kind in kinds]
-        return [*imports, *self.program.setup(self.row.has_aux), *self.between]
+        lines = [*self.program.setup(self.row.has_aux), *self.between]
+        named = [NAMED.__name__ in line for line in lines]
+        named += [True for tree in used for _ in trees.namedtuples(tree)]
+        imports = [f"from {NAMED.__module__} import {NAMED.__name__}"] * any(named)
+        return [*imports, *lines]
 
     def arguments(self) -> str:
         """The arguments of the call as source."""

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from .labels import choice
-from .values import Shape
+from .values import LARGE, Shape
 
 NUMBER: Final[Shape] = ()
 VECTOR: Final[Shape] = (3,)
 MATRIX: Final[Shape] = (2, 3)
+LONG, CUBE, DEEP = LARGE
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ OPERATIONS: Final = (
     _operation("index", "{0}[1]", NUMBER, VECTOR),
     _operation("index", "{0}[-1, 2]", NUMBER, MATRIX),
     _operation("matmul", "0.25 * jnp.dot({0}, {1})", NUMBER, VECTOR, VECTOR),
+    _operation("matmul", "0.25 * jnp.dot({0}[1:], {1}[:2])", NUMBER, VECTOR, VECTOR),
     _operation("einsum", "0.25 * jnp.einsum('ij,j->', {0}, {1})", NUMBER, MATRIX, VECTOR),
     _operation("axis", "jnp.mean({0}, axis=0)", NUMBER, VECTOR),
     _operation("index", "{0}[1]", VECTOR, MATRIX),
@@ -57,6 +59,7 @@ OPERATIONS: Final = (
     _operation("axis", "0.25 * jnp.sum({0}[:, :, None] * {1}, axis=(0, 1))",
                VECTOR, MATRIX, VECTOR),
     _operation("cumulative", "0.5 * jnp.cumsum({0})", VECTOR, VECTOR),
+    _operation("cumulative", "0.25 * jnp.cumsum({0}) * {1}", VECTOR, VECTOR, VECTOR),
     _operation("join", "jnp.stack([{0}, {1}])", MATRIX, VECTOR, VECTOR),
     _operation("join", "jnp.concatenate([{0}[1:], {1}[None, :]], axis=0)", MATRIX, MATRIX, VECTOR),
     _operation("slice", "{0}[:, ::-1]", MATRIX, MATRIX),
@@ -71,6 +74,19 @@ OPERATIONS: Final = (
     _operation("axis", "0.25 * jnp.sum({0}[:, :, None] * {1}[:, None, :], axis=1)",
                MATRIX, MATRIX, MATRIX),
     _operation("cumulative", "0.5 * jnp.cumsum({0}, axis=1)", MATRIX, MATRIX),
+    _operation("index", "{0}[4]", NUMBER, LONG),
+    _operation("index", "{0}[1, 0, 1]", NUMBER, CUBE),
+    _operation("einsum", "0.25 * jnp.einsum('ijk,abcd->', {0}, {1})", NUMBER, CUBE, DEEP),
+    _operation("slice", "{0}[::-1]", LONG, LONG),
+    _operation("cumulative", "0.25 * jnp.cumsum({0})", LONG, LONG),
+    _operation("join", "jnp.concatenate([{0}[4:], {1}[:4]])", LONG, LONG, LONG),
+    _operation("reshape", "jnp.reshape({0}[1], (4,))[jnp.array([0, 1, 2, 3, 0, 1])]", LONG, CUBE),
+    _operation("transpose", "jnp.transpose({0}, (2, 0, 1))", CUBE, CUBE),
+    _operation("matmul", "0.25 * ({0} @ {1})", CUBE, CUBE, CUBE),
+    _operation("axis", "0.5 * jnp.sum({0}, axis=1, keepdims=True) * {1}", CUBE, CUBE, CUBE),
+    _operation("slice", "{0}[..., ::-1]", DEEP, DEEP),
+    _operation("transpose", "0.5 * jnp.swapaxes({0}, 1, 3)", DEEP, DEEP),
+    _operation("axis", "jnp.reshape({0}[0], (1, 2, 1, 2))", DEEP, CUBE),
 )
 """All operations."""
 

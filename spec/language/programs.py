@@ -11,23 +11,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from .trees import Path, Tree, literal
 
 
 @dataclass(frozen=True)
 class Var:
-    """A state: its variable, class, initial value, and optionally a tag."""
+    """A state: its variable, class, initial value, and optionally a tag.
+
+    ``shares`` is the state before it whose value it holds, the very same object.
+    """
 
     id: str
     value: Tree
     kind: str = "State"
     tag: str | None = None
+    shares: str = ""
 
     def source(self) -> str:
         tag = "" if self.tag is None else f", tag={self.tag!r}"
-        return f"{self.id} = lib.{self.kind}({literal(self.value)}{tag})"
+        value = f"{self.shares}.value" if self.shares else literal(self.value)
+        return f"{self.id} = lib.{self.kind}({value}{tag})"
 
 
 @dataclass(frozen=True)
@@ -201,11 +206,35 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Form:
+    """How the function ``f`` comes about: what it is defined as, within what, and what follows.
+
+    A place in ``within`` and ``after`` stands for the states and the module.
+    """
+
+    name: str = "f"
+    first: str = ""
+    within: str = ""
+    after: tuple[str, ...] = ()
+
+
+FORMS: Final = {
+    "function": Form(),
+    "closure": Form(within="def make({0}):", after=("    return f", "f = make({0})")),
+    "method": Form("loss", "self", "class F:", ("f = F().loss",)),
+    "object": Form("__call__", "self", "class F:", ("f = F()",)),
+    "forwarded": Form("whole", after=(
+        "def f(*args, **kwargs): return whole(*args, **kwargs)",)),
+}
+"""The forms of a function."""
+
+
+@dataclass(frozen=True)
 class Program:
     """A stateful function as data.
 
     ``methods`` are those of the module, and ``early`` is a return after the body and before the
-    last.
+    last.  ``form`` is what kind of callable the function is; see :data:`FORMS`.
     """
 
     states: tuple[Var, ...]
@@ -217,6 +246,7 @@ class Program:
     seed: int | None = None
     methods: tuple[Method, ...] = ()
     early: Exit | None = None
+    form: str = "function"
 
     def setup(self, has_aux: bool = False) -> list[str]:
         """The lines that build states, modules and the function ``f``."""
@@ -225,11 +255,20 @@ class Program:
             lines += module_source(self.module, self.methods)
         if self.seed is not None:
             lines.append(f"lib.random.seed({self.seed})")
-        lines.append(f"def f({', '.join(param.source() for param in self.params)}):")
-        lines += indented(self.body)
+        params = ", ".join(param.source() for param in self.params)
+        body = indented(self.body)
         if self.early is not None:
-            lines += [f"    if {self.early.condition}:", f"    {_returned(self.early, has_aux)}"]
-        return [*lines, _returned(self, has_aux)]
+            body += [f"    if {self.early.condition}:", f"    {_returned(self.early, has_aux)}"]
+        return [*lines, *self._callable(params, [*body, _returned(self, has_aux)])]
+
+    def _callable(self, params: str, body: list[str]) -> list[str]:
+        """The lines that define ``f`` in the form of the program."""
+        form = FORMS[self.form]
+        names = ", ".join([*(var.id for var in self.states), *["m"] * (self.module is not None)])
+        inner = [f"def {form.name}({', '.join(filter(None, [form.first, params]))}):", *body]
+        if form.within:
+            inner = [form.within.format(names), *("    " + line for line in inner)]
+        return [*inner, *(line.format(names) for line in form.after)]
 
     @property
     def draws(self) -> list[tuple[int, ...]]:

@@ -10,12 +10,14 @@ from dataclasses import replace
 from itertools import product
 from typing import Any, Final
 
+import numpy as np
 from hypothesis import strategies as st
 
 from .bodies import (
     ACCESS,
     FLOW,
     METHOD,
+    NODES,
     WRITTEN,
     Body,
     Name,
@@ -37,11 +39,12 @@ from .call_forms import (
 )
 from .cases import Case
 from .labels import DrawFn, choice
-from .programs import Exit, Invoke, Method, Node, Param, Program, Ref, Var
+from .operations import giving
+from .programs import FORMS, Exit, Invoke, Method, Node, Param, Program, Ref, Var
 from .returns import ROWS, Row
 from .transforms import FAMILY
 from .trees import Tree
-from .values import CONTAINERS_OF_ARRAYS, KINDS, arrays, discrete, values
+from .values import CONTAINERS_OF_ARRAYS, KINDS, LARGE, Shape, arrays, discrete, values
 from .wishes import Wish
 
 
@@ -63,7 +66,10 @@ ARGNUM: Final = choice("argnums", ("None", *ARGNUMS), {
 AUX: Final = choice("aux", AUXES)
 VALUE: Final = choice("value", (*KINDS, "discrete"), {"discrete state": ("discrete",)})
 SELECTED: Final = choice("selected value", ("leaf", "pytree"), {"pytree state": ("pytree",)})
-DTYPE: Final = choice("dtype", ("float64", "float32"))
+DTYPE: Final = choice("dtype", ("float64", "float32", "float16"))
+SIZES: Final = choice("shapes", ("usual", "large"))
+HELD: Final = choice("value of a state", ("its own", "that of another"))
+FORM: Final = choice("function", FORMS)
 OUTPUT: Final = choice("output", OUTPUTS, {
     "pytree output": [kind for kind, (text, _) in OUTPUTS.items() if text != "{0}"]})
 COUNT: Final = choice("states", map(str, range(7)))
@@ -99,7 +105,10 @@ class Draft(Body):
     """
 
     def __init__(self, draw: DrawFn, wish: Wish) -> None:
-        super().__init__(draw, wish)
+        large = wish.large and draw(st.integers(0, 3)) == 3
+        # Arrays alone, since the oracles take a call, or more, for every entry of every input.
+        super().__init__(draw, replace(wish, shapes=LARGE, kinds=("array",)) if large else wish)
+        self.note(SIZES, "large" if large else "usual")
         self.kinds: dict[str, str] = {}
 
     def case(self) -> Case:
@@ -113,7 +122,9 @@ class Draft(Body):
         form = self.choose(CONTAINER, wish.containers) if row.states else ""
         states = self.states(form, row)
         need_args = with_args or not row.states or not states
-        args = [self.argument(i) for i in range(draw(st.integers(1 if need_args else 0, 2)))]
+        fewest, most = wish.arguments
+        count = draw(st.integers(max(fewest, 1) if need_args else fewest, most))
+        args = [self.argument(i) for i in range(count)]
         optional, kwargs = self.keywords()
         modular = form in MODULAR or (wish.models and bool(states) and draw(st.booleans()))
         module = self.module([var.id for var in states]) if modular else None
@@ -123,6 +134,8 @@ class Draft(Body):
             must += [n for i, arg in enumerate(args) for n in names_in(f"x{i}", arg)[:1]]
         if wish.bystanders:
             states.append(self.bystander(f"s{len(states)}"))
+        if wish.scratch:
+            states.append(self.unread(f"s{len(states)}"))
         params = (*(Param(f"x{i}") for i in range(len(args))), *optional)
         program = self.program(tuple(states), params, must, module, member, row)
         argnums = None
@@ -142,14 +155,23 @@ class Draft(Body):
         fewest = self.wish.fewest if row.states and form not in NOTHING else 0
         count = self.draw(st.integers(fewest, self.wish.most))
         self.note(COUNT, str(count))
-        return [self.state(f"s{i}", i < fewest and form in MODULAR) for i in range(count)]
+        made: list[Var] = []
+        for i in range(count):
+            made.append(self.state(f"s{i}", i < fewest and form in MODULAR, made))
+        return made
 
-    def state(self, id: str, param: bool) -> Var:
+    def state(self, id: str, param: bool, before: Sequence[Var]) -> Var:
         """A state that may be selected."""
-        self.kinds[id] = self.choose(VALUE, self.wish.value_kinds)
-        value = self.draw(values(self.kinds[id], self.wish.dtype, self.wish.shapes))
+        shares = ""
+        if self.wish.shared and before and self.draw(st.integers(0, 3)) == 3:
+            other = self.draw(st.sampled_from(list(before)))
+            self.kinds[id], value, shares = self.kinds[other.id], other.value, other.id
+        else:
+            self.kinds[id] = self.choose(VALUE, self.wish.value_kinds)
+            value = self.draw(values(self.kinds[id], self.wish.dtype, self.wish.shapes))
+        self.note(HELD, "that of another" if shares else "its own")
         kind = self.draw(st.sampled_from(("State", "ParamState")))
-        return self.known(Var(id, value, "ParamState" if param else kind))
+        return self.known(Var(id, value, "ParamState" if param else kind, shares=shares))
 
     def bystander(self, id: str) -> Var:
         """One more state, with integers and booleans in it."""
@@ -157,6 +179,12 @@ class Draft(Body):
         var = Var(id, self.draw(discrete(self.wish.dtype, self.wish.shapes)))
         self.tests += tests_of(var)
         return self.known(var)
+
+    def unread(self, id: str) -> Var:
+        """One more state, which is written alone, and with any value."""
+        self.scratch = Var(id, np.array(0.5))
+        self.events[id] = ""
+        return self.scratch
 
     def known(self, var: Var) -> Var:
         """A state that the program may access from now on."""
@@ -245,7 +273,8 @@ class Draft(Body):
         early = self.early(kind, must, row) if self.wish.flow else None
         out = self.output(kind, must)
         aux = self.aux() if row.has_aux else None
-        made = Program(states, params, tuple(body), out, aux, module, None, methods, early)
+        form = self.choose(FORM) if self.wish.forms else self.note(FORM, "function")
+        made = Program(states, params, tuple(body), out, aux, module, None, methods, early, form)
         for events in self.events.values():
             self.note(ACCESS, access(events))
         self.note(WRITTEN, str(min(len(made.writes), 3)))
@@ -275,9 +304,20 @@ class Draft(Body):
         """The source of an output of a kind that depends on every name in ``must``."""
         text, (first, *others) = OUTPUTS[kind]
         terms = [self.array(first), *(f"jnp.sin({self.use(name, first)})" for name in must)]
+        terms += [f"jnp.sin({text})" for text in self.coupled(must, first)]
         return text.format(" + ".join(terms), *map(self.array, others))
+
+    def coupled(self, must: Sequence[Name], shape: Shape) -> list[str]:
+        """Operations on two different names, so that no second derivative has to be symmetric."""
+        known = [one for one in giving(shape, self.wish.shapes) if len(one.arguments) == 2]
+        if not (self.wish.operations and known and len(must) > 1 and self.draw(st.integers(0, 3))):
+            return []
+        pair = self.draw(st.lists(st.sampled_from(must), min_size=2, max_size=2, unique=True))
+        return [self.operation(self.draw(st.sampled_from(known)), pair)]
 
     def aux(self) -> str:
         """The source of an aux."""
-        array = self.array(self.draw(st.sampled_from(self.wish.shapes)))
-        return AUXES[self.choose(AUX, self.wish.auxes)].format(array)
+        form = self.choose(AUX, self.wish.auxes)
+        if form == "free":
+            return self.anything(kinds=tuple(NODES))
+        return AUXES[form].format(self.array(self.draw(st.sampled_from(self.wish.shapes))))

@@ -7,12 +7,16 @@ mapping may have keys of any kind.  :func:`literal` prints a tree as the source 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from statistics import LinearRegression
+from typing import Any, Final
 
 import numpy as np
 
 Path = tuple[Any, ...]
 Tree = Any
+
+NAMED: Final = LinearRegression
+"""A named tuple, of two fields, that any script can import."""
 
 
 def is_namedtuple(tree: Tree) -> bool:

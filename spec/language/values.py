@@ -13,11 +13,13 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from .trees import Tree
+from .trees import NAMED, Tree
 
 Shape = tuple[int, ...]
 
 SHAPES: Final[tuple[Shape, ...]] = ((), (3,), (2, 3))
+LARGE: Final[tuple[Shape, ...]] = ((6,), (2, 2, 2), (1, 2, 1, 2))
+"""Shapes of long axes and of many, for a part of the programs."""
 NO_ENTRIES: Final[Shape] = (0,)
 NUMBERS: Final = tuple(k / 4 for k in (4, 2, 6, 3, 1, 5, 7, -4, -2, -6, -3, -1, -5, -7, 0))
 
@@ -34,17 +36,20 @@ KINDS: Final[dict[str, Callable[[SearchStrategy[Any], SearchStrategy[Any]], Any]
     "dict": lambda some, none: st.fixed_dictionaries({"b": some, "a": some}),
     "tuple": lambda some, none: st.tuples(some, some),
     "list": lambda some, none: st.tuples(some).map(list),
+    "wide": lambda some, none: st.fixed_dictionaries({"d": some, "b": some, "c": some, "a": some}),
+    "named": lambda some, none: st.builds(NAMED, some, some),
     "number": lambda some, none: st.sampled_from(NUMBERS),
     "deep": lambda some, none: st.fixed_dictionaries(
         {"u": st.tuples(some, st.none()).map(list), "t": st.tuples(some)}),
     "empty": lambda some, none: st.fixed_dictionaries({"e": none, "a": some}),
     "zero": lambda some, none: none,
 }
-"""The kinds of floating value, of arrays with some entries and arrays with none: ``deep`` is a
-container in a container, with a None beside an array, and ``empty`` holds an array of no entries
-beside another."""
+"""The kinds of floating value, of arrays with some entries and arrays with none: ``wide`` has more
+keys than two, ``named`` is a named tuple that any script can import, ``deep`` a container in a
+container, with a None beside an array, and ``empty`` holds an array of no entries beside another.
+"""
 
-CONTAINERS_OF_ARRAYS: Final = ("dict", "tuple", "list", "deep", "empty")
+CONTAINERS_OF_ARRAYS: Final = ("dict", "tuple", "list", "wide", "named", "deep", "empty")
 """The kinds of value that are pytrees."""
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from statistics import LinearRegression
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +19,7 @@ from .axes import Change, rows
 from .cases import Case, Selection
 from .labels import DrawFn
 from .programs import Assign, Line, Param, Program, Ref, Source, Var, Write
-from .trees import Tree, literal, map_leaves, namedtuples
+from .trees import NAMED, Tree, literal, map_leaves
 from .values import NUMBERS, SHAPES, arrays, values
 
 
@@ -353,7 +352,7 @@ def aux_of(leaves: Sequence[str], least: int = 1) -> Change:
     trees = st.recursive(leaf, lambda some: st.one_of(
         st.lists(some, max_size=3), st.lists(some, max_size=3).map(tuple),
         st.dictionaries(st.sampled_from(("mse", "l2", "b", "a")), some, max_size=3),
-        st.tuples(some, st.none()), st.builds(LinearRegression, some, some)), max_leaves=5)
+        st.tuples(some, st.none()), st.builds(NAMED, some, some)), max_leaves=5)
 
     @changed
     def change(draw: DrawFn, case: Case) -> Case:
@@ -364,10 +363,9 @@ def aux_of(leaves: Sequence[str], least: int = 1) -> Change:
 
 def with_aux(case: Case, aux: Tree) -> Case:
     """The case with another aux, over what its own is: the array ``a``."""
-    program, named = case.program, "from statistics import LinearRegression"
+    program = case.program
     body = (*program.body, Assign("a", str(program.aux)))
-    between = (*case.between, *[named] * any(True for _ in namedtuples(aux)))
-    return replace(case, program=replace(program, body=body, aux=literal(aux)), between=between)
+    return replace(case, program=replace(program, body=body, aux=literal(aux)))
 
 
 @changed

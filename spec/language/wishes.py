@@ -27,7 +27,8 @@ UNARY: Final = (
 )
 CALM: Final = UNARY[:2]
 """The functions for rules that judge structures or effects: few, so that little is compiled."""
-COMMON: Final = ("array", "array", "dict", "tuple", "list", "number", "deep", "empty")
+COMMON: Final = (
+    "array", "array", "dict", "tuple", "list", "wide", "named", "number", "deep", "empty")
 """The kinds of value in the proportions in which they are drawn, unless a wish says others."""
 
 
@@ -70,7 +71,16 @@ class Wish:
         Whether there is one more state, never selected, with integers and booleans in it.
     keywords : bool
         Whether there are parameters with defaults, left out or given by keyword.
-
+    arguments : tuple of int
+        The least and the greatest number of positional arguments.
+    large : bool
+        Whether one program in four has other shapes instead: long axes and many.
+    shared : bool
+        Whether two states may hold the very same object.
+    scratch : bool
+        Whether there is one more state, never read, to which anything at all is written.
+    forms : bool
+        Whether the function may be something else than a plain one of the script.
     operations : bool
         Whether expressions hold matrix products, slices, joins and what else is not elementwise.
     flow : bool
@@ -100,6 +110,11 @@ class Wish:
     steps: tuple[int, int] = (0, 3)
     bystanders: bool = False
     keywords: bool = False
+    arguments: tuple[int, int] = (0, 2)
+    large: bool = False
+    shared: bool = False
+    scratch: bool = False
+    forms: bool = False
     operations: bool = False
     flow: bool = False
     models: bool = False
@@ -119,14 +134,16 @@ def calm(**wishes: Any) -> Wish:
 EVERYTHING: Final = Wish(
     nested=True, draws=True, writes=True, outputs=tuple(OUTPUTS),
     containers=CONTAINERS, argnums=ARGNUMS, auxes=tuple(AUXES), most=6, bystanders=True,
-    keywords=True, operations=True, flow=True, models=True,
+    keywords=True, arguments=(0, 4), large=True, shared=True, scratch=True, forms=True,
+    operations=True, flow=True, models=True,
 )
 """All that a wish can ask for, at once."""
 
 ORDINARY: Final = replace(
-    EVERYTHING, kinds=("array", "array", "dict", "tuple", "list", "deep", "empty", "zero"),
-    most=4, fewest=2, steps=(1, 6),
+    EVERYTHING, kinds=(
+        "array", "array", "dict", "tuple", "list", "wide", "named", "deep", "empty", "zero"),
+    most=4, fewest=2, steps=(1, 6), arguments=(0, 2), large=False,
     containers=("one", "list", "tuple", "dict", "nested", "module"),
-    argnums=("int", "list", "tuple"), auxes=("array", "dict"),
+    argnums=("int", "list", "tuple"), auxes=("array", "dict", "free"),
 )
 """Everything but the rarer forms, each of which has a rule of its own that would fail first."""

@@ -28,25 +28,28 @@ from ...language.cases import Case
 from ...language.programs import Assign, Draw, Statement
 from ...language.returns import SIDES
 from ...language.transforms import Member
-from ...language.wishes import Wish
+from ...language.values import SHAPES
+from ...language.wishes import CALM, Wish
 
-PLAINEST: Final = Wish(operations=True)
+PLAINEST: Final = Wish(operations=True, large=True)
 BLOCKS: Final = DISTINCT.where(layout=("jacobian", "hessian"))
 
 def differentiating(
-    side: str, wish: Wish = PLAINEST, members: Members = EXACT, change: Change = as_drawn
+    side: str, wish: Wish = PLAINEST, members: Members = EXACT, change: Change = as_drawn,
+    id: str = "{member}",
 ) -> dict[str, Calls]:
     """Calls of every member that differentiate a side, or both.
 
     A member of forward mode runs the function on a batch.  Every number of inputs is another
     batch size, for which everything is compiled anew; so it gets fewer shapes and functions.
     """
-    batched = replace(wish, shapes=wish.shapes[:2], functions=wish.functions[:4], most=2)
+    batched = replace(wish, shapes=wish.shapes[:2], functions=wish.functions[:4], most=2,
+                      large=False)
 
     def asked(member: Member) -> Wish:
         return wish if member.mode == "reverse" else batched
 
-    return members.calls(asked, plain(side), change=change)
+    return members.calls(asked, plain(side), id, change)
 
 
 def of_arrays(drawn: SearchStrategy[Case]) -> SearchStrategy[Case]:
@@ -74,7 +77,28 @@ def derivatives_of_states_are_right(subject: Subject, case: Case) -> None:
     judge_values(observe(case, subject))
 
 
-@generated("DER-13", Calls.strategy, differentiating("both", members=EXACT.where(order=2)))
+def of_all_arguments(drawn: SearchStrategy[Case]) -> SearchStrategy[Case]:
+    """The cases with every argument differentiated, where any is."""
+    def all_of(case: Case) -> Case:
+        asked = case.argnums is not None
+        return replace(case, argnums=tuple(range(len(case.args)))) if asked else case
+
+    return drawn.map(all_of)
+
+
+SEVERAL: Final = Wish(("hessian",), operations=True, shapes=SHAPES[1:2], outputs=("scalar",),
+                      argnums=("tuple",), arguments=(2, 3), fewest=2, steps=(2, 4),
+                      functions=("{0}", "jnp.sin({0})", "jnp.tanh({0})"), kinds=("array",))
+
+
+def blocks_of_several() -> dict[str, Calls]:
+    """Hessians by several arguments, or states, whose blocks are no symmetric matrices."""
+    return {side: Calls(replace(SEVERAL, rows=plain(side)), of_all_arguments)
+            for side in ("arguments", "states")}
+
+
+@generated("DER-13", Calls.strategy,
+           blocks_of_several() | differentiating("both", members=EXACT.where(order=2)))
 @generated("DER-02", Calls.strategy, differentiating("both", members=EXACT.where(order=1)))
 def derivatives_of_both_are_right(subject: Subject, case: Case) -> None:
     """Against the complex step and central differences."""
@@ -117,16 +141,22 @@ def sides_stand_outside_of_the_output(subject: Subject, case: Case) -> None:
 
 
 @generated("DER-07", Calls.strategy, {
-    side: Calls(Wish(("vector_grad",), plain(side), outputs=("tree",))) for side in SIDES
+    side: Calls(Wish(("vector_grad",), plain(side), outputs=("tree", "wide"))) for side in SIDES
 })
 def vector_grad_sums_every_entry_of_every_leaf(subject: Subject, case: Case) -> None:
     """The gradient of one sum over the whole output."""
     judge_values(observe(case, subject))
 
 
-@generated("DER-08", Calls.strategy, differentiating("states", Wish(dtype="float32"), DISTINCT))
-def single_precision_stays_single_and_right(subject: Subject, case: Case) -> None:
-    """The dtype of every leaf, and values as close to float64 as float32 allows."""
+HALF: Final = Wish(dtype="float16", functions=CALM, steps=(0, 1))
+"""Short functions: half precision leaves little of long ones."""
+
+
+@generated("DER-08", Calls.strategy,
+           differentiating("states", HALF, DISTINCT.where(mode="reverse"), id="{member} half")
+           | differentiating("states", Wish(dtype="float32"), DISTINCT))
+def short_dtypes_are_kept_and_right(subject: Subject, case: Case) -> None:
+    """The dtype of every leaf, and values as close to float64 as a short dtype allows."""
     seen = observe(case, subject)
     judge_sides(seen, strict=False)
     judge_values(seen)

@@ -7,6 +7,7 @@ cotangent, and so is judged like one.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,48 +33,59 @@ from ...language.wishes import Wish
 
 @dataclass(frozen=True)
 class Product(Script):
-    """A case, and the call of ``vjp`` or ``jvp`` that stands in the place of its own."""
+    """A case, and the calls of ``vjp`` or ``jvp`` that stand in the place of its own.
+
+    ``vectors`` are the cotangents of the pullback's calls, or the tangents of one call.
+    """
 
     case: Case
-    call: str
+    calls: tuple[str, ...]
     vectors: tuple[Any, ...]
 
     def lines(self) -> list[str]:
         """The whole script, without its header."""
-        return [*self.case.setup(), self.call]
+        return [*self.case.setup(), *self.calls]
 
 
 @st.composite
-def pullbacks(draw: Any, sides: str) -> Product:
-    """Calls of ``vjp`` and of its pullback at a cotangent."""
+def pullbacks(draw: Any, sides: str, most: int = 1) -> Product:
+    """Calls of ``vjp`` and of its pullback, at so many cotangents at the most."""
     kind, shape = draw(st.sampled_from((("scalar", ()), ("array", (3,)))))
     case = draw(cases(Wish(
         ("vector_grad",), plain(sides), nested=True, writes=True, outputs=(kind,),
         containers=("one", "list", "tuple", "namedtuple", "nested"),
         argnums=("int", "list", "tuple"), operations=True, models=True)))
-    cotangent = draw(arrays(shape))
+    cotangents = draw(st.lists(arrays(shape), min_size=min(most, 3), max_size=most))
     words = [trees.literal(arg) for arg in case.args]
     if case.selection is not None:
         words.append(f"grad_states={case.selection.source()}")
     bare = case.selection is None and case.argnums is None
     words.append(f"argnums={0 if bare else case.argnums}")
     vjp = f"lib.transform.vjp({', '.join(['f', *words])})"
-    call = f"result = {vjp}[1]({trees.literal(cotangent)})"
-    return Product(case, call, (cotangent,))
+    lines = [f"pull = {vjp}[1]", *(
+        f"result{i} = pull({trees.literal(one)})" for i, one in enumerate(cotangents))]
+    return Product(case, tuple(lines), tuple(cotangents))
+
+
+def weighted(product: Product, cotangent: Any) -> Case:
+    """The case whose gradient is what the pullback gives at a cotangent."""
+    program = product.case.program
+    out = f"{trees.literal(cotangent)} * ({program.out})"
+    return replace(product.case, program=replace(program, out=out))
 
 
 @generated("DER-25", pullbacks, {sides: sides for sides in SIDES})
+@generated("DER-26", partial(pullbacks, most=5), {sides: sides for sides in SIDES})
 def a_pullback_multiplies_by_the_transposed_jacobian(subject: Subject, product: Product) -> None:
-    """Structure, values and effects."""
+    """Structure, values and effects, of every call."""
     names = run(product, subject)
-    case = product.case
-    weighted = f"{trees.literal(product.vectors[0])} * ({case.program.out})"
-    case = replace(case, program=replace(case.program, out=weighted))
-    after = {var.id: names[var.id].value for var in case.program.states}
-    seen = Observation(case, subject, names["result"], after, names)
-    judge_sides(seen)
-    judge_values(seen)
-    judge_effects(seen)
+    after = {var.id: names[var.id].value for var in product.case.program.states}
+    for index, cotangent in enumerate(product.vectors):
+        name = f"result{index}"
+        seen = Observation(weighted(product, cotangent), subject, names[name], after, names, name)
+        judge_sides(seen)
+        judge_values(seen)
+        judge_effects(seen)
 
 
 @drawn("DER-26", {"start": array((2,)), "new": array((2,)), "cotangents": st.lists(
@@ -146,12 +158,12 @@ def jvp_returns_output_tangent_aux(lib, jnp, jax, v, w, aux, t, has_aux):
 def pushes(draw: Any, _: None) -> Product:
     """Calls of ``jvp`` at one tangent for every argument."""
     drawn = draw(cases(Wish(members=("jacfwd",), rows=plain("arguments"), writes=True,
-                            operations=True, models=True)))
+                            operations=True, models=True, large=True, arguments=(1, 4))))
     case = replace(drawn, argnums=tuple(range(len(drawn.args))))
     tangents = tuple(draw(arrays(np.shape(arg))) for arg in case.args)
     primals = trees.literal(case.args)
     call = f"result = lib.transform.jvp(f, {primals}, {trees.literal(tangents)})"
-    return Product(case, call, tangents)
+    return Product(case, (call,), tangents)
 
 
 @generated("DER-28", pushes)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from ...judge.aspects import judge_effects, judge_row, judge_sides
 from ...judge.check import drawn, generated, snippet
@@ -32,7 +33,7 @@ MIRRORED: Final[Mapping[str, Mapping[str, Wish]]] = {
     "GST-05": {"keys": calm(containers=("keys",), fewest=3, most=6)},
     "GST-06": {"nested": calm(containers=("nested",))},
     "GST-07": {"none": calm(containers=("none",), fewest=3, most=4)},
-    "GST-08": {"twice": calm(containers=("twice",))},
+    "GST-08": {"twice": calm(containers=("twice",)), "often": calm(containers=("often",))},
     "GST-09": {"module": calm(containers=("module",), fewest=3, most=4)},
     "GST-10": {"treefy": calm(containers=("treefy",), fewest=3, most=4)},
 }
@@ -79,6 +80,15 @@ def mappings_stand_in_other_containers(lib, jnp, T):
     first, (second,) = T(f, grad_states=[m.states(), (n.states(),)])()
     got = list(first.keys()), list(second.keys())
     assert got == ([('b',), ('w',)], [('w',)]), {"expected": "keys b, w and w", "got": got}
+
+
+OFTEN: Final = calm(containers=("twice", "often"))
+
+
+@generated("GST-08", Calls.strategy, EXACT.calls(OFTEN, plain("states")))
+def every_place_holds_the_full_gradient(subject: Subject, case: Case) -> None:
+    """Values, place by place, of states that stand in several."""
+    judge_values(observe(case, subject))
 
 
 FINDERS: Final = {
@@ -241,6 +251,24 @@ def equal_states_have_gradients_of_their_own(lib, jnp, T, v, coefficients, order
     got = [float(g[i] if second else g) for i, g in enumerate(grads)]
     want = [2.0 * coefficients[i] * (1.0 if second else v) for i in order]
     assert got == want, {"expected": want, "got": got}
+
+
+def that_share(calls: SearchStrategy[Case]) -> SearchStrategy[Case]:
+    """The cases in which two of the selected states hold one object."""
+    def share(case: Case) -> bool:
+        chosen = case.selection.states if case.selection else []
+        return any(var.id in chosen and var.shares in chosen for var in case.program.states)
+
+    return calls.filter(share)
+
+
+SHARING: Final = calm(containers=("list", "dict", "tuple"), fewest=2, shared=True)
+
+
+@generated("GST-15", Calls.strategy, EXACT.calls(SHARING, plain("states"), change=that_share))
+def states_of_one_object_have_gradients_of_their_own(subject: Subject, case: Case) -> None:
+    """Values, of states of which some were made of what another one holds."""
+    judge_values(observe(case, subject))
 
 
 FLOATS: Final = calm(kinds=("number",), containers=("one", "list", "tuple", "dict", "nested"))

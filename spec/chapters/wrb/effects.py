@@ -41,9 +41,11 @@ from .table import ROLES, Call, Cell, call, cells, with_key
 WRITING = Wish(writes=True, rows=plain("states"), most=2, functions=CALM,
                shapes=SHAPES[:1], outputs=("scalar",))
 FREEING = replace(WRITING, fewest=2)  # so that another state is still selected
-TELLING = replace(WRITING, rows=rows("states", has_aux=True, return_value=True))
+LONG = replace(WRITING, steps=(3, 8), flow=True, functions=("jnp.sin({0})",))
+TELLING = replace(LONG, rows=rows("states", has_aux=True, return_value=True))
 DRAWING = replace(WRITING, writes=False, draws=True, most=1)
-CONTAINING = replace(WRITING, most=1, kinds=("dict", "tuple", "list", "deep"))
+CONTAINING = replace(WRITING, most=1, kinds=("dict", "tuple", "list", "wide", "named", "deep"))
+ANYTHING = replace(WRITING, rows=plain("arguments"), scratch=True, steps=(1, 4))
 
 
 def freed(case: Case) -> Case:
@@ -134,13 +136,12 @@ READING = {f"{m} | reads a {kind}": bystander(m, v) for m in EVERY for kind, v i
 @rule("WRB-04", tabled(KEPT) | READING)
 def states_that_are_not_written_are_kept(subject: Subject, case: Case) -> None:
     """Value, structure, dtypes, and Python numbers as Python numbers."""
-    seen = observe(case, subject)
+    judge_states(observe(case, subject))
+
+
+def judge_states(seen: Observation) -> None:
+    """Every state has the value of a plain call, and every leaf of it the type."""
     judge_effects(seen)
-    judge_types(seen)
-
-
-def judge_types(seen: Observation) -> None:
-    """Every leaf of a state has the dtype that it has on NumPy, or the same Python type."""
     for state, expected in seen.expected.after.items():
         judge_leaf_types(expected, seen.after[state], f"{state}.value")
 
@@ -228,15 +229,24 @@ def changes(kinds: dict[str, tuple[Any, str]]) -> dict[str, Calls]:
 @rule("WRB-11", changes(KINDS_OF_ARRAY))
 def writes_may_change_shape_and_dtype(subject: Subject, case: Case) -> None:
     """Shape and dtype of the state's new value."""
-    seen = observe(case, subject)
-    judge_effects(seen)
-    judge_types(seen)
+    judge_states(observe(case, subject))
 
 
 @rule("WRB-27", changes(STRUCTURES))
 def writes_may_change_the_structure(subject: Subject, case: Case) -> None:
     """Structure and leaves of the state's new value."""
     judge_effects(observe(case, subject))
+
+
+def that_write_anything(drawn: SearchStrategy[Case]) -> SearchStrategy[Case]:
+    """The cases that write the state that nobody reads."""
+    return drawn.filter(lambda case: case.program.states[-1].id in case.program.writes)
+
+
+@rule("WRB-01", generated_for(ANYTHING, change=that_write_anything))
+def anything_written_arrives_as_it_is(subject: Subject, case: Case) -> None:
+    """Values of any structure, dtype and Python type."""
+    judge_states(observe(case, subject))
 
 
 @rule("WRB-14", generated_for(TELLING))

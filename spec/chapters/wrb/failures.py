@@ -60,7 +60,7 @@ def attempt(subject: Subject, case: Case) -> dict[str, Any]:
 
 @generated("WRB-15", Calls.strategy, failed(
     FAILED_WRITES, representatives("reverse", "jacobian", "forward", "second", "sample"), "writes"
-))
+), wide=6)
 def states_are_as_before(subject: Subject, case: Case) -> None:
     """Every state, by the table and in generated programs."""
     names = attempt(subject, case)

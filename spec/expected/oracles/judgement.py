@@ -20,7 +20,9 @@ GRANTED = 1e-6
 # eps times 1 + the largest entry. 2**13 eps is 9.8e-4 in float32, and 1.8e-12 in float64, the share
 # that the complex step allows there. The 1 stands for intermediates of order one that cancelled
 # (1 - tanh(a)**2); it excuses and never grants. For float64 the oracles' tolerances contain it.
+# In half precision as much would allow anything: there it is 2**5 eps, a thirty-second in float16.
 ROUNDING = 2.0**13
+HALF_ROUNDING = 2.0**5
 
 
 class Decision(enum.Enum):
@@ -68,9 +70,9 @@ def judge(got: ArrayLike, *estimates: Estimate, dtype: DTypeLike = np.float64) -
         first can grant a pass.
     dtype
         The dtype that the implementation computed in. For a shorter one than float64 the
-        tolerances grow by 2**13 eps(dtype) (1 + max|D|), of which only the part in max|D| can
-        grant a pass; the estimates must then be those of the same float32 inputs, differentiated
-        in float64.
+        tolerances grow by 2**13 eps(dtype) (1 + max|D|), for a half one by 2**5 eps(dtype)
+        (1 + max|D|), of which only the part in max|D| can grant a pass; the estimates must then
+        be those of the same short inputs, differentiated in float64.
 
     Returns
     -------
@@ -99,8 +101,7 @@ def judge(got: ArrayLike, *estimates: Estimate, dtype: DTypeLike = np.float64) -
 
 def _weigh(got: Array, estimates: tuple[Estimate, ...], eps: float) -> Judgement:
     """Apply the criteria in the order of their authority."""
-    short = eps > float(np.finfo(np.float64).eps)
-    share = ROUNDING * eps if short else 0.0
+    share = _rounding(eps)
     scales = [np.max(np.abs(e.value), where=np.isfinite(e.value), initial=0.0) for e in estimates]
     errors = np.stack([np.abs(got - e.value) for e in estimates])
     allowed = np.stack([e.tol + share * (1 + s) for e, s in zip(estimates, scales, strict=True)])
@@ -127,6 +128,14 @@ def _weigh(got: Array, estimates: tuple[Estimate, ...], eps: float) -> Judgement
         if np.any(mask):
             return _at(decision, reason, np.where(mask, ratios, -1.0), got, estimates, allowed)
     return _at(Decision.PASS, "the derivative is right", ratios, got, estimates, allowed)
+
+
+def _rounding(eps: float) -> float:
+    """The share of the largest entry that rounding may take, of a dtype by its eps."""
+    if eps <= float(np.finfo(np.float64).eps):
+        return 0.0
+    half = eps > float(np.finfo(np.float32).eps)
+    return (HALF_ROUNDING if half else ROUNDING) * eps
 
 
 def _ratios(errors: Array, allowed: Array) -> Array:
