@@ -311,14 +311,14 @@ def around(draw: Callable[..., Any], name: str) -> Filter:
 TAGS: Final = ("hot", "cold", "mild", "hotter", "ho")
 ONE_TAG: Final[st.SearchStrategy[Tag]] = st.sampled_from((None, *TAGS))
 SEVERAL_TAGS: Final[st.SearchStrategy[Tag]] = st.one_of(
-    st.lists(st.sampled_from(TAGS), max_size=3, unique=True).map(tuple),
-    st.frozensets(st.sampled_from(TAGS), max_size=3),
+    st.lists(st.sampled_from(TAGS), max_size=5, unique=True).map(tuple),
+    st.frozensets(st.sampled_from(TAGS), max_size=5),
 )
 """Tags that contain one another as text; several at once or none, in each container."""
 
 PATHS: Final = st.lists(st.sampled_from(("a", "b", "hot", 0, 1, "ho", "0")), min_size=1,
-                        max_size=3).map(tuple)
-"""Paths, some with parts that are tags elsewhere, or look like an index."""
+                        max_size=6).map(tuple)
+"""Paths of up to six steps, some with parts that are tags elsewhere, or look like an index."""
 
 
 @cache
