@@ -105,7 +105,7 @@ class Draft(Body):
     """
 
     def __init__(self, draw: DrawFn, wish: Wish) -> None:
-        large = wish.large and draw(st.integers(0, 3)) == 3
+        large = wish.large and draw(st.booleans())
         # Arrays alone, since the oracles take a call, or more, for every entry of every input.
         super().__init__(draw, replace(wish, shapes=LARGE, kinds=("array",)) if large else wish)
         self.note(SIZES, "large" if large else "usual")
@@ -273,7 +273,9 @@ class Draft(Body):
         early = self.early(kind, must, row) if self.wish.flow else None
         out = self.output(kind, must)
         aux = self.aux() if row.has_aux else None
-        form = self.choose(FORM) if self.wish.forms else self.note(FORM, "function")
+        # Most functions of users are made in another one.
+        form = self.choose(FORM, ("function", "closure", *FORMS)) if self.wish.forms else (
+            self.note(FORM, "function"))
         made = Program(states, params, tuple(body), out, aux, module, None, methods, early, form)
         for events in self.events.values():
             self.note(ACCESS, access(events))

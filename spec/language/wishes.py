@@ -74,7 +74,7 @@ class Wish:
     arguments : tuple of int
         The least and the greatest number of positional arguments.
     large : bool
-        Whether one program in four has other shapes instead: long axes and many.
+        Whether every other program has other shapes instead: long axes and many.
     shared : bool
         Whether two states may hold the very same object.
     scratch : bool
