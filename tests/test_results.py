@@ -51,6 +51,17 @@ def test_every_failure_has_a_short_script(file: Path) -> None:
         assert 0 < len(lines) <= most, f"{failure['rule']} {failure['case']}: {len(lines)} lines"
 
 
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_cause_has_a_script_and_no_advice_is_counted_as_a_must(file: Path) -> None:
+    report = committed.read(file)
+    scripts = {f"{f['rule']}/{f['check']}" + (f"[{f['case']}]" if f["case"] else ""): f["script"]
+               for f in report["failures"]}
+    assert all(scripts[cause["shown"]] for cause in report["causes"])
+    failing = {rule for rule, verdict in report["rules"].items() if verdict == "fail"}
+    assert failing == {rule for cause in report["causes"] for rule in cause["rules"]}
+    assert "recommended" not in report["counts"].get("MUST", {})
+
+
 @pytest.mark.parametrize(
     "file", [file for file in FILES if file.name.startswith("refimpl")], ids=lambda file: file.stem
 )
