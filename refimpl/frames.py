@@ -29,7 +29,7 @@ from jax.core import Tracer
 from jax.extend.core import find_top_trace, get_opaque_trace_state
 
 from . import memory
-from .tree import Copies, copy_containers, pack, put_back, same_leaves
+from .tree import Copies, content, copy_containers, holds, pack, put_back, same_leaves
 
 if TYPE_CHECKING:
     from .state import State
@@ -137,6 +137,8 @@ class Frame:
         self.values: dict[State, Any] = {}
         self.originals: dict[State, Any] = {}
         self.copies: Copies = {}
+        self.copied: list[tuple[State, Any, Any]] = []
+        """The originals of the copies, each with a state that holds it and what was in it."""
         self.lent: list[tuple[State, Any, Any]] = []
         self.heirs: list[list[Frame]] = []
         """The stacks of threads that were started in it, which end with it."""
@@ -214,6 +216,8 @@ class Frame:
         except RecursionError:
             raise RecursionError(f"{state!r} is nested too deeply for Python") from None
         if copy is not value:
+            new = itertools.islice(self.copies.values(), len(self.copied), None)
+            self.copied += [(state, original, content(original)) for original, _ in new]
             self.originals[state] = value
             self.values[state] = copy
         return copy
@@ -246,6 +250,14 @@ class Frame:
         for state, before, lent in self.lent:
             if not same_leaves(before, lent):
                 raise _dishonest(state)
+        for state, original, before in self.copied:
+            if not holds(original, before):
+                raise StateError(
+                    f"a {type(original).__name__} that {state!r} holds was changed by another "
+                    "name than the value of the state, in the course of a transform. The function "
+                    "works on a copy, so that nothing is changed if it fails: change it through "
+                    "the value"
+                )
         writes = {}
         for state, written in self.touched.items():
             if not written and state in self.originals:

@@ -74,6 +74,23 @@ def copy_containers(node: Any, copies: Copies | None = None) -> Any:
     return copied
 
 
+def content(node: Any) -> Any:
+    """What is in a list, dict or array now, to be compared by `holds` later."""
+    if isinstance(node, np.ndarray):
+        return hash(node.tobytes())
+    if isinstance(node, dict):
+        return [*node, *node.values()]
+    return list(node) if type(node) is list else []
+
+
+def holds(node: Any, before: Any) -> bool:
+    """Whether a list, dict or array still has that content: the very objects, and numbers."""
+    now = content(node)
+    if isinstance(node, np.ndarray):
+        return bool(now == before)
+    return len(now) == len(before) and all(map(operator.is_, now, before))
+
+
 def _copy_array(array: Any, copies: Copies) -> Any:
     whole = array
     while isinstance(whole.base, np.ndarray):

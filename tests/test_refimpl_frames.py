@@ -698,6 +698,26 @@ class TestAliases:
         assert view.value["head"].base is array
         assert float(grad(f)(2.0)) == 2.0
 
+    @pytest.mark.parametrize("held", [[1.0], {0: 1.0}, np.ones(2), [[1.0]]])
+    def test_a_change_by_another_name_is_refused_and_not_lost(self, held: Any) -> None:
+        state, count = State(held), State(0)
+        inner = held[0] if isinstance(held[0], list) else held
+
+        def f(x: Any) -> Any:
+            count.value += len(state.value)
+            inner[0] = 5.0
+            return x
+
+        with pytest.raises(StateError, match="changed by another name"):
+            grad(f)(2.0)
+        assert inner[0] == 5.0 and state.value is held and count.value == 0
+
+        def early(x: Any) -> Any:
+            inner[0] = 6.0
+            return x * np.ravel(state.value[0])[0]
+
+        assert grad(early)(2.0) == 6.0
+
     def test_a_list_twice_in_a_value(self) -> None:
         shared: list[Any] = [0.0]
         value: dict[str, Any] = {"p": shared, "q": (shared, {"r": shared})}

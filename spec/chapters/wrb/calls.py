@@ -128,6 +128,23 @@ def what_is_one_object_changes_in_all_places(lib, jnp, np, make):
     return seen
 
 
+@snippet("WRB-12", {"a list": {"held": "[1.0]"}, "an array": {"held": "np.ones(1)"}})
+def what_has_two_names_changes_by_both(lib, jnp, np, held):
+    """The function reads the state, and changes what it holds by a name of its own."""
+    s = lib.State(held)
+    def f(x):
+        held[0] = s.value[0] + 4.0
+        return x * s.value[0]
+    try:
+        seen, got = "applied", lib.transform.grad(f)(jnp.array(3.0))
+    except Exception:
+        seen, got = "refused", 5.0
+    assert got == 5.0, {"at": "gradient", "expected": 5.0, "got": got}
+    want = 5.0 if seen == "applied" else held[0]
+    assert s.value[0] == held[0] == want, {"expected": want, "got": (s.value, held)}
+    return seen
+
+
 @snippet("WRB-13")
 def state_let_out_holds_a_value_or_refuses(lib, jnp, np):
     """A module gets a new state during the call."""
