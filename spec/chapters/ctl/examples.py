@@ -6,10 +6,13 @@ so many times.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from ...judge.check import snippet
+from hypothesis import strategies as st
+
+from ...judge.check import drawn, snippet
+from ...language.sources import array, count, number, numbers, one_of, written
 from .drawn import FORWARD, LOOPS, SERIAL
 
 RUNS = {
@@ -36,45 +39,45 @@ REVERSE = tuple(name for name in SERIAL if name not in FORWARD)
 # -- without states --------------------------------------------------------------------------------
 
 FUNCTIONS = {
-    "scan": ("lambda scan: scan(lambda c, x: (c + x, c * x), 1.0, jnp.arange(4.0))",
+    "scan": ("lambda scan: scan(lambda c, x: (c + x, c * x), c, jnp.arange(4.0) * c)",
              "scan", "jax.lax.scan"),
-    "scan reversed": ("lambda scan: scan(lambda c, x: (c + x, c * x), 1.0, jnp.arange(4.0), "
+    "scan reversed": ("lambda scan: scan(lambda c, x: (c + x, c * x), c, jnp.arange(4.0) * c, "
                       "reverse=True)", "scan", "jax.lax.scan"),
-    "scan of a length": ("lambda scan: scan(lambda c, x: (2.0 * c, c), 1.0, None, length=3)",
+    "scan of a length": ("lambda scan: scan(lambda c, x: (2.0 * c, c), c, None, length=3)",
                          "scan", "jax.lax.scan"),
-    "scan unrolled": ("lambda scan: scan(lambda c, x: (c + x, c * x), 1.0, jnp.arange(4.0), "
+    "scan unrolled": ("lambda scan: scan(lambda c, x: (c + x, c * x), c, jnp.arange(4.0) * c, "
                       "unroll=2)", "scan", "jax.lax.scan"),
     "scan of trees": ("lambda scan: scan(lambda c, x: ({'c': c['c'] + x[0]}, (x[1], None)), "
-                      "{'c': 0.0}, (jnp.arange(3.0), jnp.ones((3, 2))))", "scan", "jax.lax.scan"),
-    "cond": ("lambda cond: [cond(p, jnp.sin, jnp.cos, 2.0) for p in (True, jnp.array(False))]",
+                      "{'c': c}, (c * jnp.arange(3.0), jnp.ones((3, 2))))", "scan", "jax.lax.scan"),
+    "cond": ("lambda cond: [cond(p, jnp.sin, jnp.cos, c) for p in (True, jnp.array(False))]",
              "cond", "jax.lax.cond"),
-    "cond of two": ("lambda cond: cond(jnp.array(False), lambda x, y: x, lambda x, y: y, 1.0, 2.0)",
+    "cond of two": ("lambda cond: cond(jnp.array(False), lambda x, y: x, lambda x, y: y, c, 2.0)",
                     "cond", "jax.lax.cond"),
-    "switch": ("lambda switch: [switch(jnp.array(i), [jnp.sin, jnp.cos, jnp.exp], 2.0) "
+    "switch": ("lambda switch: [switch(jnp.array(i), [jnp.sin, jnp.cos, jnp.exp], c) "
                "for i in range(3)]", "switch", "jax.lax.switch"),
-    "switch clamped": ("lambda switch: [switch(jnp.array(i), [jnp.sin, jnp.cos], 2.0) "
+    "switch clamped": ("lambda switch: [switch(jnp.array(i), [jnp.sin, jnp.cos], c) "
                        "for i in (-3, 7)]", "switch", "jax.lax.switch"),
     "while_loop": ("lambda loop: loop(lambda c: c[0] < 4, lambda c: (c[0] + 1, c[1] * 2.0), "
-                   "(0, 1.0))", "while_loop", "jax.lax.while_loop"),
-    "vmap": ("lambda vmap: vmap(lambda x: x ** 2)(jnp.arange(3.0))", "vmap", "jax.vmap"),
+                   "(0, c))", "while_loop", "jax.lax.while_loop"),
+    "vmap": ("lambda vmap: vmap(lambda x: x ** 2)(c * jnp.arange(3.0))", "vmap", "jax.vmap"),
     "vmap of axes": ("lambda vmap: vmap(lambda x, y: x * y, in_axes=(1, None), out_axes=1)("
-                     "jnp.ones((2, 3)), jnp.arange(2.0))", "vmap", "jax.vmap"),
+                     "jnp.ones((2, 3)), c * jnp.arange(2.0))", "vmap", "jax.vmap"),
     "vmap of a name": ("lambda vmap: vmap(lambda x: x - jax.lax.pmean(x, 'i'), axis_name='i')("
-                       "jnp.arange(3.0))", "vmap", "jax.vmap"),
-    "vmap of a size": ("lambda vmap: vmap(lambda x: 2.0 * x, in_axes=None, axis_size=2)(1.0)",
+                       "c * jnp.arange(3.0))", "vmap", "jax.vmap"),
+    "vmap of a size": ("lambda vmap: vmap(lambda x: 2.0 * x, in_axes=None, axis_size=2)(c)",
                        "vmap", "jax.vmap"),
-    "checkpoint": ("lambda checkpoint: checkpoint(lambda x: jnp.sin(x) * 2.0)(1.0)",
+    "checkpoint": ("lambda checkpoint: checkpoint(lambda x: jnp.sin(x) * 2.0)(c)",
                    "checkpoint", "jax.checkpoint"),
     "checkpoint, static": ("lambda checkpoint: checkpoint(lambda x, deep: x if deep else 2.0 * x, "
-                           "static_argnums=1)(1.0, True)", "checkpoint", "jax.checkpoint"),
+                           "static_argnums=1)(c, True)", "checkpoint", "jax.checkpoint"),
 }
 
 
-@snippet("CTL-01", {
+@drawn("CTL-01", {"c": number()}, {
     name: {"program": text, "function": f"lib.transform.{own}", "base": base}
     for name, (text, own, base) in FUNCTIONS.items()
 })
-def without_states_as_in_jax(lib, jnp, jax, program, function, base):
+def without_states_as_in_jax(lib, jnp, jax, program, function, base, c):
     got, want = program(function), program(base)
     assert jax.tree.structure(got) == jax.tree.structure(want), {"expected": want, "got": got}
     same = [jnp.shape(a) == jnp.shape(b) and jnp.allclose(a, b)
@@ -85,47 +88,58 @@ def without_states_as_in_jax(lib, jnp, jax, program, function, base):
 # -- what bodies read ------------------------------------------------------------------------------
 
 
-@snippet("CTL-04", {
-    f"{name} {kind}": {**point, "held": held, "factor": factor}
-    for kind, (held, factor) in {
-        "array": ("jnp.array(2.0)", "lambda v: v"), "integer": ("jnp.array(2)", "lambda v: v"),
-        "number": ("2.0", "lambda v: v"), "text": ("'twice'", "lambda v: {'twice': 2.0}[v]"),
-        "tree": ("{'a': [jnp.array(2.0)], 'b': None}", "lambda v: v['a'][0]"),
-    }.items() for name, point in bodies().items()
-})
-def read_states_may_hold_anything(lib, jnp, run, times, held, factor):
+HELD = {
+    "array": ("jnp.array({0})", "lambda v: v"), "integer": ("jnp.array(2)", "lambda v: v"),
+    "number": ("{0}", "lambda v: v"), "text": ("'twice'", "lambda v: {{'twice': {0}}}[v]"),
+    "tree": ("{{'a': [jnp.array({0})], 'b': None}}", "lambda v: v['a'][0]"),
+}
+"""What a state holds, and how a body makes a number of it."""
+
+
+@st.composite
+def held(draw: Any, name: str) -> dict[str, str]:
+    """A call of a function, a value of any kind, and the number it comes to."""
+    kind = draw(st.sampled_from(tuple(HELD)))
+    k = "2" if kind == "integer" else draw(number())
+    value, factor = (text.format(k) for text in HELD[kind])
+    return {**bodies()[name], "held": value, "factor": factor, "want": k, "x": draw(number())}
+
+
+@drawn("CTL-04", held, {name: name for name in bodies()}, wide=5)
+def read_states_may_hold_anything(lib, jnp, run, times, held, factor, want, x):
     s = lib.State(held)
-    got = run(lambda x: factor(s.value) * x, jnp.array(3.0))
-    assert jnp.allclose(got, 6.0 * times), {"expected": 6.0 * times, "got": got}
+    got = run(lambda x: factor(s.value) * x, jnp.array(x))
+    assert jnp.allclose(got, want * x * times), {"expected": want * x * times, "got": got}
     assert s.value is held or s.value == held, {"at": "s.value", "expected": held, "got": s.value}
 
 
-@snippet("CTL-23", bodies())
-def states_are_read_at_the_call(lib, jnp, run, times):
-    """The same body twice: with other values, of another shape, and with a closure changed."""
-    s, scale = lib.State(jnp.array(2.0)), [1.0]
+@drawn("CTL-23", {"values": numbers(3), "scales": numbers(2), "x": number()}, bodies())
+def states_are_read_at_the_call(lib, jnp, run, times, values, scales, x):
+    """The same body again: with another value, of another shape, and with a closure changed."""
+    s, scale, got = lib.State(jnp.array(0.0)), [scales[0]], []
     def g(x): return scale[0] * jnp.sum(s.value) * x
-    got = [run(g, jnp.array(3.0))]
-    s.value = jnp.array(5.0)
-    got.append(run(g, jnp.array(3.0)))
-    s.value, scale[0] = jnp.array([1.0, 2.0]), 10.0
-    got.append(run(g, jnp.array(3.0)))
-    want = [times * value for value in (6.0, 15.0, 90.0)]
+    for value in values[:2]:
+        s.value = jnp.array(value)
+        got.append(run(g, jnp.array(x)))
+    s.value, scale[0] = jnp.array(values), scales[1]
+    got.append(run(g, jnp.array(x)))
+    want = [times * x * k for k in (*(scales[0] * v for v in values[:2]), scales[1] * sum(values))]
     assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
 
 
-@snippet("CTL-23", bodies())
-def what_a_body_writes_may_change(lib, jnp, run, times):
-    """The same body writes one state in the first call, and another one in the second."""
-    s, t, one = lib.State(jnp.array(1.0)), lib.State(jnp.array(1.0)), [True]
+@drawn("CTL-23", {"turns": written(st.lists(st.booleans(), min_size=2, max_size=3)),
+                  "x": number()}, bodies())
+def what_a_body_writes_may_change(lib, jnp, run, times, turns, x):
+    """The same body writes one state or another one, as is said before each call."""
+    states, turn = [lib.State(jnp.array(1.0)), lib.State(jnp.array(1.0))], [False]
     def g(x):
-        state = s if one[0] else t
+        state = states[turn[0]]
         state.value = state.value + x
         return state.value
-    run(g, jnp.array(2.0))
-    one[0] = False
-    run(g, jnp.array(3.0))
-    got, want = (s.value, t.value), (1.0 + 2.0 * times, 1.0 + 3.0 * times)
+    for turn[0] in turns:
+        run(g, jnp.array(x))
+    got = [s.value for s in states]
+    want = [1.0 + x * times * turns.count(which) for which in (False, True)]
     assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
 
 
@@ -138,31 +152,33 @@ NO_STEPS = {
 }
 
 
-@snippet("CTL-13", {name: {"run": f"lambda g: {text}", "shape": shape}
-                    for name, (text, shape) in NO_STEPS.items()})
-def no_step_has_no_effect(lib, jnp, run, shape):
+@drawn("CTL-13", {"start": array((2,)), "seed": count(0, 99)}, {
+    name: {"run": f"lambda g: {text}", "shape": shape}
+    for name, (text, shape) in NO_STEPS.items()})
+def no_step_has_no_effect(lib, jnp, run, shape, start, seed):
     """States and stream are as before; the result has the shape that no steps give."""
-    s = lib.State(jnp.array([1.0, 2.0]))
+    s = lib.State(start)
     def g(x):
         s.value = s.value * x + lib.random.normal(size=())
         return s.value
-    lib.random.seed(3)
-    want = shape, [1.0, 2.0], lib.random.normal(size=())
-    lib.random.seed(3)
+    lib.random.seed(seed)
+    want = shape, start.tolist(), lib.random.normal(size=())
+    lib.random.seed(seed)
     got = jnp.shape(run(g)), s.value.tolist(), lib.random.normal(size=())
     assert got == want, {"at": "result, state, next draw", "expected": want, "got": got}
 
 
-@snippet("CTL-13", {name: {"run": f"lambda g: {text}", "T": f"lib.transform.{T}"}
-                    for name, (text, _) in NO_STEPS.items() for T in ("grad",)
-                    if name not in FORWARD})
-def no_step_has_a_derivative(lib, jnp, run, T):
-    s = lib.State(jnp.array([1.0, 2.0]))
+@drawn("CTL-13", {"start": array((2,)), "T": one_of(
+    f"lib.transform.{name}" for name in ("grad", "vector_grad", "jacrev", "jacfwd"))}, {
+    name: {"run": f"lambda g: {text}"} for name, (text, _) in NO_STEPS.items()
+    if name not in FORWARD})
+def no_step_has_a_derivative(lib, jnp, run, T, start):
+    s = lib.State(start)
     def g(x):
         s.value = s.value * x
         return s.value
     got = T(lambda: jnp.sum(run(g)) + jnp.sum(s.value ** 2), grad_states=s)()
-    assert jnp.allclose(got, jnp.array([2.0, 4.0])), {"expected": [2.0, 4.0], "got": got}
+    assert jnp.allclose(got, 2.0 * start), {"expected": 2.0 * start, "got": got}
 
 
 TAKEN = {
@@ -173,20 +189,21 @@ TAKEN = {
 }
 
 
-@snippet("CTL-15", {name: {"run": f"lambda s, f, g: {text}"} for name, text in TAKEN.items()})
-def a_branch_not_taken_has_no_effects(lib, jnp, run):
+@drawn("CTL-15", {"v": one_of(("3.0", "0.5", "1.25")), "n": count(-3, 9), "seed": count(0, 99)}, {
+    name: {"run": f"lambda s, f, g: {text}"} for name, text in TAKEN.items()})
+def a_branch_not_taken_has_no_effects(lib, jnp, run, v, n, seed):
     """Only the branch ``f`` is taken: a number is drawn after it, and the derivative is its own."""
-    s, t = lib.State(jnp.array(3.0, float)), lib.State(jnp.array(7))
+    s, t = lib.State(jnp.array(v, float)), lib.State(jnp.array(n))
     def f(x): return s.value ** 2 * x
     def g(x):
         s.value, t.value = s.value * lib.random.normal(size=()), t.value + 1
         return 5.0 * s.value
-    lib.random.seed(3)
-    want = lib.random.normal(size=())
-    lib.random.seed(3)
+    lib.random.seed(seed)
+    want = 4.0 * v, 2.0 * v ** 2, v, n, lib.random.normal(size=())
+    lib.random.seed(seed)
     got = lib.transform.grad(lambda: run(s, f, g), grad_states=s, return_value=True)()
     told = (*got, s.value, t.value, lib.random.normal(size=()))
-    assert told == (12.0, 18.0, 3.0, 7, want), {"expected": (12.0, 18.0, 3.0, 7, want), "got": told}
+    assert told == want, {"expected": want, "got": told}
 
 
 # -- lanes -----------------------------------------------------------------------------------------
@@ -217,15 +234,16 @@ def lanes_draw_their_own_numbers(lib, jnp, np, run):
     assert np.array_equal(*runs), {"expected": runs[0], "got": runs[1]}
 
 
-@snippet("CTL-17", {name: {"run": f"lambda g, s: {LANES[name]}"} for name in ("arguments", "a size",
-                                                                              "a loop in lanes")})
-def a_derivative_sees_the_same_draws(lib, jnp, np, run):
+@drawn("CTL-17", {"seed": count(0, 99), "v": number()}, {
+    name: {"run": f"lambda g, s: {LANES[name]}"}
+    for name in ("arguments", "a size", "a loop in lanes")})
+def a_derivative_sees_the_same_draws(lib, jnp, np, run, seed, v):
     """The derivative of a sum of draws, each times a state, is the sum of these draws."""
-    s, w = lib.State(jnp.zeros(4)), lib.State(jnp.array(2.0))
+    s, w = lib.State(jnp.zeros(4)), lib.State(jnp.array(v))
     def g(x): return x + w.value * lib.random.normal(size=())
-    lib.random.seed(3)
-    want = jnp.sum(run(g, s)) / 2.0
-    lib.random.seed(3)
+    lib.random.seed(seed)
+    want = jnp.sum(run(g, s)) / v
+    lib.random.seed(seed)
     got = lib.transform.grad(lambda: jnp.sum(run(g, s)), grad_states=w)()
     assert jnp.allclose(got, want), {"expected": want, "got": got}
 
@@ -234,16 +252,18 @@ FORMS = {"state": "s", "list": "[s]", "dict": "{'s': s}", "axis": "{0: s}", "lis
          "{0: [s]}"}
 
 
-@snippet("CTL-18", {name: {"select": f"lambda s: {form}"} for name, form in FORMS.items()})
-def mapped_states_are_selected(lib, jnp, select):
-    s, t = lib.State(jnp.arange(3.0)), lib.State(jnp.array(2.0))
+@drawn("CTL-18", {"start": array((3,)), "xs": array((3,)), "k": number()}, {
+    name: {"select": f"lambda s: {form}"} for name, form in FORMS.items()})
+def mapped_states_are_selected(lib, jnp, select, start, xs, k):
+    s, t = lib.State(start), lib.State(jnp.array(k))
     def lane(x):
         s.value = s.value + t.value * x
         return s.value ** 2
-    got = lib.transform.vmap(lane, in_states=select(s), out_states=select(s))(jnp.ones(3))
-    assert got.tolist() == [4.0, 9.0, 16.0], {"expected": [4.0, 9.0, 16.0], "got": got}
-    assert s.value.tolist() == [2.0, 3.0, 4.0] and t.value == 2.0, {
-        "expected": "[2, 3, 4] and 2", "got": (s.value, t.value)}
+    got = lib.transform.vmap(lane, in_states=select(s), out_states=select(s))(xs)
+    want = start + k * xs
+    assert jnp.array_equal(got, want ** 2), {"expected": want ** 2, "got": got}
+    assert jnp.array_equal(s.value, want) and t.value == k, {
+        "expected": f"{want} and {k}", "got": (s.value, t.value)}
 
 
 @snippet("CTL-18", {
@@ -264,70 +284,69 @@ def a_mapped_state_is_told_by_one_word(lib, jnp, words, start, want):
     assert s.value.tolist() == want, {"expected": want, "got": s.value}
 
 
-@snippet("CTL-19", {
+@drawn("CTL-19", {"v": number(), "xs": numbers(3)}, {
     "argument": {"lane": "lambda s, x: setattr(s, 'value', x)"},
     "update": {"lane": "lambda s, x: setattr(s, 'value', s.value + x)"},
     "draw": {"lane": "lambda s, x: setattr(s, 'value', lib.random.normal(size=()))"},
     "in a loop": {"lane": "lambda s, x: lib.transform.for_loop("
                           "lambda y: setattr(s, 'value', y), jnp.stack([x, x]))"},
 })
-def a_write_that_differs_by_lane_is_refused(lib, jnp, lane):
+def a_write_that_differs_by_lane_is_refused(lib, jnp, lane, v, xs):
     """The state holds what it held, and works as before."""
-    s, raised = lib.State(jnp.array(1.0)), False
+    s, raised = lib.State(jnp.array(v)), False
     try:
-        lib.transform.vmap(lambda x: lane(s, x))(jnp.arange(3.0))
+        lib.transform.vmap(lambda x: lane(s, x))(jnp.array(xs))
     except Exception:
         raised = True
     assert raised, {"expected": "an error", "got": f"none, and s.value is {s.value}"}
-    assert jnp.shape(s.value) == () and s.value == 1.0, {"expected": 1.0, "got": s.value}
+    assert jnp.shape(s.value) == () and s.value == v, {"expected": v, "got": s.value}
 
 
-@snippet("CTL-27")
-def a_refused_write_names_the_state(lib, jnp):
-    s, told = lib.State(jnp.array(1.0), name="membrane"), ""
+@drawn("CTL-27", {"name": written(st.sampled_from(("membrane", "threshold", "w_7", "layer one"))),
+                  "xs": numbers(3), "others": count(0, 2)})
+def a_refused_write_names_the_state(lib, jnp, name, xs, others):
+    """Beside states that every lane writes alike."""
+    s, told = lib.State(jnp.array(1.0), name=name), ""
+    alike = [lib.State(jnp.array(1.0), name=f"other{i}") for i in range(others)]
+    def lane(x):
+        for state in alike:
+            state.value = 2.0 * state.value
+        s.value = x
     try:
-        lib.transform.vmap(lambda x: setattr(s, "value", x))(jnp.arange(3.0))
+        lib.transform.vmap(lane)(jnp.array(xs))
     except Exception as error:
         told = str(error)
-    assert "membrane" in told, {"expected": "an error that names 'membrane'", "got": told}
+    assert name in told and "other" not in told, {
+        "expected": f"an error that names {name!r} alone", "got": told}
 
 
 # -- products, failures, transforms inside ---------------------------------------------------------
 
 
-def geometric(names: Iterable[str], want: Callable[[int], Sequence[float]]) -> dict[str, Any]:
-    """Bodies that multiply a state, from 2 on, by 3: what is wanted, by the number of runs."""
-    return {name: {"run": bodies()[name]["run"], "want": str([*map(float, want(RUNS[name][0]))])}
-            for name in names}
-
-
-def slope(runs: int) -> float:
-    """The derivative of the sum of 2 x, 2 x^2 and so on at x = 3."""
-    return sum(2.0 * k * 3.0 ** (k - 1) for k in range(1, runs + 1))
-
-
-@snippet("CTL-09", geometric(REVERSE, lambda n: (1.5 * (3 ** n - 1), slope(n), 2 * 3 ** n)))
-def pullbacks_go_through(lib, jnp, run, want):
+@drawn("CTL-09", {"v": number(), "w": number()}, bodies(REVERSE))
+def pullbacks_go_through(lib, jnp, run, times, v, w):
     """Derivatives for the state and for the argument, and the state after the call."""
-    s, x = lib.State(jnp.array(2.0)), jnp.array(3.0)
+    s, x, n = lib.State(jnp.array(v)), jnp.array(w), range(1, times + 1)
     def g(x):
         s.value = s.value * x
         return s.value
     _, pull = lib.transform.vjp(lambda x: run(g, x), x, grad_states=[s], argnums=0)
     (by_state,), by_argument = pull(jnp.array(1.0))
     got = jnp.array([by_state, by_argument, s.value])
+    want = [sum(w ** k for k in n), sum(v * k * w ** (k - 1) for k in n), v * w ** times]
     assert jnp.allclose(got, jnp.array(want)), {"expected": want, "got": got}
 
 
-@snippet("CTL-09", geometric(SERIAL, lambda n: (3 * (3 ** n - 1), slope(n), 2 * 3 ** n)))
-def tangents_go_through(lib, jnp, run, want):
-    """The value, the derivative, and the state after the call."""
-    s, x = lib.State(jnp.array(2.0)), jnp.array(3.0)
+@drawn("CTL-09", {"v": number(), "w": number(), "t": number()}, bodies())
+def tangents_go_through(lib, jnp, run, times, v, w, t):
+    """The value, the derivative along a tangent, and the state after the call."""
+    s, x, n = lib.State(jnp.array(v)), jnp.array(w), range(1, times + 1)
     def g(x):
         s.value = s.value * x
         return s.value
-    value, tangent = lib.transform.jvp(lambda x: run(g, x), (x,), (jnp.array(1.0),))
+    value, tangent = lib.transform.jvp(lambda x: run(g, x), (x,), (jnp.array(t),))
     got = jnp.array([value, tangent, s.value])
+    want = [sum(v * w ** k for k in n), t * sum(v * k * w ** (k - 1) for k in n), v * w ** times]
     assert jnp.allclose(got, jnp.array(want)), {"expected": want, "got": got}
 
 
@@ -335,14 +354,12 @@ FAILING = bodies() | {"vmap": {
     "run": "lambda g, x: lib.transform.vmap(g, in_axes=None, axis_size=3)(x)", "times": "1"}}
 
 
-@snippet("CTL-21", {
-    f"{name} {around}": {"run": point["run"], "T": T} for name, point in FAILING.items()
-    for around, T in {"called": "lambda f: f", "compiled": "lib.transform.jit",
-                      "differentiated": "lib.transform.jacfwd"}.items()
-})
-def a_failure_changes_nothing(lib, jnp, run, T):
+@drawn("CTL-21", {"v": number(), "T": one_of(
+    ("lambda f: f", "lib.transform.jit", "lib.transform.jacfwd"))}, {
+    name: {"run": point["run"]} for name, point in FAILING.items()}, wide=4)
+def a_failure_changes_nothing(lib, jnp, run, T, v):
     """A body writes, draws and raises; then the same body does not raise, and is called again."""
-    s, fails, held = lib.State(jnp.array(2.0)), [True], None
+    s, fails, held = lib.State(jnp.array(v)), [True], None
     def g(x):
         s.value, _ = s.value + 1.0, lib.random.normal(size=())
         return s.value * x * (fails.pop() / 0 if fails else 1.0)
@@ -351,38 +368,43 @@ def a_failure_changes_nothing(lib, jnp, run, T):
     except ZeroDivisionError:
         held = s.value
     T(lambda x: run(g, x))(jnp.array(1.0))
-    assert held == 2.0 < s.value, {"expected": "2.0, then more", "got": (held, s.value)}
+    assert held == v < s.value, {"expected": f"{v}, then more", "got": (held, s.value)}
 
 
-@snippet("CTL-22", {
-    f"{T} in {name}": {
-        "run": point["run"], "T": f"lib.transform.{T}", "times": point["times"],
-        "want": str(RUNS[name][0] if T == "hessian" else 3.0 * (2.0 ** RUNS[name][0] - 1.0)),
-    } for T in ("grad", "jacfwd", "hessian") for name, point in bodies().items()
-})
-def a_body_differentiates(lib, jnp, run, T, times, want):
+WITHIN = {
+    "lib.transform.grad": "lambda v, x, n: v * x * (2.0 ** n - 1.0)",
+    "lib.transform.jacfwd": "lambda v, x, n: v * x * (2.0 ** n - 1.0)",
+    "lib.transform.hessian": "lambda v, x, n: x * n",
+}
+"""Derivatives of v squared times x over 2, and their sums while v is doubled n times."""
+
+
+@drawn("CTL-22", lambda point: st.tuples(
+    st.sampled_from(tuple(WITHIN.items())), number(), number()).map(lambda found: {
+        **point, "T": found[0][0], "want": found[0][1], "v": found[1], "w": found[2]}), bodies())
+def a_body_differentiates(lib, jnp, run, T, times, want, v, w):
     """Each run takes a derivative for a state, of a function that counts."""
-    s, n = lib.State(jnp.array(3.0)), lib.State(jnp.array(0))
+    s, n = lib.State(jnp.array(v)), lib.State(jnp.array(0))
     def loss(x): return (setattr(n, "value", n.value + 1), 0.5 * s.value ** 2 * x)[1]
     def g(x):
         slope, s.value = T(loss, grad_states=s)(x), 2.0 * s.value
         return slope
-    got = run(g, jnp.array(1.0))
-    assert jnp.allclose(got, want), {"expected": want, "got": got}
+    got, right = run(g, jnp.array(w)), want(v, w, times)
+    assert jnp.allclose(got, right), {"expected": right, "got": got}
     assert n.value == times, {"at": "n.value", "expected": times, "got": n.value}
 
 
-@snippet("CTL-24", {
+@drawn("CTL-24", {"v": number(), "seed": count(0, 99)}, {
     name: {"T": f"lib.transform.{name}", "order": order}
     for name, order in (("grad", "1"), ("jacfwd", "1"), ("hessian", "2"))
 })
-def what_is_computed_again_is_the_same(lib, jnp, T, order):
+def what_is_computed_again_is_the_same(lib, jnp, T, order, v, seed):
     """The body runs once as far as its effects tell, and a draw is the same in both passes."""
-    s, n, x = lib.State(jnp.array(0.0)), lib.State(jnp.array(0)), jnp.array(2.0)
+    s, n, x = lib.State(jnp.array(0.0)), lib.State(jnp.array(0)), jnp.array(v)
     def part(x):
         s.value, n.value = lib.random.normal(size=()), n.value + 1
         return jnp.exp(s.value * x)
-    lib.random.seed(3)
+    lib.random.seed(seed)
     got = T(lib.transform.checkpoint(part))(x)
     draw = s.value
     want = draw ** order * jnp.exp(draw * x)
@@ -393,32 +415,32 @@ def what_is_computed_again_is_the_same(lib, jnp, T, order):
 # -- what is open ----------------------------------------------------------------------------------
 
 
-@snippet("CTL-25", {
+@drawn("CTL-25", {"x": number()}, {
     f"{name} {kind}": {"run": bodies()[name]["run"], "start": start, "new": new, "want": want}
     for name in LOOPS for kind, start, new, want in (
-        ("shape", "jnp.zeros(1)", "lambda old, x: jnp.append(old, x)", "'[0.0, 2.0, 2.0, 2.0]'"),
-        ("dtype", "jnp.array(0)", "lambda old, x: old + x", "'6.0'"),
+        ("shape", "jnp.zeros(1)", "lambda old, x: jnp.append(old, x)", "lambda x: [0.0, x, x, x]"),
+        ("dtype", "jnp.array(0)", "lambda old, x: old + x", "lambda x: 3.0 * x"),
     )
 })
-def a_state_that_changes_its_type(lib, jnp, run, new, start, want):
+def a_state_that_changes_its_type(lib, jnp, run, new, start, want, x):
     s, seen = lib.State(start), "as unrolled"
     def g(x): return setattr(s, "value", new(s.value, x)) or x
     try:
-        run(g, jnp.array(2.0))
+        run(g, jnp.array(x))
     except Exception:
         seen = "refused"
-    right = str(s.value.tolist()) == {"as unrolled": want, "refused": str(start.tolist())}[seen]
+    right = s.value.tolist() == {"as unrolled": want(x), "refused": start.tolist()}[seen]
     return seen if right else f"{seen}, and {s.value}"
 
 
-@snippet("CTL-26")
-def a_condition_that_writes(lib, jnp):
-    """It is tested three times for two steps."""
+@drawn("CTL-26", {"start": count(-3, 3), "steps": count(0, 4)})
+def a_condition_that_writes(lib, jnp, start, steps):
+    """It is tested once more than there are steps."""
     n = lib.State(jnp.array(0))
-    def more(c): return setattr(n, "value", n.value + 1) or c < 2
+    def more(c): return setattr(n, "value", n.value + 1) or c < start + steps
     try:
-        got = int(lib.transform.while_loop(more, lambda c: c + 1, jnp.array(0)))
+        got = int(lib.transform.while_loop(more, lambda c: c + 1, jnp.array(start)))
     except Exception:
         got = "refused"
-    told = {("refused", 0): "refused", (2, 3): "counted"}
+    told = {("refused", 0): "refused", (start + steps, steps + 1): "counted"}
     return told.get((got, int(n.value)), f"{got} after {n.value} tests")
