@@ -19,7 +19,7 @@ from spec.expected import oracles
 from spec.expected.layout import AnyMapping, Slot
 from spec.judge import compare, difference
 from spec.judge.derivative import decide
-from spec.judge.difference import Difference, describe, words
+from spec.judge.difference import Difference, describe, lasting, words
 
 FLOAT = np.dtype(np.float64)
 
@@ -235,3 +235,15 @@ def test_a_value_that_cannot_be_shown_is_named() -> None:
             raise RuntimeError("deleted")
 
     assert words(Deleted()) == "a Deleted"
+
+
+@pytest.mark.parametrize(("text", "kept"), [
+    ("see https://flax.example.org/en/latest/errors.html#x", None),
+    ("d/dx of a/b/c is 1/2", None),
+    ('File "/usr/lib/python3/x.py", line 3', 'File "x.py", line 3'),
+    ("at /opt/a/b.py:12 (/tmp/run-1/c)", "at b.py:12 (c)"),
+])
+def test_of_a_path_the_last_part_is_kept_and_an_address_is_whole(
+    text: str, kept: str | None
+) -> None:
+    assert lasting(text) == (text if kept is None else kept)

@@ -20,7 +20,7 @@ from ..language import trees
 from .stray import strays
 
 VOLATILE = (
-    (re.compile(r"(/[^\s/:]+)+/(?=[^\s/:]+)"), ""),
+    (re.compile(r"(?<![\w./])(/[^\s/:]+)+/(?=[^\s/:]+)"), ""),  # not in an address, nor in a/b/c
     (re.compile(r"0x[0-9a-f]{6,}"), "0x..."),
     (re.compile(r"(?<![\d.])\d{12,}\b"), "..."),
 )
