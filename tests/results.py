@@ -2,9 +2,12 @@
 
     python -m tests.results [PRODUCT ...]
 
-Without a name, all are made, the long ones last. Reports are named after the Python that runs
-this; those of another are made by `tox -e results-py311,results-py313`. A product whose packages
-are not installed is left as it is, and the command says so.
+Without a name, all are made, the long ones last. Reports are named after the version of the library
+and the Python that runs this; those of another Python are made by
+`tox -e results-py311,results-py313`, those of earlier versions of brainstate by
+`tox -e results-brainstate041,results-brainstate042`, and those of libraries by an adapter by
+`tox -e results-adapters`. A product whose packages are not installed is left as it is, and the
+command says so.
 """
 
 from __future__ import annotations
@@ -42,15 +45,17 @@ class Product:
         return importlib.util.find_spec(self.needs) is not None
 
 
-def report(name: str) -> Product:
-    """The report of an implementation, which may well break rules."""
-    return Product(("spec", "check", name, "--failures", "--workers", WORKERS,
-                    "--report", f"{RESULTS}{os.sep}"), name)
+def report(module: str, needs: str = "") -> Product:
+    """The report of an implementation, or of an adapter of one, which may well break rules."""
+    return Product(("spec", "check", module, "--failures", "--workers", WORKERS,
+                    "--report", f"{RESULTS}{os.sep}"), needs or module)
 
 
 PRODUCTS = {
     "refimpl": report("refimpl"),
     "brainstate": report("brainstate"),
+    "tests.adapters.flax_nnx": report("tests.adapters.flax_nnx", "flax"),
+    "tests.adapters.autograd_states": report("tests.adapters.autograd_states", "autograd"),
     "coverage": Product(("tests.power", "--write")),
     "kill-matrix": Product(("tests.saboteurs.matrix", "--full", "--write", "--seeds", "5",
                             "--workers", WORKERS)),

@@ -41,6 +41,7 @@ from spec.run.versions import numbers
 KILLS, COVERAGE, MUTANTS = "kill-matrix.json", "coverage.json", "mutation.json"
 REPORTS = "*-py3.*.json"
 OWN = "refimpl"
+READ = "brainstate"  # the library whose own tests were read, and whose scripts are shown first
 OWN_TESTS, SURVIVORS = "own_tests.toml", "survivors.toml"
 
 
@@ -355,7 +356,8 @@ class Findings(SphinxDirective):
                       else listed([source(text) for text in entry.source]))
         for names, lines in self.observed(rule, found).items():
             facts += term(together(names), lines)
-        facts += term("Its own tests", [own_tests(self.env, rule)])
+        if any(library(result.data["meta"]) == READ for result in found):
+            facts += term("Its own tests", [own_tests(self.env, rule)])
         section += facts
         section += self.script(rule, found)
         return section
@@ -375,7 +377,8 @@ class Findings(SphinxDirective):
         return {names: shortened(mine) for names, mine in lines.items()}
 
     def script(self, rule: str, found: list[Result]) -> list[nodes.Node]:
-        newest = found[-1]
+        mine = [result for result in found if library(result.data["meta"]) == READ]
+        newest = (mine or found)[-1]
         scripts = [(f["script"], f["case"]) for f in newest.failures(rule) if f["script"]]
         if not scripts:
             return []

@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from spec.chapters.rules import registry
-from spec.report.changes import Change, changes, condensed, parts
+from spec.report.changes import NONE, Change, changes, condensed, parts
 from spec.report.words import amount
 
 
@@ -34,9 +34,10 @@ class Versions(SphinxDirective):
         note_label(self.env, anchor, title)
         section = nodes.section("", nodes.title("", title), ids=[anchor], names=[anchor])
         both = old.data["rules"].keys() & new.data["rules"].keys() & registry().keys()
-        found = changes(old.data, new.data, both)
+        found = [change for change in changes(old.data, new.data, both)
+                 if NONE not in (change.before, change.after)]  # a check that is new, or gone
         section += nodes.paragraph("", f"{circumstances(was, now)} Of "
-                                       f"{amount(len(both), 'rule')} that both were asked, "
+                                       f"{amount(len(both), 'rule')} that both were asked: "
                                        f"{summary(found)}")
         for words, mine in parts(found).items():
             if mine:
@@ -80,7 +81,7 @@ def summary(found: list[Change]) -> str:
     rules = [change for change in found if "/" not in change.where]
     worse = sum(change.worse for change in rules)
     better = sum(change.better for change in rules)
-    return f"{worse} are broken that were not, and {better} are not broken any more."
+    return f"{worse or 'none'} more broken, {better or 'none'} not broken any more."
 
 
 def verdict(words: str) -> nodes.Node:
