@@ -43,15 +43,15 @@ class Versions(SphinxDirective):
             if mine:
                 section += nodes.rubric("", words.capitalize())
                 rows = [self.row(change) for change in condensed(mine)]
-                section += table(["rule", "what", "was", "is", "what was seen"], rows, ["changes"])
+                section += table(["rule", "was", "is", "what", "what was seen"], rows, ["changes"])
         return section
 
     def row(self, change: Change) -> list[Cell]:
         """A rule, or some points of a rule that was broken before or is kept elsewhere."""
         rule, _, rest = change.where.partition("/")
         title = self.parse_inline(registry()[rule].title)[0]
-        return [[rule_link(rule)], [nodes.literal("", rest)] if rest else title,
-                [verdict(change.before)], [verdict(change.after)], [nodes.Text(change.message)]]
+        return [[rule_link(rule)], [verdict(change.before)], [verdict(change.after)],
+                [nodes.literal("", rest)] if rest else title, [nodes.Text(change.message)]]
 
 
 def by_library(found: list[results.Result]) -> Iterator[list[results.Result]]:
