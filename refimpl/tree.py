@@ -140,13 +140,12 @@ def put_back(copies: Copies) -> tuple[Callable[[Any], Any], list[Callable[[], An
             if not same_leaves(original, copied):
                 actions.append(functools.partial(original.__setitem__, ..., copied))
         elif type(original) is list:
-            content = list(map(back, copied))
-            if len(content) != len(original) or not all(map(operator.is_, content, original)):
-                actions.append(functools.partial(original.__setitem__, slice(None), content))
+            inside = list(map(back, copied))
+            if not holds(original, inside):
+                actions.append(functools.partial(original.__setitem__, slice(None), inside))
         elif isinstance(original, dict):
             mapping = {key: back(value) for key, value in copied.items()}
-            alike = list(mapping) == list(original)
-            if not alike or not all(map(operator.is_, mapping.values(), original.values())):
+            if not holds(original, content(mapping)):
                 actions += [original.clear, functools.partial(original.update, mapping)]
     return back, actions
 
