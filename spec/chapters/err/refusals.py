@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from ...judge.check import generated, snippet
+from ...judge.aspects import judge_sides
+from ...judge.check import generated
+from ...judge.derivative import judge_values
 from ...judge.difference import Violation, told
+from ...judge.observation import observe
 from ...judge.subject import Subject
-from ...language.axes import EXACT, by_order
+from ...language.axes import EXACT, Calls, plain
+from ...language.cases import Case, Selection
+from ...language.labels import DrawFn
+from ...language.programs import Ref, Var
+from ...language.values import SHAPES, values
+from ...language.wishes import calm
 from . import misuse
 from .misuse import Attempt
 
@@ -57,12 +66,22 @@ def the_class_is_the_conventional_one(subject: Subject, script: Attempt) -> None
     passes(subject, script)
 
 
-@snippet("ERR-23", EXACT.bound(shape=by_order("(2,)", "(2, 2)")))
-def an_untouched_state_has_zeros(lib, jnp, T, shape):
-    s, idle = lib.State(jnp.array(3.0)), lib.State(jnp.array([1.0, 2.0]))
-    got = T(lambda: s.value ** 2, grad_states=[s, idle], check_states=False)()
-    block = got[1][1] if len(shape) == 2 else got[1]
-    assert jnp.shape(block) == shape, {"expected": f"shape {shape}", "got": jnp.shape(block)}
-    assert jnp.all(block == 0.0), {"expected": "zeros", "got": block}
-    used, want = (got[0][0], 2.0) if len(shape) == 2 else (got[0], 6.0)
-    assert jnp.allclose(used, want), {"at": "beside it", "expected": want, "got": used}
+@st.composite
+def with_an_idle_state(draw: DrawFn, drawn: st.SearchStrategy[Case]) -> Case:
+    """One more state is selected, at any place, which the function does not touch."""
+    case: Case = draw(drawn)
+    assert case.selection is not None
+    states = (*case.program.states, Var("idle", draw(values("array", shapes=SHAPES[:2]))))
+    chosen = list(case.selection.tree)
+    chosen.insert(draw(st.integers(0, len(chosen))), Ref("idle"))
+    return replace(case, program=replace(case.program, states=states),
+                   selection=Selection(chosen), options={"check_states": "False"})
+
+
+@generated("ERR-23", Calls.strategy, EXACT.calls(calm(), plain("states"),
+                                                 change=with_an_idle_state))
+def an_untouched_state_has_zeros(subject: Subject, case: Case) -> None:
+    """In its shape, and the others have their derivatives beside it."""
+    seen = observe(case, subject)
+    judge_sides(seen)
+    judge_values(seen)

@@ -2,75 +2,45 @@
 
 from __future__ import annotations
 
-from ...judge.check import snippet
-from ...language.axes import EVERY, EXACT
+from hypothesis import strategies as st
+
+from ...judge.check import drawn, snippet
+from ...language.axes import EVERY, EXACT, FIRST_ORDER
+from ...language.sources import count, moving, number, numbers, one_of, some_of
+
+THREE = {**moving(), "chosen": one_of(("[]", "[1]", "[2, 0]"))}
+"""Parameters of a function that writes three states, of which some are selected."""
 
 
-@snippet("WRB-08", EVERY.bound())
-def calls_add_up(lib, jnp, np, T):
-    """A counter and a running sum, through one transform that is kept."""
-    count, total = lib.State(jnp.array(0)), lib.State(jnp.array(1.0))
-    def f(x):
-        count.value = count.value + 1
-        total.value = total.value * x
-        return jnp.sin(total.value)
-    t = T(f)
-    for x in (2.0, 3.0, 5.0):
-        t(jnp.array(x))
-    got = int(count.value), float(total.value)
-    assert got == (3, 30.0), {"expected": (3, 30.0), "got": got}
+@drawn("WRB-08", {**THREE, "xs": numbers(3)}, EVERY.bound())
+def calls_add_up(lib, jnp, np, T, moves, move, start, chosen, xs):
+    """Three calls of one transform, beside plain calls on other states."""
+    s, t = ([lib.State(jnp.array(v)) for v in start] for _ in range(2))
+    def f(s, x):
+        move(s, x)
+        return sum(jnp.sin(state.value) for state in s) * x
+    words = {"grad_states": [s[i] for i in chosen]} if chosen else {}
+    call = T(lambda x: f(s, x), **words)
+    for x in xs:
+        call(jnp.array(x)), f(t, jnp.array(x))
+        got, want = ([float(state.value) for state in states] for states in (s, t))
+        assert np.allclose(got, want), {"at": "the states", "expected": want, "got": got}
 
 
-@snippet("WRB-08", EVERY.bound())
-def calls_of_a_selected_state_add_up(lib, jnp, np, T):
-    """Each call starts from what the call before it wrote into the selected state."""
-    s = lib.State(jnp.array(1.0))
-    def f():
-        s.value = 2.0 * s.value
-        return jnp.sin(s.value)
-    t = T(f, grad_states=[s])
-    seen = [float(s.value) for _ in range(3) if t() is not None]
-    assert seen == [2.0, 4.0, 8.0], {"expected": [2.0, 4.0, 8.0], "got": seen}
-
-
-@snippet("WRB-09", EVERY.bound())
-def states_may_swap_their_values(lib, jnp, np, T):
-    """One selected, one not; equal names; and the values change places."""
-    a, b = lib.State(jnp.array(1.0), name="s"), lib.State(jnp.array(2.0), name="s")
-    def f():
-        a.value, b.value = b.value, a.value
-        return jnp.sin(a.value) * b.value
-    T(f, grad_states=[b])()
-    got = float(a.value), float(b.value)
-    assert got == (2.0, 1.0), {"expected": (2.0, 1.0), "got": got}
-
-
-@snippet("WRB-09", EVERY.bound())
-def states_of_one_value_are_written_apart(lib, jnp, np, T):
-    """Four states over one array, in two classes, written in another order than created."""
-    v = jnp.array(1.0)
-    s = [kind(v) for kind in (lib.State, lib.ParamState, lib.State, lib.ParamState)]
-    def f(x):
-        for k in (2, 0, 3, 1):
-            s[k].value = s[k].value + k * x
-        return jnp.sin(s[2].value)
-    T(f, grad_states={"p": s[3], "q": s[0]}, argnums=None)(jnp.array(10.0))
-    got = [float(state.value) for state in s]
-    assert got == [1.0, 11.0, 21.0, 31.0], {"expected": [1.0, 11.0, 21.0, 31.0], "got": got}
-
-
-@snippet("WRB-09", EVERY.bound())
-def state_may_feed_another(lib, jnp, np, T):
-    """Writes depend on writes before them, and the last write of each counts."""
-    a, b = lib.State(jnp.array(1.0)), lib.State(jnp.array(0.0))
-    def f(x):
-        a.value = a.value + x
-        b.value = 10.0 * a.value
-        a.value = b.value + a.value
-        return jnp.sin(b.value)
-    T(f, argnums=0)(jnp.array(2.0))
-    got = float(a.value), float(b.value)
-    assert got == (33.0, 30.0), {"expected": (33.0, 30.0), "got": got}
+@drawn("WRB-09", {**THREE, "x": number(), "kinds": some_of((0, 1), 3, 3),
+                  "start": numbers(3) | one_of(("[1.0, 1.0, 1.0]", "[2.0, 1.0, 2.0]"))},
+       EVERY.bound())
+def states_of_one_name_are_written_apart(lib, jnp, np, T, moves, move, start, chosen, x, kinds):
+    """Three states of one name, in two classes, and maybe of one value."""
+    made = [((lib.State, lib.ParamState)[kind], v) for kind, v in zip(kinds, start, strict=True)]
+    s, t = ([kind(jnp.array(v), name="s") for kind, v in made] for _ in range(2))
+    def f(s, x):
+        move(s, x)
+        return sum(jnp.sin(state.value) for state in s) * x
+    words = {"grad_states": [s[i] for i in chosen]} if chosen else {}
+    T(lambda x: f(s, x), **words)(jnp.array(x)), f(t, jnp.array(x))
+    got, want = ([float(state.value) for state in states] for states in (s, t))
+    assert np.allclose(got, want), {"at": "the states", "expected": want, "got": got}
 
 
 @snippet("WRB-23", EVERY.bound())
@@ -88,19 +58,28 @@ def loss_and_aux_are_concrete(lib, jnp, np, T):
         "expected": "6 of shape ()", "got": f"shape {shape}"}
 
 
-@snippet("WRB-12")
-def change_in_place_is_applied_or_refused(lib, jnp, np):
-    """An array in a dict in a state is replaced without writing the state."""
-    s = lib.State({"a": jnp.array(1.0)})
-    def f(x):
-        s.value["a"] = 2.0 * x
-        return jnp.sin(s.value["a"])
-    seen, want = "applied", 6.0
+IN_PLACE = ("lambda v, e: v.update(a=e)", "lambda v, e: v['b'].append(e)",
+            "lambda v, e: v['b'].__setitem__(0, e)", "lambda v, e: v['b'].insert(0, e)",
+            "lambda v, e: v.update(c=e)", "lambda v, e: v['b'].clear()")
+
+
+SHOWN = "lambda s: {key: np.ravel(leaf).tolist() for key, leaf in sorted(s.value.items())}"
+
+
+@drawn("WRB-12", {"change": one_of(IN_PLACE), "k": number(), "x": number(),
+                  "T": one_of(f"lib.transform.{member}" for member in FIRST_ORDER),
+                  "shown": st.just(SHOWN)})
+def change_in_place_is_applied_or_refused(lib, jnp, np, change, k, x, T, shown):
+    """A dict in a state, or a list in it, is changed without writing the state."""
+    s, t = (lib.State({"a": jnp.array(1.0), "b": [jnp.array(2.0)]}) for _ in range(2))
+    def f(s, x): return change(s.value, k * x) or jnp.sin(s.value["a"] * x)
+    seen, before = "applied", shown(s)
     try:
-        lib.transform.grad(f)(jnp.array(3.0))
+        T(lambda x: f(s, x))(jnp.array(x))
     except Exception:
-        seen, want = "refused", 1.0
-    assert float(s.value["a"]) == want, {"at": seen, "expected": want, "got": s.value}
+        seen = "refused"
+    want = before if seen == "refused" else (f(t, jnp.array(x)), shown(t))[1]
+    assert shown(s) == want, {"at": seen, "expected": want, "got": s.value}
     return seen
 
 
@@ -145,19 +124,22 @@ def what_has_two_names_changes_by_both(lib, jnp, np, held):
     return seen
 
 
-@snippet("WRB-13")
-def state_let_out_holds_a_value_or_refuses(lib, jnp, np):
-    """A module gets a new state during the call."""
+@drawn("WRB-13", {"k": number(), "x": number(), "writes": count(0, 2),
+                  "T": one_of(f"lib.transform.{member}" for member in EVERY)})
+def state_let_out_holds_a_value_or_refuses(lib, jnp, np, k, x, writes, T):
+    """A new state is made during the call, maybe written, and let out."""
     found = []
     def f(x):
-        found.append(lib.State(2.0 * x))
+        found.append(lib.State(k * x))
+        found[-1].value = found[-1].value + writes * x
         return jnp.sin(found[-1].value)
-    lib.transform.grad(f)(jnp.array(3.0))
+    T(f)(jnp.array(x))
+    want = k * x + writes * x
     try:
         seen, value = "holds the value", found[-1].value
     except Exception:
-        seen, value = "refuses to be read", 6.0
-    assert float(np.asarray(value)) == 6.0, {"expected": 6.0, "got": value}
+        seen, value = "refuses to be read", want
+    assert np.allclose(float(np.asarray(value)), want), {"expected": want, "got": value}
     return seen
 
 
@@ -171,17 +153,19 @@ CLOSURES = {
 }
 
 
-@snippet("WRB-25", EXACT.bound(CLOSURES, "{member} | {point}"))
-def the_world_is_read_at_every_call(lib, jnp, T, change):
+@drawn("WRB-25", {"T": one_of(f"lib.transform.{member}" for member in EXACT),
+                  "v": one_of(("1.0", "0.5", "-1.0")), "x": one_of(("2.0", "-0.5", "1.5"))},
+       CLOSURES)
+def the_world_is_read_at_every_call(lib, jnp, change, T, v, x):
     """A transform that was called before equals one that is built after the change."""
-    w = {"k": 1.0, "flag": False, "g": lambda v: v, "s": lib.State(jnp.array(1.0))}
+    w, x = {"k": 1.0, "flag": False, "g": lambda v: v, "s": lib.State(jnp.array(v))}, jnp.array(x)
     def f(x):
         y = w["k"] * x * x * jnp.sum(w["g"](w["s"].value))
         return y * x if w["flag"] else y
     kept = T(f)
-    before = kept(jnp.array(2.0))
+    before = kept(x)
     change(w)
-    got, want = kept(jnp.array(2.0)), T(lambda x: f(x))(jnp.array(2.0))
+    got, want = kept(x), T(lambda x: f(x))(x)
     assert jnp.allclose(got, want), {"expected": want, "got": got}
     assert not jnp.allclose(got, before), {"expected": f"not {before}", "got": got}
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ...judge import compare
-from ...judge.check import generated, snippet
+from ...judge.check import drawn, generated, snippet
 from ...judge.difference import Difference, Inconclusive, Violation, raised
 from ...judge.subject import Subject
-from ...language.axes import EVERY, REPRESENTATIVES, Calls, representatives
+from ...language.axes import EVERY, FIRST_ORDER, REPRESENTATIVES, Calls, representatives
 from ...language.cases import Case
+from ...language.sources import count, moving, number, numbers, one_of, some_of
 from ...language.values import SHAPES
 from ...language.wishes import CALM, ORDINARY
 from .table import Call, Cell, call, cells, failing, with_key
@@ -109,35 +110,46 @@ def stream_is_as_it_was_after_a_refusal(lib, jnp, T, key, options):
     assert jnp.array_equal(now, first), {"expected": f"the draw {first}", "got": now}
 
 
-@snippet("WRB-17", EVERY.bound())
-def exception_of_the_user_arrives(lib, jnp, np, T):
-    """An exception that was made before the call."""
-    raised, caught = ArithmeticError("planned"), None
+ERRORS = ("ArithmeticError('planned')", "ValueError()", "KeyError('k')", "StopIteration(1)",
+          "type('Own', (Exception,), {})('planned')", "AssertionError()")
+INTERRUPTS = ("KeyboardInterrupt()", "SystemExit(1)", "GeneratorExit()",
+              "type('Own', (BaseException,), {})()")
+
+
+@drawn("WRB-17", {**moving(), "planned": one_of(ERRORS), "x": number()}, EVERY.bound())
+@drawn("WRB-20", {**moving(), "planned": one_of(INTERRUPTS), "x": number()}, EVERY.bound())
+def what_f_raises_arrives_and_takes_back_the_writes(lib, jnp, T, moves, move, start, planned, x):
+    """An exception that was made before the call, raised after some writes."""
+    s, caught = [lib.State(jnp.array(v)) for v in start], None
     def f(x):
-        raise raised
+        move(s, x)
+        raise planned
     try:
-        T(f)(jnp.array(1.0))
-    except Exception as error:
+        T(f)(jnp.array(x))
+    except BaseException as error:
         caught = error
-    assert caught is raised, {"expected": raised, "got": caught}
+    assert caught is planned, {"expected": planned, "got": caught}
+    got = [float(state.value) for state in s]
+    assert got == start, {"at": "the states", "expected": start, "got": got}
 
 
-@snippet("WRB-19", {
+@drawn("WRB-19", {**moving(), "planned": one_of(ERRORS), "x": number()}, {
     "before": {"run": "lambda fun, args: None"}, "after": {"run": "lambda fun, args: fun(*args)"},
 })
-def failing_transform_of_the_user_leaves_the_states(lib, jnp, run):
+def failing_transform_of_the_user_leaves_the_states(lib, jnp, run, moves, move, start, planned, x):
     """The user's transform raises before or after it runs the function."""
-    s, caught = lib.State(jnp.array(1.0)), None
-    def f(x):
-        s.value = s.value + x
+    s, caught = [lib.State(jnp.array(v)) for v in start], None
     def transform(fun, *, argnums, has_aux):
-        return lambda *args: (run(fun, args), 1 / 0)
+        def fail(*args):
+            run(fun, args)
+            raise planned
+        return fail
     try:
-        lib.transform.GradientTransform(f, transform=transform)(jnp.array(2.0))
+        lib.transform.GradientTransform(lambda x: move(s, x), transform=transform)(jnp.array(x))
     except Exception as error:
         caught = error
-    assert isinstance(caught, ZeroDivisionError), {"expected": "its own error", "got": caught}
-    assert float(s.value) == 1.0, {"expected": 1.0, "got": s.value}
+    got = caught, [float(state.value) for state in s]
+    assert got == (planned, start), {"expected": (planned, start), "got": got}
 
 
 @snippet("WRB-19")
@@ -157,24 +169,9 @@ def failure_after_the_derivative_leaves_the_states(lib, jnp, jax):
     assert float(s.value) == 1.0, {"expected": 1.0, "got": s.value}
 
 
-@snippet("WRB-20", EVERY.bound())
-def interrupt_leaves_the_states(lib, jnp, np, T):
-    """A KeyboardInterrupt after a write."""
-    s, caught = lib.State(jnp.array(1.0)), None
-    def f(x):
-        s.value = s.value + x
-        raise KeyboardInterrupt
-    try:
-        T(f)(jnp.array(2.0))
-    except KeyboardInterrupt as error:
-        caught = error
-    assert caught is not None, {"expected": "the interrupt", "got": "a result"}
-    assert float(s.value) == 1.0, {"expected": 1.0, "got": s.value}
-
-
-@snippet("WRB-30", EVERY.bound({"interrupt": {"error": "KeyboardInterrupt"},
-                                "no memory": {"error": "MemoryError"}}))
-def stopped_at_any_line_of_the_library(lib, jnp, T, error):
+@drawn("WRB-30", {"first": count(1, 332)}, EVERY.bound({
+    "interrupt": {"error": "KeyboardInterrupt"}, "no memory": {"error": "MemoryError"}}))
+def stopped_at_any_line_of_the_library(lib, jnp, T, error, first):
     """Between any two lines of its own; where it is not written in Python, at none."""
     import sys
     s, t = lib.State(jnp.array(1.0)), lib.State(jnp.array(1.0))
@@ -187,7 +184,7 @@ def stopped_at_any_line_of_the_library(lib, jnp, T, error):
             raise error
         home = lib.State.__module__.partition(".")[0]
         return stop if frame.f_globals.get("__name__", "").startswith(home) else None
-    for line in range(1, 2500, 83):
+    for line in range(first, 2500, 332):
         left, before = [line], float(s.value)
         sys.settrace(stop)
         try:
@@ -201,35 +198,39 @@ def stopped_at_any_line_of_the_library(lib, jnp, T, error):
             "expected": "all writes, or none", "got": got, "at": f"s.value, t.value, line {line}"}
 
 
-@snippet("WRB-21", EVERY.bound())
-def transform_serves_again_after_a_failure(lib, jnp, T):
-    """The second call fails after its write, by its argument; the third counts as the second."""
-    s, bad = lib.State(jnp.ones(3)), []
+@drawn("WRB-21", {**moving(), "xs": numbers(3), "fails": some_of((0, 1), 2, 3)}, EVERY.bound())
+def transform_serves_again_after_a_failure(lib, jnp, T, moves, move, start, xs, fails):
+    """Some of two or three calls fail after their writes; the others count."""
+    s, t = ([lib.State(jnp.array(v)) for v in start] for _ in range(2))
     def f(x):
-        s.value = 2.0 * s.value
-        return jnp.sin(jnp.dot(s.value, x))
-    t = T(f, grad_states=[s])
-    for size in (3, 2, 3):
+        move(s, jnp.sum(x))
+        return 1 / 0 if x.ndim else sum(jnp.sin(state.value) for state in s)
+    call = T(f)
+    for x, fail in zip(xs, fails, strict=False):
         try:
-            t(jnp.ones(size))
-        except Exception:
-            bad.append(size)
-    assert (bad, float(s.value[0])) == ([2], 4.0), {"expected": ([2], 4.0), "got": (bad, s.value)}
+            call(jnp.array([x] if fail else x)), move(t, x)
+        except ZeroDivisionError:
+            pass
+    got, want = (jnp.array([state.value for state in states]) for states in (s, t))
+    assert jnp.allclose(got, want), {"at": "the states", "expected": want, "got": got}
 
 
-@snippet("WRB-22", EVERY.bound())
-def inner_failure_takes_back_its_own_writes(lib, jnp, T):
+@drawn("WRB-22", {**moving(), "x": number(), "chosen": one_of(("[]", "[1]", "[2, 0]"))},
+       EVERY.bound())
+def inner_failure_takes_back_its_own_writes(lib, jnp, T, moves, move, start, x, chosen):
     """The outer function writes, calls a transform that fails after a write, and goes on."""
-    s = lib.State(jnp.array(1.0))
+    s, t = ([lib.State(jnp.array(v)) for v in start] for _ in range(2))
+    words = {"grad_states": [s[i] for i in chosen]} if chosen else {}
     def f(x):
-        s.value = s.value + x
-        try:  # a function that returns None has no gradient
-            lib.transform.grad(lambda y: setattr(s, "value", 100.0 * y))(x)
-        except Exception:
-            s.value = 10.0 * s.value
-        return jnp.sin(s.value)
-    T(f)(jnp.array(2.0))
-    assert float(s.value) == 30.0, {"expected": 30.0, "got": s.value}
+        move(s, x)
+        try:
+            lib.transform.grad(lambda y: (move(s, 7.0 * y), 1 / 0), **words)(x)
+        except ZeroDivisionError:
+            move(s, 0.5 * x)
+        return sum(jnp.sin(state.value) for state in s)
+    T(f)(jnp.array(x)), move(t, x), move(t, 0.5 * x)
+    got, want = (jnp.array([state.value for state in states]) for states in (s, t))
+    assert jnp.allclose(got, want), {"at": "the states", "expected": want, "got": got}
 
 
 @snippet("WRB-22", REPRESENTATIVES.bound())
@@ -249,7 +250,8 @@ def inner_failure_leaves_selected_states_as_they_were(lib, jnp, T):
     assert [*map(float, (got, n.value, s.value))] == [want, 0, 2], {"expected": want, "got": got}
 
 
-@snippet("WRB-24", {
+@drawn("WRB-24", {**moving(), "x": number(), "i": count(0, 2), "k": number(),
+                  "T": one_of(f"lib.transform.{member}" for member in FIRST_ORDER)}, {
     "vmap": {"wrap": "lambda g: jax.vmap(g)(jnp.ones(3))"},
     "jit": {"wrap": "lambda g: jax.jit(g)(jnp.array(1.0))"},
     "grad": {"wrap": "lambda g: jax.grad(g)(jnp.array(1.0))"},
@@ -257,52 +259,55 @@ def inner_failure_leaves_selected_states_as_they_were(lib, jnp, T):
     "scan": {"wrap": "lambda g: jax.lax.scan(lambda c, v: (c, g(v)), 0.0, jnp.ones(3))[1]"},
     "cond": {"wrap": "lambda g: jax.lax.cond(jnp.array(True), g, lambda v: v, 1.0)"},
 })
-def write_under_a_raw_transform_is_refused(lib, jnp, np, jax, wrap):
-    """A traced value is written in a function that JAX itself transforms, inside f."""
-    s, caught = lib.State(jnp.array(1.0)), None
+def write_under_a_raw_transform_is_refused(
+    lib, jnp, jax, wrap, moves, move, start, x, i, k, T
+):
+    """A traced value is written in a function that JAX itself transforms, after other writes."""
+    s, caught = [lib.State(jnp.array(v)) for v in start], None
     def g(v):
-        s.value = 2.0 * v
+        s[i].value = k * v
         return jnp.sin(v)
     try:
-        lib.transform.grad(lambda x: x * jnp.sum(wrap(g)))(jnp.array(2.0))
+        T(lambda x: (move(s, x), x * jnp.sum(wrap(g)))[1])(jnp.array(x))
     except Exception as error:
         caught = error
-    assert float(np.asarray(s.value)) == 1.0, {"expected": 1.0, "got": s.value}
+    got = [float(state.value) for state in s]
+    assert got == start, {"at": "the states", "expected": start, "got": got}
     assert caught is not None, {"expected": "an error", "got": "a result"}
 
 
-@snippet("WRB-29", {
-    "vmap": {"wrap": "lambda g: jax.vmap(g)(jnp.ones(3))"},
-    "scan": {"wrap": "lambda g: jax.lax.scan(lambda c, v: (c, g(v)), 0.0, jnp.ones(3))[1]"},
-    "jit": {"wrap": "lambda g: jax.jit(g)(jnp.ones(3))"},
+@drawn("WRB-29", {"n": count(0, 3), "step": count(1, 3), "size": count(1, 3)}, {
+    "vmap": {"wrap": "lambda g, xs: jax.vmap(g)(xs)"},
+    "scan": {"wrap": "lambda g, xs: jax.lax.scan(lambda c, v: (c, g(v)), 0.0, xs)[1]"},
+    "jit": {"wrap": "lambda g, xs: jax.jit(g)(xs)"},
 })
-def a_change_in_place_is_refused_as_an_assignment_is(lib, jnp, jax, wrap):
+def a_change_in_place_is_refused_as_an_assignment_is(lib, jnp, jax, wrap, n, step, size):
     """A counter of Python in a dict, written in the two ways."""
-    def count(write):
-        s = lib.State({"n": 0})
+    def counted(write):
+        s = lib.State({"n": n})
         try:
             lib.transform.grad(lambda x: x * jnp.sum(
-                wrap(lambda v: write(s) or jnp.sin(v))))(jnp.array(2.0))
+                wrap(lambda v: write(s) or jnp.sin(v), jnp.ones(size))))(jnp.array(2.0))
         except Exception:
             return "refused", s.value["n"]
         return "applied", s.value["n"]
 
-    want = count(lambda s: setattr(s, "value", {"n": s.value["n"] + 1}))
-    got = count(lambda s: s.value.update(n=s.value["n"] + 1))
+    want = counted(lambda s: setattr(s, "value", {"n": s.value["n"] + step}))
+    got = counted(lambda s: s.value.update(n=s.value["n"] + step))
     assert got == want, {"expected": want, "got": got}
 
 
-@snippet("WRB-28", EVERY.bound())
-def nothing_traced_is_alive(lib, jnp, jax, T):
-    """Two calls of a function that reads and writes, under JAX's own search for leaks."""
-    s, leak = lib.State(jnp.array(0.5)), None
+@drawn("WRB-28", {"v": number(), "k": number(), "x": number()}, EVERY.bound())
+def nothing_traced_is_alive(lib, jnp, jax, T, v, k, x):
+    """A call of a function that reads and writes, under JAX's own search for leaks."""
+    s, leak = lib.State(jnp.array(v)), None
     def f(x):
-        s.value = s.value * x
+        s.value = k * s.value * x
         return jnp.sin(s.value)
     t = T(f)
     try:
         with jax.checking_leaks():
-            t(jnp.array(2.0)), t(jnp.array(3.0))
+            t(jnp.array(x))
     except Exception as error:  # whatever else may be wrong with the call is not asked here
         leak = error if "Leaked" in str(error) else None
     assert leak is None, {"expected": "no leak", "got": str(leak)[:80]}
