@@ -771,6 +771,26 @@ def test_what_a_body_uses_of_outside_its_caller_used() -> None:
     assert used(lambda: for_loop(body, STEPS[:0]))[1] == {}
 
 
+def test_checkpoint_of_a_method_and_of_a_function_of_states() -> None:
+    class Layer(refimpl.nn.Module):
+        def __init__(self) -> None:
+            self.w, self.n = ParamState(jnp.array(3.0)), State(0)
+
+        @transform.checkpoint
+        def run(self, x: Any) -> Any:
+            self.n.value += 1
+            return self.w.value**2 * x
+
+    @transform.checkpoint
+    def square(x: Any, state: State | None = None) -> Any:
+        return x if state is None else x * state.value**2
+
+    layer: Any = Layer()
+    assert grad(layer.run, layer.w)(2.0) == 12.0 and layer.n.value == 1
+    assert grad(lambda x: square(x, state=layer.w), layer.w)(2.0) == 12.0
+    assert grad(lambda x: square(square(x), layer.w), layer.w)(2.0) == 12.0
+
+
 def test_checkpoint_options() -> None:
     world = World()
 

@@ -8,6 +8,7 @@ from weakref import ref
 import jax
 
 from ..frames import settle
+from ..graph import Node
 from ..state import State
 from ..tree import pack
 from ..typing import Function, P, T
@@ -43,7 +44,8 @@ def checkpoint(
     Parameters
     ----------
     fun : callable, optional
-        May read and write states; left out, the result is a decorator.
+        May read and write states, and take modules and states as arguments; left out, the result
+        is a decorator.
     prevent_cse, policy, static_argnums
         As in `jax.checkpoint`.
     """
@@ -57,8 +59,12 @@ def checkpoint(
 
     @functools.wraps(fun)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        objects = [arg if isinstance(arg, (State, Node)) else None for arg in args]
+        named = {key: arg for key, arg in kwargs.items() if isinstance(arg, (State, Node))}
+
         def pure(*args: Any, **kwargs: Any) -> tuple[Any, Carried]:
-            output, effects = run(fun, (), args, kwargs)
+            given = [arg if held is None else held for held, arg in zip(objects, args, strict=True)]
+            output, effects = run(fun, (), given, {**kwargs, **named})
             written.update(effects.writes)
             tracers: list[Any] = []
             build = pack((effects.writes, effects.born), tracers)
@@ -69,7 +75,9 @@ def checkpoint(
         written: set[State] = set()
         runs: list[Run] = []
         with around(lambda: written):
-            output, carried = jax.checkpoint(pure, **options)(*args, **kwargs)
+            given = [arg if held is None else None for held, arg in zip(objects, args, strict=True)]
+            arrays = {key: arg for key, arg in kwargs.items() if key not in named}
+            output, carried = jax.checkpoint(pure, **options)(*given, **arrays)
             traced = cast(Run, carried.run())  # `runs` keeps it alive
             effects = traced.effects
             effects.writes, effects.born = traced.build(carried.leaves)
