@@ -8,9 +8,10 @@ from pathlib import Path
 
 from spec.judge.verdict import Outcome, Verdict
 from spec.language.cases import Case
+from spec.language.histories import History
 from spec.language.programs import Program, Var, Write
 from spec.language.returns import ROWS
-from spec.language.shares import SHARES, below, counted, shares
+from spec.language.shares import FLOORS, below, counted, shares
 from spec.language.strategies import DTYPE
 from spec.report import coverage
 from spec.report.journal import Journal, Kept, read
@@ -28,13 +29,20 @@ def test_shares_count_drawn_cases_alone() -> None:
     table = replace(plain(2), labels=frozenset())
     drawn = [one for case in (table, plain(0), plain(1), plain(2), "no case")
              for one in counted(case)]
-    assert shares(drawn) == {name: 0 for name in SHARES} | {
+    assert shares(drawn) == {name: 0 for name in FLOORS} | {
         "write a state": Fraction(2, 3), "write twice": Fraction(1, 3)}
+
+
+def test_histories_have_shares_of_their_own() -> None:
+    """Calls beside them make no share of theirs smaller."""
+    nested = History((), frozenset({"history: nested"}))
+    measured = shares([one for case in (nested, History(()), plain(0)) for one in counted(case)])
+    assert measured["nest a transform"] == Fraction(1, 2) and measured["fail and go on"] == 0
 
 
 def test_a_share_under_its_floor_is_told() -> None:
     told = below(shares(counted(plain(0))))
-    assert len(told) == len(SHARES)
+    assert len(told) == len(FLOORS)
     assert told[0] == "0% write a state; expected at least 50%"
 
 
@@ -47,7 +55,7 @@ def test_a_report_counts_the_families_that_judge_whole_calls() -> None:
     )
     measured = coverage.shares_of(Report({}, outcomes))
     assert measured["write a state"] == 1 and measured["write twice"] == Fraction(1, 2)
-    assert shares(()) == dict.fromkeys(SHARES, 0)
+    assert shares(()) == dict.fromkeys(FLOORS, 0)
 
 
 def test_a_journal_keeps_what_was_counted(tmp_path: Path) -> None:

@@ -204,7 +204,7 @@ class Body(Chooser):
         """A statement of any kind."""
         wish = self.wish
         kinds = ["simple"] * 4 + ["draw"] * (2 * wish.draws)
-        kinds += ["call"] * (3 * bool(self.methods)) + ["for", "if"] * wish.flow
+        kinds += ["call"] * (3 * bool(self.methods)) + ["for", "for", "if"] * wish.flow
         kinds += ["scratch"] * (2 * bool(self.scratch))
         match self.draw(st.sampled_from(kinds)):
             case "draw":

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from ..chapters.rules import registry
 from ..judge.verdict import Outcome, Verdict, verdict_of
-from ..language.shares import FAMILIES, SHARES
+from ..language.shares import FAMILIES, FLOORS
 from . import coverage
 from .report import Report, telling
 from .words import amount, classes_of
@@ -97,7 +97,7 @@ def show_coverage(report: Report, console: Console) -> None:
     for heading in ("calls that", "share", "floor"):
         parts.add_column(heading, no_wrap=True)
     for name, share in coverage.shares_of(report).items():
-        parts.add_row(name, f"{float(share):.0%}", f"{float(SHARES[name][0]):.0%}")
+        parts.add_row(name, f"{float(share):.0%}", f"{float(FLOORS[name]):.0%}")
     console.print(parts)
 
 

@@ -204,7 +204,8 @@ def filter_that_matches_nothing(lib, jnp, T, select):
 PLACES: Final = ("list", "tuple", "namedtuple", "dict", "nested", "none", "module")
 
 
-LONG: Final = replace(calm(containers=PLACES, fewest=2, most=6, writes=True, steps=(3, 8)),
+LONG: Final = replace(calm(containers=PLACES, fewest=2, most=6, writes=True, models=True,
+                           steps=(3, 8)),
                       functions=("jnp.sin({0}) / 4.0",))
 """Long programs of functions that flatten what they get: slopes that multiply blur every oracle."""
 
@@ -336,7 +337,8 @@ def every_leaf_has_its_own_dtype(lib, jnp, T, dtypes):
 
 
 @generated("GST-19", Calls.strategy,
-           EVERY.calls(calm(bystanders=True, writes=True, steps=(1, 3)), plain("states")))
+           EVERY.calls(calm(bystanders=True, writes=True, models=True, steps=(1, 3)),
+                       plain("states")))
 def other_states_may_hold_integers(subject: Subject, case: Case) -> None:
     """Sides and effects, with integers and booleans in a state that is not selected."""
     seen = observe(case, subject)

@@ -41,11 +41,12 @@ from .table import ROLES, Call, Cell, call, cells, with_key
 WRITING = Wish(writes=True, rows=plain("states"), most=2, functions=CALM,
                shapes=SHAPES[:1], outputs=("scalar",))
 FREEING = replace(WRITING, fewest=2)  # so that another state is still selected
-LONG = replace(WRITING, steps=(3, 8), flow=True, functions=("jnp.sin({0})",))
+LONG = replace(WRITING, steps=(3, 8), flow=True, models=True, functions=("jnp.sin({0})",))
 TELLING = replace(LONG, rows=rows("states", has_aux=True, return_value=True))
 DRAWING = replace(WRITING, writes=False, draws=True, most=1)
 CONTAINING = replace(WRITING, most=1, kinds=("dict", "tuple", "list", "wide", "named", "deep"))
-ANYTHING = replace(WRITING, rows=plain("arguments"), scratch=True, steps=(1, 4))
+ANYTHING = replace(WRITING, rows=plain("arguments"), scratch=True, models=True,
+                   steps=(1, 4))
 
 
 def freed(case: Case) -> Case:

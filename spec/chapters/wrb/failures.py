@@ -61,7 +61,7 @@ def attempt(subject: Subject, case: Case) -> dict[str, Any]:
 
 @generated("WRB-15", Calls.strategy, failed(
     FAILED_WRITES, representatives("reverse", "jacobian", "forward", "second", "sample"), "writes"
-), wide=6)
+), wide=8)
 def states_are_as_before(subject: Subject, case: Case) -> None:
     """Every state, by the table and in generated programs."""
     names = attempt(subject, case)
@@ -76,7 +76,7 @@ def states_are_as_before(subject: Subject, case: Case) -> None:
             raise Violation(found, f"after the failed call, {found}")
 
 
-@generated("WRB-16", with_key, failed(FAILED_DRAWS, EVERY, "draws"))
+@generated("WRB-16", with_key, failed(FAILED_DRAWS, EVERY, "draws"), wide=5)
 def stream_is_as_before(subject: Subject, case: Case) -> None:
     """The next draw is the first one after the seed."""
     names = attempt(subject, case)
