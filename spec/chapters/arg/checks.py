@@ -183,7 +183,7 @@ generated("ARG-07", Calls.strategy, _points)(gradients_of_the_chosen_arguments)
 
 
 @snippet("ARG-07", cases=EXACT.where(mode="reverse").bound())
-def every_leaf_has_its_own_dtype(lib, jnp, T):
+def leaves_of_an_argument_keep_their_dtypes(lib, jnp, T):
     x = {'h': jnp.ones(3, jnp.float32), 'd': jnp.ones(3), 'e': jnp.zeros(0), 'n': None, 't': ()}
     got = T(lambda x: jnp.sum(x['h'] * x['d']) + jnp.sum(x['e']))(x)
     dtypes = [str(got[key].dtype) for key in ('h', 'd', 'e')]

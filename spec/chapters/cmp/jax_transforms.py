@@ -31,7 +31,7 @@ AROUND = {
 }
 """Ways to call a function at every entry of an array, under JAX's own transforms."""
 
-WITHIN = {
+WITHIN_F = {
     **AROUND,
     "jax.lax.fori_loop":
         "lambda g, xs: jax.lax.fori_loop(0, len(xs), lambda i, c: c.at[i].set(g(xs[i])), 0.0 * xs)",
@@ -58,7 +58,7 @@ def around_a_transform(lib, jnp, jax, T, way, call, order, terms, h, v, xs, j):
     assert s.value == v, {"at": "s.value", "expected": v, "got": s.value}
 
 
-@drawn("CMP-08", IN_LANES, lanes(representatives("reverse"), WITHIN)
+@drawn("CMP-08", IN_LANES, lanes(representatives("reverse"), WITHIN_F)
        | lanes(representatives("forward", "second"), VMAP))
 def within_the_function(lib, jnp, jax, T, way, call, order, terms, h, v, xs, j):
     """The state is read in three lanes or turns, of which the function is the sum."""

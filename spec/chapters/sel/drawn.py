@@ -251,3 +251,49 @@ generated("SEL-14", drawn_selections, {
     f"{n} filters, {share} shared": SelectionWish(n, share=share, treefy=True)
     for n in (0, 1, 2) for share in get_args(Share)
 })(judge_agreement)
+
+
+def judge_nesting(subject: Subject, case: Selected) -> None:
+    """Going down the tree by the parts of each path ends at something that has a value."""
+    (want,), made = case.expected(), run(case, subject)
+    for path in want:
+        place = "tree" + "".join(f"[{part!r}]" for part in path)
+        claim = f"hasattr({place}, 'value')"
+        if not eval(claim, made):
+            raise Violation(Difference(place, claim, "a state", describe(eval(place, made))))
+
+
+def judge_identity(subject: Subject, case: Selected) -> None:
+    """Under each path stands the very state that the plain selection has there."""
+    (want,), made = case.expected(), run(case, subject)
+    for path, state in want.items():
+        claim = f"result[{path!r}] is {state}"
+        if not eval(claim, made):
+            raise Violation(Difference(f"result[{path!r}]", claim, "the state itself",
+                                       describe(made["result"][path])))
+
+
+AGREEING = (
+    "len(result) == len(list(result))", "list(result) == list(result.keys())",
+    "all(path in result for path in result)", "('nowhere',) not in result",
+    "all(result[path] is state for path, state in result.items())",
+    "[*map(id, result.values())] == [id(state) for _, state in result.items()]",
+    "[path for path, _ in result.items()] == list(result)",
+)
+"""What holds of a mapping, as claims about a selection."""
+
+
+def judge_mapping(subject: Subject, case: Selected) -> None:
+    """All ways to read the selection agree."""
+    made = run(case, subject)
+    for claim in AGREEING:
+        if not eval(claim, made):
+            raise Violation(Difference("result", claim, claim, describe(made["result"])))
+
+
+_TREEFIED = {
+    word: SelectionWish(depth=depth, treefy=True) for depth, word in enumerate(("flat", "nested"))}
+
+generated("SEL-12", drawn_selections, DEPTHS)(judge_mapping)
+generated("SEL-15", drawn_selections, _TREEFIED)(judge_nesting)
+generated("SEL-16", drawn_selections, _TREEFIED)(judge_identity)
