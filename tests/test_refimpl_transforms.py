@@ -21,7 +21,7 @@ from refimpl.transform import (
     vector_grad,
 )
 
-FAMILY = {
+FAMILY: dict[str, Any] = {
     "grad": grad,
     "vector_grad": vector_grad,
     "jacrev": jacrev,
@@ -34,6 +34,12 @@ each_transform = pytest.mark.parametrize("transform", FAMILY.values(), ids=FAMIL
 
 def assert_same(ours: Any, theirs: Any) -> None:
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), ours, theirs)
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_errors_of_a_call_name_the_member(name: str) -> None:
+    with pytest.raises(TypeError, match=rf"^{name}\(\) takes"):
+        FAMILY[name](jnp.sum, None, 0, False, True)
 
 
 def test_jacobian_is_jacrev() -> None:

@@ -7,6 +7,7 @@ uniform; without a function every member is a decorator (CUS-10).
 import contextlib
 import functools
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypedDict, Unpack, cast, overload
 
 import jax
@@ -105,12 +106,16 @@ def member(transform: Function, told: Callable[Concatenate[Any, Q], Any]) -> Eit
         arguments of `GradientTransform` beside it and the transform.
     """
 
+    name = transform.__name__.removeprefix("_")
+    named = FunctionType(told.__code__, told.__globals__, name, told.__defaults__)
+    named.__kwdefaults__, named.__qualname__ = told.__kwdefaults__, name  # for Python's errors
+
     @functools.wraps(told)
     def made(*args: Any, **kwargs: Any) -> Any:
-        fun, options = told(*args, **kwargs)
+        fun, options = named(*args, **kwargs)
         return Member(fun, transform=transform, **options)
 
-    made.__name__ = made.__qualname__ = transform.__name__.removeprefix("_")
+    made.__name__ = made.__qualname__ = name
     made.__doc__ = transform.__doc__
     return cast(Either[Q], made)
 
