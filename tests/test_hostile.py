@@ -6,6 +6,7 @@ Every point has a verdict all the same, the run goes on, and the exit status tel
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -30,7 +31,30 @@ from spec.run import pool
 from spec.run.decide import decide
 from spec.run.profiles import PROFILES
 
+AXIS = """
+from spec.judge.check import snippet
+
+VALUES = {
+    "array": "jnp.array([1.0, 2.0])", "scalar": "jnp.array(1.0)",
+    "single": "jnp.array(1.0, dtype=jnp.float32)", "integers": "jnp.array([1, 2])",
+    "booleans": "jnp.array([True, False])", "complex": "jnp.array(1.0 + 2.0j)",
+    "zero-size": "jnp.zeros((0, 3))", "float": "0.5", "int": "3", "bool": "True", "None": "None",
+    "dict": "{'b': jnp.ones(2), 'a': jnp.array(2)}", "list": "[jnp.ones(2), 0.5]",
+    "tuple": "(jnp.ones(2), jnp.zeros(3))",
+    "nested": "{'u': [jnp.ones(2), None], 't': ({}, (jnp.array(1.0),))}",
+}
+
+
+@snippet("STA-02", {f"{kind} | {name}": {"kind": f"lib.{kind}", "value": value}
+                    for kind in ("State", "ParamState") for name, value in VALUES.items()})
+def value_of_every_kind(lib, jnp, np, kind, value):
+    got = kind(value).value
+    assert type(got) is type(value), {"expected": type(value), "got": type(got)}
+    assert repr(got) == repr(value), {"expected": repr(value), "got": repr(got)}
+"""
+RUN = "import sys, axis; from spec.__main__ import script; sys.exit(script())"
 HOSTILE = """
+import axis  # so that the worker knows the check, too
 import os, signal, time
 import numpy
 
@@ -104,18 +128,25 @@ DEAD = {
 @pytest.fixture
 def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a library that can be imported as ``hostile``."""
+    (tmp_path / "axis.py").write_text(AXIS, encoding="utf-8")
     (tmp_path / "hostile.py").write_text(HOSTILE, encoding="utf-8")
+    path = os.pathsep.join([str(Path(__file__).parents[1]), str(tmp_path)])
+    monkeypatch.setenv("PYTHONPATH", path)
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
 
 
-def test_the_run_goes_on_and_every_point_has_its_verdict(
-    hostile: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command on the hostile library, with a check that walks values of every kind."""
+    return subprocess.run([sys.executable, "-c", RUN, *arguments], cwd=folder, text=True,
+                          capture_output=True, timeout=300, check=False)
+
+
+def test_the_run_goes_on_and_every_point_has_its_verdict(hostile: Path) -> None:
     file = hostile / "report.json"
-    status = main(["check", "hostile", "--rules", "STA-01", "--workers", "2", "--timeout", "8",
-                   "--report", str(file)])
-    assert status == BROKEN
+    done = run(hostile, "check", "hostile", "--rules", "STA-02", "--workers", "2", "--timeout",
+               "8", "--report", str(file))
+    assert done.returncode == BROKEN
     report = json.loads(file.read_text(encoding="utf-8"))
     jsonschema.validate(report, document.schema())
     first = report["failures"][0]
@@ -125,7 +156,7 @@ def test_the_run_goes_on_and_every_point_has_its_verdict(
     assert "State | complex" not in told
     assert not any(point.startswith("ParamState") for point in told)
     assert max(map(len, told.values())) < 2200
-    shown = capfd.readouterr().out
+    shown = done.stdout
     assert "noise" not in shown and "\x1b" not in shown
 
 
@@ -147,20 +178,18 @@ def test_an_import_that_fails_is_one_clear_line(
     assert shown.err.count("\n") == 1 and words in shown.err and not shown.out
 
 
-def test_what_a_budget_does_not_reach_is_reported(
-    hostile: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_a_budget_does_not_reach_is_reported(hostile: Path) -> None:
     file = hostile / "report.json"
-    arguments = ["check", "hostile", "--rules", "STA-01,STA-03", "--workers", "1", "--report",
-                 str(file)]
-    assert main([*arguments, "--budget", "0.01"]) == INCOMPLETE
-    assert "32 points of 2 rules were not reached" in capsys.readouterr().out
+    done = run(hostile, "check", "hostile", "--rules", "STA-02", "--workers", "1", "--report",
+               str(file), "--budget", "0.01")
+    assert done.returncode == INCOMPLETE
+    assert "31 points of 1 rule were not reached" in done.stdout
     assert not file.exists() and len(journal.read(journal.beside(file)).outcomes) == 0
 
 
 def begun(folder: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
     """A run in a process of its own, of which an outcome or two are written."""
-    started = subprocess.Popen([sys.executable, "-m", "spec", *arguments], cwd=folder,
+    started = subprocess.Popen([sys.executable, "-c", RUN, *arguments], cwd=folder,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     file = folder / "report.jsonl"
     while not (file.exists() and len(file.read_text().splitlines()) > 2):
@@ -176,7 +205,7 @@ def test_a_run_that_is_interrupted_says_what_it_knows_and_leaves_the_report(
     """It is stopped where the library hangs; a point before that was broken."""
     file = hostile / "report.json"
     file.write_text("as it was", encoding="utf-8")
-    started = begun(hostile, ["check", "hostile", "--rules", "STA-01", "--workers", "1",
+    started = begun(hostile, ["check", "hostile", "--rules", "STA-02", "--workers", "1",
                               "--timeout", "500", "--report", str(file)])
     started.send_signal(number)
     shown, errors = started.communicate(timeout=60)
@@ -191,7 +220,7 @@ def test_a_run_that_is_interrupted_says_what_it_knows_and_leaves_the_report(
 
 def test_what_a_run_that_is_killed_has_written_can_be_read(hostile: Path) -> None:
     """It is gone on with in ``test_unfinished``."""
-    started = begun(hostile, ["check", "hostile", "--rules", "STA-01", "--workers", "1",
+    started = begun(hostile, ["check", "hostile", "--rules", "STA-02", "--workers", "1",
                               "--timeout", "500", "--report", str(hostile / "report.json")])
     started.kill()
     started.communicate()
@@ -200,7 +229,8 @@ def test_what_a_run_that_is_killed_has_written_can_be_read(hostile: Path) -> Non
 
 
 def test_parts_of_a_run_are_merged(hostile: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    check = ["check", "hostile", "--rules", "STA-03,STA-05", "--workers", "1"]
+    check = ["check", "hostile", "--rules", "STA-03,STA-04,STA-05,STA-06",
+             "--workers", "1"]
     main([*check, "--report", str(hostile / "whole.json")])
     parts = [hostile / f"part{i}.json" for i in (1, 2)]
     for i, file in enumerate(parts, 1):
@@ -234,7 +264,8 @@ def test_a_changed_configuration_is_found_and_put_back() -> None:
         jax.config.update("jax_enable_x64", False)
         return refimpl.State(value)
 
-    outcome = decided(the_check("states_of_one_value_are_apart"), "array", state)
+    check = the_check("states_of_one_value_are_apart")
+    outcome = decided(check, next(iter(check.cases)), state)
     assert outcome.verdict is Verdict.FAIL
     assert outcome.message == "after the call: jax.config.jax_enable_x64 changed"
     assert jax.numpy.asarray(1.0).dtype == "float64"
