@@ -244,7 +244,7 @@ def that_write_anything(drawn: SearchStrategy[Case]) -> SearchStrategy[Case]:
     return drawn.filter(lambda case: case.program.states[-1].id in case.program.writes)
 
 
-@rule("WRB-01", generated_for(ANYTHING, change=that_write_anything))
+@rule("WRB-27", generated_for(ANYTHING, change=that_write_anything))
 def anything_written_arrives_as_it_is(subject: Subject, case: Case) -> None:
     """Values of any structure, dtype and Python type."""
     judge_states(observe(case, subject))
