@@ -22,7 +22,7 @@ from spec.language import histories
 from spec.language.histories import HISTORY, Author, History
 from spec.language.moves import (
     FEATURES,
-    STATES,
+    HOME_PLACES,
     SWITCHES,
     Build,
     CallFunction,
@@ -120,7 +120,7 @@ def test_a_history_about_the_world_needs_one_function(moves: tuple[Move, ...]) -
     assert repr(Author().write(moves)).count("def f") == 1
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", HOME_PLACES)
 def test_every_place_for_states_is_reached(state: str) -> None:
     history = Author().write([Create(state), Replace(state)])
     assert repr(history).count(f"{state} = lib.State") == 2

@@ -58,7 +58,7 @@ def test_a_malformed_clause_is_refused() -> None:
              "statement": "A does B.", "source": "ruling 1", "clauses": ["S1"],
              "changed": {"0.2": "B is done twice."}}
     made = rules._rule(entry)
-    assert made.clauses == ("S1",) and made.changed == (rules.Change("0.2", "B is done twice."),)
+    assert made.clauses == ("S1",) and made.changed == (rules.Amendment("0.2", "B is done twice."),)
     for wrong in ("7", "clause 7"):
         try:
             rules._rule(entry | {"clauses": wrong})

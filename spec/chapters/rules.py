@@ -61,7 +61,7 @@ class Quote:
 
 
 @dataclass(frozen=True)
-class Change:
+class Amendment:
     """What a rule says otherwise since a version.
 
     Attributes
@@ -107,7 +107,7 @@ class Rule:
         The first version of the specification that holds the rule.
     clauses : tuple of str
         The clauses of the semantics that the rule follows from, such as ``S7``.
-    changed : tuple of Change
+    changed : tuple of Amendment
         What the rule says otherwise since later versions.
     """
 
@@ -123,7 +123,7 @@ class Rule:
     fixed: str = ""
     since: str = "0.1"
     clauses: tuple[str, ...] = ()
-    changed: tuple[Change, ...] = ()
+    changed: tuple[Amendment, ...] = ()
 
     @property
     def family(self) -> str:
@@ -174,7 +174,7 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
     tuples: dict[str, Any] = {k: _strings(entry[k]) for k in ("source", "outcomes", "clauses")
                               if k in entry}
     tuples["quotes"] = tuple(Quote(*pair) for pair in entry.get("quotes", {}).items())
-    tuples["changed"] = tuple(Change(*pair) for pair in entry.get("changed", {}).items())
+    tuples["changed"] = tuple(Amendment(*pair) for pair in entry.get("changed", {}).items())
     rule = Rule(**{**entry, **tuples, "level": Level(entry["level"]),
                    "authority": Authority(entry["authority"])})
     _require_consistent(rule)

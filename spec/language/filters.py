@@ -271,14 +271,14 @@ def _leaves(name: str) -> st.SearchStrategy[Filter]:
     return st.sampled_from(OPERANDS[FORMS[name].meaning.operand]).map(lambda o: Filter(name, o))
 
 
-LEAVES: Final = tuple(n for n, f in FORMS.items() if not f.meaning.operand.startswith("filter"))
-BRANCHES: Final = tuple(n for n in FORMS if n not in LEAVES)
+SIMPLE: Final = tuple(n for n, f in FORMS.items() if not f.meaning.operand.startswith("filter"))
+BRANCHES: Final = tuple(n for n in FORMS if n not in SIMPLE)
 
 
 @cache
 def drawn(depth: int = 2) -> st.SearchStrategy[Filter]:
     """Filters of every form, combined up to a depth."""
-    leaf = st.sampled_from(LEAVES).flatmap(_leaves)
+    leaf = st.sampled_from(SIMPLE).flatmap(_leaves)
     if depth == 0:
         return leaf
     return st.one_of(leaf, *(branch(name, depth) for name in BRANCHES))

@@ -21,8 +21,8 @@ from .labels import choice
 from .moves import (
     ANY_OUTPUT,
     FEATURES,
+    HOME_PLACES,
     POINTS,
-    STATES,
     SWITCHES,
     VALUES,
     WRITES,
@@ -420,7 +420,7 @@ def histories(name: str) -> st.SearchStrategy[History]:
 
 def places(names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The states that the names of a script stand for."""
-    for place in STATES:
+    for place in HOME_PLACES:
         head, _, attribute = place.partition(".")
         if head in names:
             holder = names[head]

@@ -14,7 +14,7 @@ from hypothesis.strategies import SearchStrategy
 
 from .axes import FIRST_ORDER
 
-STATES: Final = ("s0", "s1", "m.w", "d0")
+HOME_PLACES: Final = ("s0", "s1", "m.w", "d0")
 """The places for states: two variables, an attribute of a module, and one with a container."""
 
 VALUES: Final = {
@@ -195,7 +195,7 @@ Move = (Define | Build | CallTransform | CallFunction | FailingCall | Create | R
 # -- drawn moves ---------------------------------------------------------------------------------
 
 _back = st.integers(0, 3)
-_state = st.sampled_from(STATES)
+_state = st.sampled_from(HOME_PLACES)
 _kind = st.sampled_from(("State", "ParamState"))
 _value = st.sampled_from(tuple(VALUES))
 _at = st.sampled_from(tuple(POINTS))

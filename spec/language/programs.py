@@ -206,7 +206,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Form:
+class Definition:
     """How the function ``f`` comes about: what it is defined as, within what, and what follows.
 
     A place in ``within`` and ``after`` stands for the states and the module.
@@ -218,12 +218,12 @@ class Form:
     after: tuple[str, ...] = ()
 
 
-FORMS: Final = {
-    "function": Form(),
-    "closure": Form(within="def make({0}):", after=("    return f", "f = make({0})")),
-    "method": Form("loss", "self", "class F:", ("f = F().loss",)),
-    "object": Form("__call__", "self", "class F:", ("f = F()",)),
-    "forwarded": Form("whole", after=(
+DEFINITIONS: Final = {
+    "function": Definition(),
+    "closure": Definition(within="def make({0}):", after=("    return f", "f = make({0})")),
+    "method": Definition("loss", "self", "class F:", ("f = F().loss",)),
+    "object": Definition("__call__", "self", "class F:", ("f = F()",)),
+    "forwarded": Definition("whole", after=(
         "def f(*args, **kwargs): return whole(*args, **kwargs)",)),
 }
 """The forms of a function."""
@@ -234,7 +234,7 @@ class Program:
     """A stateful function as data.
 
     ``methods`` are those of the module, and ``early`` is a return after the body and before the
-    last.  ``form`` is what kind of callable the function is; see :data:`FORMS`.
+    last.  ``form`` is what kind of callable the function is; see :data:`DEFINITIONS`.
     """
 
     states: tuple[Var, ...]
@@ -263,7 +263,7 @@ class Program:
 
     def _callable(self, params: str, body: list[str]) -> list[str]:
         """The lines that define ``f`` in the form of the program."""
-        form = FORMS[self.form]
+        form = DEFINITIONS[self.form]
         names = ", ".join([*(var.id for var in self.states), *["m"] * (self.module is not None)])
         inner = [f"def {form.name}({', '.join(filter(None, [form.first, params]))}):", *body]
         if form.within:

@@ -60,7 +60,7 @@ def order(size: int) -> Text:
     return written(st.permutations(range(size)))
 
 
-LEAVES: Final = (
+CONTENTS: Final = (
     "jnp.array([1.0, 2.0])", "jnp.array(1.5)", "jnp.array(1.5, jnp.float32)", "jnp.array([1, 2])",
     "jnp.array([True, False])", "jnp.array(1.0 + 2.0j)", "jnp.zeros((0, 3))", "0.5", "3", "True",
     "None", "jnp.ones((2, 1), jnp.float16)",
@@ -70,7 +70,7 @@ LEAVES: Final = (
 
 def value() -> Text:
     """A value of any structure that a state may hold."""
-    return st.recursive(one_of(LEAVES), _containers, max_leaves=5)
+    return st.recursive(one_of(CONTENTS), _containers, max_leaves=5)
 
 
 def _containers(part: Text) -> Text:

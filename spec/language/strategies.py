@@ -40,7 +40,7 @@ from .call_forms import (
 from .cases import Case
 from .labels import DrawFn, choice
 from .operations import giving
-from .programs import FORMS, Exit, Invoke, Method, Node, Param, Program, Ref, Var
+from .programs import DEFINITIONS, Exit, Invoke, Method, Node, Param, Program, Ref, Var
 from .returns import ROWS, Row
 from .transforms import FAMILY
 from .trees import Tree
@@ -69,7 +69,7 @@ SELECTED: Final = choice("selected value", ("leaf", "pytree"), {"pytree state": 
 DTYPE: Final = choice("dtype", ("float64", "float32", "float16"))
 SIZES: Final = choice("shapes", ("usual", "large"))
 HELD: Final = choice("value of a state", ("its own", "that of another"))
-FORM: Final = choice("function", FORMS)
+FORM: Final = choice("function", DEFINITIONS)
 OUTPUT: Final = choice("output", OUTPUTS, {
     "pytree output": [kind for kind, (text, _) in OUTPUTS.items() if text != "{0}"]})
 COUNT: Final = choice("states", map(str, range(7)))
@@ -274,7 +274,7 @@ class Draft(Body):
         out = self.output(kind, must)
         aux = self.aux() if row.has_aux else None
         # Most functions of users are made in another one.
-        form = self.choose(FORM, ("function", "closure", *FORMS)) if self.wish.forms else (
+        form = self.choose(FORM, ("function", "closure", *DEFINITIONS)) if self.wish.forms else (
             self.note(FORM, "function"))
         made = Program(states, params, tuple(body), out, aux, module, None, methods, early, form)
         for events in self.events.values():

@@ -133,13 +133,13 @@ BASES = {
     "jacrev": "jax.jacrev", "jacfwd": "jax.jacfwd", "hessian": "jax.hessian",
     "jacrev of jacrev": "lambda f, **words: jax.jacrev(jax.jacrev(f, **words), **words)",
 }
-PLACES = {"lambda s: s": "lambda got: got", "lambda s: (s,)": "lambda got: got[0]",
+CONTAINED = {"lambda s: s": "lambda got: got", "lambda s: (s,)": "lambda got: got[0]",
           "lambda s: [s]": "lambda got: got[0]", "lambda s: {'k': s}": "lambda got: got['k']"}
 """Containers of one state, and the way to what stands for it."""
 
 
 @drawn("CUS-05", lambda base: st.tuples(
-    array((2,)), array((2,)), st.sampled_from(tuple(PLACES.items()))).map(lambda found: {
+    array((2,)), array((2,)), st.sampled_from(tuple(CONTAINED.items()))).map(lambda found: {
         "base": BASES[base], "order": "1" if base in ("jacrev", "jacfwd") else "2",
         "start": found[0], "x": found[1], "container": found[2][0], "reach": found[2][1]}),
        {base: base for base in BASES})

@@ -36,7 +36,8 @@ TOUCHES = {
 }
 """What a line does with a state without its value."""
 
-OTHERS = {"draw": "t = t + lib.random.normal(size=())", "raise": "raise ArithmeticError('planned')"}
+NO_STATES = {
+    "draw": "t = t + lib.random.normal(size=())", "raise": "raise ArithmeticError('planned')"}
 """Lines that are about no state."""
 
 INNER = {
@@ -88,7 +89,7 @@ class Accesses(Script):
 
     def functions(self) -> list[str]:
         """The definition of the function, and of one that it calls if it does."""
-        texts = {**STEPS, **TOUCHES, **OTHERS}
+        texts = {**STEPS, **TOUCHES, **NO_STATES}
         body = [f"    {texts[step].format(state)}" for step, state in self.steps]
         if not self.inner:
             return ["def f(t):", *body, "    return t"]
@@ -124,7 +125,7 @@ class Accesses(Script):
 
 
 @dataclass(frozen=True)
-class Drawing(Accesses):
+class BetweenDraws(Accesses):
     """The same, and the draw that comes before and after it."""
 
     def lines(self) -> list[str]:
@@ -209,7 +210,7 @@ def asks_no_path(chosen: Filter) -> bool:
 # -- judges --------------------------------------------------------------------------------------
 
 
-def judge_states(case: Accesses, made: Mapping[str, Any], place: str, want: list[str],
+def judge_found(case: Accesses, made: Mapping[str, Any], place: str, want: list[str],
                  found: Any, *, ordered: bool = True) -> None:
     """A container holds exactly these states, in this order where the rule speaks of it."""
     name = {id(made[f"s{i}"]): f"s{i}" for i in range(len(case.kinds))}
@@ -228,7 +229,7 @@ def judge_states(case: Accesses, made: Mapping[str, Any], place: str, want: list
 def judge(subject: Subject, case: Accesses) -> None:
     """The states of the usage; written ones in the order of first access or of first write."""
     made = run(case, subject)
-    judge_states(case, made, "result", case.expected(), made["result"],
+    judge_found(case, made, "result", case.expected(), made["result"],
                  ordered=case.usage != "write")
 
 
@@ -256,7 +257,7 @@ def both_usages_in_a_mapping(subject: Subject, case: Accesses) -> None:
         place = f"result[{usage!r}]"
         if type(part) is not case.return_type:
             raise Violation(difference.of_type(place, case.return_type, part))
-        judge_states(case, made, place, case.expected(usage), part, ordered=usage == "read")
+        judge_found(case, made, place, case.expected(usage), part, ordered=usage == "read")
 
 
 @generated("FND-07", accesses, {"": FinderWish()})
@@ -269,7 +270,7 @@ def container_has_the_type_asked_for(subject: Subject, case: Accesses) -> None:
     found = (made := run(case, subject))["result"]
     if type(found) is not case.return_type:
         raise Violation(difference.of_type("result", case.return_type, found))
-    judge_states(case, made, "result", case.expected(), found, ordered=False)
+    judge_found(case, made, "result", case.expected(), found, ordered=False)
 
 
 def keeps(case: Accesses, made: Mapping[str, Any], subject: Subject) -> list[str]:
@@ -286,7 +287,7 @@ def keeps(case: Accesses, made: Mapping[str, Any], subject: Subject) -> list[str
 def finder_keeps_what_its_filter_matches(subject: Subject, case: Accesses) -> None:
     """Against the predicate, asked about every state that is used; what it says is for FLT."""
     made = run(case, subject)
-    judge_states(case, made, "result", keeps(case, made, subject), made["result"],
+    judge_found(case, made, "result", keeps(case, made, subject), made["result"],
                  ordered=case.usage != "write")
 
 
@@ -339,7 +340,7 @@ def states_keep_their_values(subject: Subject, case: Accesses) -> None:
 
 
 @generated("FND-12", accesses, {
-    usage: FinderWish(asks(usage), 0, 4, more=("draw",), sure=True, kind=Drawing)
+    usage: FinderWish(asks(usage), 0, 4, more=("draw",), sure=True, kind=BetweenDraws)
     for usage in (*USAGES, "both")
 })
 def random_stream_stays(subject: Subject, case: Accesses) -> None:

@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 from ...judge.check import drawn, snippet
 from ...language.sources import Text, one_of, written
-from .drawn import RETURN_TYPES
-from .drawn import USAGES as SINGLE
+from .drawn import RETURN_TYPES, USAGES
 
-USAGES = (*SINGLE, "both")
+EVERY_USAGE = (*USAGES, "both")
 
-KEYS = ("'k'", "0", "1", "'k_1'", "['k']", "{}", "None", "1.0", "True", "(['k'],)", "'s'", "'s_1'")
+COLLIDING = (
+    "'k'", "0", "1", "'k_1'", "['k']", "{}", "None", "1.0", "True", "(['k'],)", "'s'", "'s_1'")
 """Keys that collide with one another or with those that are made, and some without a hash."""
 
 
-BY_KEY = st.lists(st.sampled_from(KEYS), min_size=4, max_size=4).map(
+BY_KEY = st.lists(st.sampled_from(COLLIDING), min_size=4, max_size=4).map(
     lambda keys: f"{{'key_fn': lambda index, state: [{', '.join(keys)}][index]}}")
 
 
@@ -54,7 +54,7 @@ def numpy_arrays_keep_their_numbers(lib, jnp, np, change):
     assert got == [0.0, 0.0], {"expected": [0.0, 0.0], "got": got}
 
 
-@snippet("FND-11", {usage: {"usage": repr(usage)} for usage in USAGES})
+@snippet("FND-11", {usage: {"usage": repr(usage)} for usage in EVERY_USAGE})
 def states_that_are_made_lazily_serve_on(lib, jnp, usage):
     """The first call makes a state and keeps it, and it is a finder's call."""
     made = []
@@ -178,7 +178,7 @@ def result_of_the_function_is_free(lib, jnp, out):
 @snippet("FND-01", {f"{usage}, {kind}": {
     "usage": repr(usage), "kind": repr(kind),
     "want": f"{{'read': {kind}(), 'write': {kind}()}}" if usage == "both" else f"{kind}()",
-} for usage in USAGES for kind in RETURN_TYPES})
+} for usage in EVERY_USAGE for kind in RETURN_TYPES})
 def nothing_found_is_an_empty_container(lib, jnp, usage, kind, want):
     """A function that uses no state."""
     got = lib.transform.StateFinder(lambda x: x * 2.0, usage=usage, return_type=kind)(jnp.ones(3))

@@ -204,13 +204,13 @@ def filter_that_matches_nothing(lib, jnp, T, select):
 PLACES: Final = ("list", "tuple", "namedtuple", "dict", "nested", "none", "module")
 
 
-LONG: Final = replace(calm(containers=PLACES, fewest=2, most=6, writes=True, models=True,
+LONG_BODIES: Final = replace(calm(containers=PLACES, fewest=2, most=6, writes=True, models=True,
                            steps=(3, 8)),
                       functions=("jnp.sin({0}) / 4.0",))
 """Long programs of functions that flatten what they get: slopes that multiply blur every oracle."""
 
 
-@generated("GST-14", Calls.strategy, EXACT.calls(LONG, plain("states")))
+@generated("GST-14", Calls.strategy, EXACT.calls(LONG_BODIES, plain("states")))
 def gradients_stand_in_their_places(subject: Subject, case: Case) -> None:
     """Values, place by place, with up to six states of which some are written."""
     judge_values(observe(case, subject))
@@ -317,12 +317,12 @@ def zero_size_is_mirrored(lib, jnp, np, T, want, v, shape):
 
 DTYPED: Final = EXACT.where(mode="reverse")
 """The members that give every leaf the dtype of the input, rather than one of both sides'."""
-MIXED: Final = written(st.lists(
+TWO_DTYPES: Final = written(st.lists(
     st.sampled_from(("float32", "float64")), min_size=4, max_size=4).filter(
         lambda dtypes: len(set(dtypes)) == 2))
 
 
-@drawn("GST-18", {"dtypes": MIXED}, DTYPED.bound())
+@drawn("GST-18", {"dtypes": TWO_DTYPES}, DTYPED.bound())
 def every_leaf_has_its_own_dtype(lib, jnp, T, dtypes):
     """Two leaves of one state, another state, and an argument."""
     w, v, b, x = (jnp.ones(3, dtype) for dtype in dtypes)
@@ -369,13 +369,13 @@ def state_that_holds_nothing(lib, jnp, T):
     assert idle.value is None, {"expected": None, "got": idle.value}
 
 
-OTHERS: Final = {
+OTHER_DICTS: Final = {
     "OrderedDict": {"container": "__import__('collections').OrderedDict()"},
     "defaultdict": {"container": "__import__('collections').defaultdict(int)"},
 }
 
 
-@drawn("GST-20", {"keys": written(st.permutations("abz"))}, EVERY.bound(OTHERS))
+@drawn("GST-20", {"keys": written(st.permutations("abz"))}, EVERY.bound(OTHER_DICTS))
 def other_dicts_are_mirrored(lib, jnp, T, container, keys):
     states = {key: lib.State(jnp.array(float(i))) for i, key in enumerate(keys, 2)}
     chosen = container.copy()

@@ -163,7 +163,7 @@ def mappings(case: Selected, result: Any) -> list[Any] | None:
     return list(result)
 
 
-def judge_states(subject: Subject, case: Selected) -> None:
+def judge_selected(subject: Subject, case: Selected) -> None:
     """One mapping or a tuple of them, each with the right states, whatever their paths."""
     result = (made := run(case, subject))["result"]
     found = mappings(case, result)
@@ -237,12 +237,12 @@ def readable(case: Selected, result: Any) -> list[Any]:
 
 DEPTHS = {word: SelectionWish(depth=depth) for depth, word in enumerate(("flat", "nested", "deep"))}
 
-generated("SEL-01", drawn_selections, DEPTHS)(judge_states)
-generated("SEL-02", drawn_selections, {"1": SelectionWish(1)})(judge_states)
+generated("SEL-01", drawn_selections, DEPTHS)(judge_selected)
+generated("SEL-02", drawn_selections, {"1": SelectionWish(1)})(judge_selected)
 generated("SEL-03", drawn_selections, {
     "2": SelectionWish(2), "3": SelectionWish(3),
     "1 and the rest": SelectionWish(1, rest=True), "2 and the rest": SelectionWish(2, rest=True),
-})(judge_states)
+})(judge_selected)
 generated("SEL-05", drawn_selections, DEPTHS)(judge_paths)
 generated("SEL-06", drawn_selections, DEPTHS)(judge_order)
 generated("SEL-07", drawn_selections, {"": SelectionWish(share="states")})(judge_paths)

@@ -6,7 +6,7 @@ from ...judge.check import snippet
 from ...language.trees import Path
 
 S = "lib.State(jnp.ones(1))"
-HELD: dict[str, tuple[str, list[Path]]] = {
+HOLDERS: dict[str, tuple[str, list[Path]]] = {
     "attribute": (S, [()]),
     "list": (f"[{S}, {S}]", [(0,), (1,)]),
     "tuple": (f"({S}, {S})", [(0,), (1,)]),
@@ -21,7 +21,7 @@ HELD: dict[str, tuple[str, list[Path]]] = {
 
 
 @snippet("SEL-05", {name: {"held": held, "want": repr([("x", *path) for path in rest])}
-                    for name, (held, rest) in HELD.items()})
+                    for name, (held, rest) in HOLDERS.items()})
 def path_names_every_step(lib, jnp, held, want):
     """One attribute; the types of the parts count."""
     class M(lib.nn.Module):

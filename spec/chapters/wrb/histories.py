@@ -36,7 +36,7 @@ def history_agrees_with_plain_objects(subject: Subject, history: History) -> Non
         except Exception as error:
             raise raised(error, f"step {index}", lines=history.until(index)) from error
         for name, value in want.items():
-            got = names[name] if name in names else held(names)[name]
+            got = names[name] if name in names else values_at_places(names)[name]
             # What the model differentiates is float64, and beside float32 JAX's weak types
             # decide what a sum is, which NumPy does not know.
             known = name != step.result and rtol != SHORT
@@ -44,7 +44,7 @@ def history_agrees_with_plain_objects(subject: Subject, history: History) -> Non
                 raise Violation(found, f"after step {index}, {found}", history.until(index))
 
 
-def held(names: dict[str, Any]) -> Snapshot:
+def values_at_places(names: dict[str, Any]) -> Snapshot:
     """The values of all states, by the source that reads them."""
     return {f"{place}.value": state.value for place, state in histories.places(names)}
 
@@ -59,5 +59,6 @@ def snapshots(subject: Subject, history: History) -> list[Snapshot]:
     found = []
     for step in history.steps:
         go_on(step.lines, names)
-        found.append(held(names) | ({step.result: names[step.result]} if step.result else {}))
+        result = {step.result: names[step.result]} if step.result else {}
+        found.append(values_at_places(names) | result)
     return found
