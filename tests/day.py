@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 DAYS: Mapping[str, int] = {
     "spec/conformance/test_rules.py": 28,
-    "tests/test_absent.py": 7,
+    "tests/test_absent.py": 20,
     "tests/test_benchmark.py": 6,
     "tests/test_command_line.py": 8,
     "tests/test_docs.py": 6,
@@ -30,6 +30,7 @@ DAYS: Mapping[str, int] = {
     "tests/test_histories.py": 4,
     "tests/test_hostile.py": 4,
     "tests/test_oracles.py": 4,
+    "tests/test_pytest_face.py": 4,
     "tests/test_refimpl_control.py": 10,
     "tests/test_refimpl_custom_rules.py": 3,
     "tests/test_refimpl_frames.py": 6,
@@ -41,6 +42,7 @@ DAYS: Mapping[str, int] = {
     "tests/test_refimpl_transforms.py": 4,
     "tests/test_rules.py": 6,
     "tests/test_strategies.py": 10,
+    "tests/test_surroundings.py": 6,
 }
 """In how many days a run of everything comes to all tests of a file; the other files are whole.
 
@@ -48,7 +50,7 @@ Where a file's tests are points of checks every check has its turn every day, at
 """
 
 
-TOGETHER: Mapping[str, int] = {"tests/test_devices.py": 3, "tests/test_quick_draws.py": 3}
+TOGETHER: Mapping[str, int] = {"tests/test_devices.py": 6, "tests/test_quick_draws.py": 6}
 """The same of files whose tests share what is costly: they have one turn, in one process."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,7 @@ from tests.saboteurs.asking import looked_up
 from tests.saboteurs.roster import copy_of
 
 ONE = Profile("one", 1, 0)
+pytestmark = pytest.mark.xdist_group("absent")  # what every check looks up is costly to find
 
 
 @cache
@@ -47,7 +49,18 @@ def points() -> dict[str, list[tuple[Check, str]]]:
                 at = next(iter(texts))
             if at is not None:
                 found[name].append((check, at))
+    for name in [name for name in NAMES if name not in found]:
+        found[name] = [next(looking_up(name))]
     return found
+
+
+def looking_up(name: str) -> Iterator[tuple[Check, str]]:
+    """The points of drawn checks that say the name, and do look it up."""
+    said = re.compile(rf"\b{name.rpartition('.')[2]}\b")
+    for check in all_checks():
+        for point in check.cases if check.strategy is not None else ():
+            if said.search(point) and name in looked_up(check, point, ONE, 0):
+                yield check, point
 
 
 def without(name: str) -> Any:

@@ -55,6 +55,17 @@ def some_of(texts: Sequence[Any], least: int = 1, most: int | None = None) -> Te
     return written(st.lists(st.sampled_from(texts), min_size=least, max_size=most))
 
 
+def list_of(text: Text, least: int, most: int) -> Text:
+    """A list of some texts."""
+    several = st.lists(text, min_size=least, max_size=most)
+    return several.map(lambda texts: f"[{', '.join(texts)}]")
+
+
+def tree_of(*leaves: str) -> Text:
+    """A container of some leaves, of any depth."""
+    return containers(st.recursive(one_of(leaves), containers, max_leaves=4))
+
+
 def order(size: int) -> Text:
     """The numbers below a size, in any order."""
     return written(st.permutations(range(size)))
@@ -70,10 +81,10 @@ CONTENTS: Final = (
 
 def value() -> Text:
     """A value of any structure that a state may hold."""
-    return st.recursive(one_of(CONTENTS), _containers, max_leaves=5)
+    return st.recursive(one_of(CONTENTS), containers, max_leaves=5)
 
 
-def _containers(part: Text) -> Text:
+def containers(part: Text) -> Text:
     """Lists, tuples and dicts, whose keys are in no order, of some parts."""
     return st.lists(part, max_size=3).flatmap(lambda parts: one_of((
         f"[{', '.join(parts)}]",

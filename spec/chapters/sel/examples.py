@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ...judge.check import snippet
+from hypothesis import strategies as st
+
+from ...judge.check import drawn, snippet
+from ...language.sources import count, list_of, one_of, tree_of
 from ...language.trees import Path
 
 S = "lib.State(jnp.ones(1))"
@@ -83,60 +86,67 @@ def equal_states_are_not_one(lib, jnp):
     assert got == [("a",), ("b",)], {"expected": [("a",), ("b",)], "got": got}
 
 
-@snippet("SEL-09", {"itself": {"link": "lambda m, n: setattr(m, 'a', m)"},
-                    "parent": {"link": "lambda m, n: setattr(n, 'parent', m)"},
-                    "list": {"link": "lambda m, n: setattr(n, 'all', [m, n])"}})
-def cycles_end(lib, jnp, link):
-    """A module and its child, with a way back."""
+WAYS_ON = ("lambda m: m", "lambda m: [m]", "lambda m: (m, m)", "lambda m: {'k': m}")
+
+
+@drawn("SEL-09", {"size": count(1, 4), "links": list_of(st.tuples(
+    st.integers(0, 3), st.integers(0, 3), st.sampled_from(WAYS_ON)).map(
+        lambda link: f"({link[0]}, {link[1]}, {link[2]})"), 1, 4)})
+def cycles_end(lib, jnp, size, links):
+    """A chain of modules with a state each, with links from any to any, in containers too."""
     class M(lib.nn.Module):
         pass
-    m, n = M(), M()
-    m.child, m.w, n.w = n, lib.State(jnp.ones(1)), lib.State(jnp.ones(1))
-    link(m, n)
-    got = sorted(m.states().keys())
-    assert got == [("child", "w"), ("w",)], {"expected": [("child", "w"), ("w",)], "got": got}
+    modules = [M() for _ in range(size)]
+    for i, m in enumerate(modules):
+        m.w, m.child = lib.State(jnp.ones(1)), modules[i + 1] if i + 1 < size else None
+    for i, j, way in links:
+        setattr(modules[i % size], f"to_{j}", way(modules[j % size]))
+    got, want = [*map(id, modules[0].states().values())], [id(m.w) for m in modules]
+    assert sorted(got) == sorted(want), {"expected": f"{size} states, each once", "got": got}
 
 
-@snippet("SEL-10", {text: {"other": text} for text in (
-    "3.0", "jnp.ones(2)", "'text'", "None", "len", "[]", "{}", "()", "{'k': None}", "object()",
-    "lib.State",
-)})
-def what_is_no_state_is_left_out(lib, jnp, other):
-    """Something else in an attribute, and in a list beside a state."""
-    class M(lib.nn.Module):
-        pass
-    m = M()
-    m.a, m.b = other, [other, lib.State(jnp.ones(1))]
-    got = list(m.states().keys())
-    assert got == [("b", 1)], {"expected": [("b", 1)], "got": got}
+OTHER_THINGS = ("3.0", "jnp.ones(2)", "'text'", "None", "len", "[]", "{}", "()", "{'k': None}",
+                "object()", "lib.State", "lambda: lib.State(0.0)", "True", "np.ones(1)")
 
 
-@snippet("SEL-11")
-def replaced_state_is_seen(lib, jnp):
-    """An attribute that gets another state between two selections."""
-    class M(lib.nn.Module):
-        pass
-    m, new = M(), lib.State(jnp.ones(1))
-    m.w, m.v = lib.State(jnp.ones(1)), lib.State(jnp.ones(1))
-    m.states()
-    m.w = new
-    assert m.states()[("w",)] is new, {
-        "expected": "the new state under ('w',)", "got": "the old one"}
-
-
-@snippet("SEL-11")
-def additions_and_removals_are_seen(lib, jnp):
-    """A list that grows, an attribute that comes, and one that goes."""
+@drawn("SEL-10", {"alone": one_of(OTHER_THINGS), "beside": list_of(one_of(OTHER_THINGS), 1, 4)})
+def what_is_no_state_is_left_out(lib, jnp, np, alone, beside):
+    """Something else in an attribute, and in a list and a dict beside a state."""
     class M(lib.nn.Module):
         pass
     m = M()
-    m.a, m.b = [lib.State(jnp.ones(1))], lib.State(jnp.ones(1))
-    m.states()
-    m.a.append(lib.State(jnp.ones(1)))
-    m.c = m.b
-    del m.b
-    got = sorted(m.states().keys())
-    assert got == [("a", 0), ("a", 1), ("c",)], {"expected": "a[0], a[1] and c", "got": got}
+    m.a, m.b, m.c = alone, [*beside, lib.State(jnp.ones(1))], {**dict(enumerate(beside))}
+    m.c[9] = lib.State(jnp.ones(1))
+    got, want = list(m.states().keys()), [("b", len(beside)), ("c", 9)]
+    assert got == want, {"expected": want, "got": got}
+
+
+EDITS = {
+    "append": "lambda m, s: m.a.append(s)", "insert": "lambda m, s: m.a.insert(0, s)",
+    "remove": "lambda m, s: m.a and m.a.pop(0)", "set": "lambda m, s: setattr(m, 'b', s)",
+    "delete": "lambda m, s: hasattr(m, 'b') and delattr(m, 'b')",
+    "enter": "lambda m, s: m.c.update(k=s)",
+    "replace": "lambda m, s: setattr(m, 'a', [s, *m.a[1:]])", "clear": "lambda m, s: m.c.clear()",
+}
+"""Changes of what a module holds, with a new state at hand."""
+
+
+@drawn("SEL-11", {"edits": list_of(one_of(EDITS.values()), 1, 6)})
+def what_is_there_now_is_seen(lib, jnp, edits):
+    """A list, an attribute and a dict that change between selections."""
+    class M(lib.nn.Module):
+        pass
+    m = M()
+    m.a, m.c = [lib.State(jnp.ones(1))], {}
+    for edit in edits:
+        m.states()
+        edit(m, lib.State(jnp.ones(1)))
+    want = {("a", i): s for i, s in enumerate(m.a)}
+    want |= {("b",): m.b} if hasattr(m, "b") else {}
+    want |= {("c", key): s for key, s in m.c.items()}
+    got = dict(m.states().items())
+    assert got.keys() == want.keys(), {"expected": list(want), "got": list(got)}
+    assert all(got[path] is want[path] for path in want), {"expected": want, "got": got}
 
 
 WAYS_TO_READ = {
@@ -208,20 +218,22 @@ def treefied_states_are_the_states(lib, jnp):
         "expected": "the state m.w itself", "got": f"another object, a {type(got).__name__}"}
 
 
-@snippet("SEL-17", {text: {"build": f"lambda m, s: {text}", "want": want} for text, want in (
-    ("[m, s]", "[(0, 'w'), (1,)]"),
-    ("(s, m)", "[(0,), (1, 'w')]"),
-    ("{'k': s, 'j': m}", "[('j', 'w'), ('k',)]"),
-    ("{'k': [m]}", "[('k', 0, 'w')]"),
-)})
-def containers_are_treefied(lib, jnp, build, want):
-    """A container of a module and a state."""
-    class M(lib.nn.Module):
-        pass
-    m = M()
-    m.w = lib.State(jnp.ones(1))
-    got = sorted(lib.graph.treefy_states(build(m, lib.State(jnp.ones(1)))).to_flat().keys())
-    assert got == want, {"expected": want, "got": got}
+@drawn("SEL-17", {"build": tree_of("m()", "s()").map(lambda text: f"lambda m, s: {text}")})
+def containers_are_treefied(lib, jnp, build):
+    """A container of modules and states, of any depth."""
+    def s(): return lib.State(jnp.ones(1))
+    def m():
+        (made := lib.nn.Module()).w = s()
+        return made
+    def paths(node):
+        if isinstance(node, lib.State):
+            return [()]
+        parts = {"w": node.w} if hasattr(node, "w") else (
+            node if isinstance(node, dict) else dict(enumerate(node)))
+        return [(key, *rest) for key, part in parts.items() for rest in paths(part)]
+    held = build(m, s)
+    got = sorted(lib.graph.treefy_states(held).to_flat().keys())
+    assert got == sorted(paths(held)), {"expected": sorted(paths(held)), "got": got}
 
 
 @snippet("SEL-05")

@@ -10,6 +10,7 @@ from ...language.sources import (
     STATES,
     array,
     count,
+    list_of,
     number,
     numbers,
     one_of,
@@ -20,12 +21,6 @@ from ...language.sources import (
 
 KINDS = {kind.removeprefix("lib."): {"kind": kind} for kind in STATES}
 """The classes of state, as a parameter."""
-
-
-def list_of(text: st.SearchStrategy[str], least: int, most: int) -> st.SearchStrategy[str]:
-    """The source of a list of drawn texts."""
-    several = st.lists(text, min_size=least, max_size=most)
-    return several.map(lambda texts: f"[{', '.join(texts)}]")
 
 
 @drawn("STA-01", {"values": list_of(value(), 1, 3)}, KINDS)
