@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import linecache
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -78,6 +79,7 @@ _CHECKS: dict[str, Check] = {}
 def _register(check: Check) -> None:
     if check.id in _CHECKS:
         raise ValueError(f"check {check.id} is defined twice")
+    _lines(inspect.unwrap(check.shown).__code__.co_filename)
     _CHECKS[check.id] = check
 
 
@@ -230,10 +232,22 @@ def snippet_source(
 
 @cache
 def _body(function: Callable[..., Any]) -> tuple[str, ...]:
-    text = textwrap.dedent(inspect.getsource(function))
+    code = inspect.unwrap(function).__code__
+    block = inspect.getblock(_lines(code.co_filename)[code.co_firstlineno - 1:])
+    text = textwrap.dedent("".join(block))
     definition = ast.parse(text).body[0]
     assert isinstance(definition, ast.FunctionDef)
     first = definition.body[1 if ast.get_docstring(definition) is not None else 0]
     decorators = getattr(first, "decorator_list", [])  # which stand above what they decorate
     start = min(node.lineno for node in (first, *decorators))
     return tuple(textwrap.dedent("\n".join(text.splitlines()[start - 1:])).splitlines())
+
+
+@cache
+def _lines(file: str) -> tuple[str, ...]:
+    """The lines of a file, read when its first check is registered.
+
+    A file may be edited while a long run is under way; where a function stood, another may stand
+    then, and a script would show the code of another check.
+    """
+    return tuple(linecache.getlines(file))
