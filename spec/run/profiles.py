@@ -49,7 +49,7 @@ class Profile:
         return min(self.shrinks, max(FEWEST, 10 * self.together // len(check.cases)))
 
 
-FEWEST = 20
+FEWEST = 8
 """Cases in search of a smaller failure, for a point of a check that has very many."""
 
 PROFILES = {p.name: p for p in (
