@@ -333,18 +333,8 @@ def a_function_can_hide_that_it_must_begin_again(lib: Lib) -> None:
     on_call(lib, hook)
 
 
-@saboteur("CMP-20")
-def pulls_leave_values_in_what_jax_remembers(lib: Lib) -> None:
-    """What JAX traces once when a cotangent is pulled back holds the first value of a state."""
-    first: dict[Any, Any] = {}
-    pulls: list[Any] = []
-
-    class Left(Cell):
-        def read(self) -> Any:
-            value = super().read()
-            staged = pulls and refimpl.memory.is_staging()
-            return first.setdefault(self, value) if staged else value
-
+def mark_pulls(lib: Lib, pulls: list[Any]) -> None:
+    """Let every pullback of vjp stand in a list while it runs."""
     right = lib.transform.vjp
 
     def vjp(fun: Any, *primals: Any, **options: Any) -> Any:
@@ -359,8 +349,23 @@ def pulls_leave_values_in_what_jax_remembers(lib: Lib) -> None:
 
         return (out, pulled, *aux)
 
-    on_state(lib, Left)
     lib.transform.vjp = vjp
+
+
+@saboteur("CMP-20")
+def pulls_leave_values_in_what_jax_remembers(lib: Lib) -> None:
+    """What JAX traces once when a cotangent is pulled back holds the first value of a state."""
+    first: dict[Any, Any] = {}
+    pulls: list[Any] = []
+
+    class Left(Cell):
+        def read(self) -> Any:
+            value = super().read()
+            staged = pulls and refimpl.memory.is_staging()
+            return first.setdefault(self, value) if staged else value
+
+    on_state(lib, Left)
+    mark_pulls(lib, pulls)
 
 
 @saboteur("CMP-23", also=ANYTHING)
@@ -374,3 +379,16 @@ def rules_see_the_value_on_entry(lib: Lib) -> None:
             return value if traced else vars(self)["_value"]
 
     on_state(lib, Early)
+
+
+@saboteur("CMP-23", also=ANYTHING)
+def rules_see_the_value_when_the_cotangent_comes(lib: Lib) -> None:
+    """What runs in a pullback sees states as they are then."""
+    pulls: list[Any] = []
+
+    class Late(Cell):
+        def read(self) -> Any:
+            return vars(self)["_value"] if pulls else super().read()
+
+    on_state(lib, Late)
+    mark_pulls(lib, pulls)

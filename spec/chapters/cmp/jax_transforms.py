@@ -211,3 +211,18 @@ def a_rule_reads_what_the_function_wrote(lib, jnp, jax, make, k, v, terms, h, x)
         seen, got = "raises", want
     assert jnp.allclose(got, want), {"expected": want, "got": got}
     return seen
+
+
+@drawn("CMP-23", {"v": number(), "new": number()},
+       {f"{part}, pulled later": {"make": text} for part, text in SLOPES.items()})
+def a_rule_is_pulled_after_a_write(lib, jnp, jax, make, v, new):
+    """The state is written between the call of vjp and that of the pullback."""
+    s = lib.State(jnp.array(v))
+    pull = lib.transform.vjp(make(s), jnp.array(1.0))[1]
+    s.value = jnp.array(new)
+    try:
+        seen, got = "agrees", pull(jnp.array(1.0))
+    except Exception:
+        seen, got = "raises", v
+    assert jnp.allclose(got, v), {"expected": v, "got": got}
+    return seen
