@@ -23,7 +23,7 @@ KINDS = {kind.removeprefix("lib."): {"kind": kind} for kind in STATES}
 """The classes of state, as a parameter."""
 
 
-@drawn("STA-01", {"values": list_of(value(), 1, 3)}, KINDS)
+@drawn("STA-01", {"values": list_of(value(), 1, 3)}, KINDS, wide=24)
 def value_is_given_back(lib, jnp, np, kind, values):
     """The value of a new state, and of one that held something else before."""
     state = kind(jnp.array([3.0]))
