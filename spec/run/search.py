@@ -22,7 +22,10 @@ from ..judge.subject import Absent, Subject
 from ..language.labels import covered
 from ..language.pruning import smaller
 from ..language.shares import counted
-from .profiles import FEWEST, Profile
+from .profiles import Profile
+
+SHORT = 10
+"""Lines of a script in which a reader sees at once what matters."""
 
 
 class _Enough(KeyboardInterrupt):
@@ -65,7 +68,8 @@ class Search:
         except (Violation, _Enough):
             # The failure seen last: the search goes from one to a smaller one.
             found = next(reversed(self.failed.values()))
-            return self._pruned(*found) if self._ended() else found
+            long = len(found[0].lines()) > SHORT
+            return self._pruned(*found) if long or self._ended() else found
         return None
 
     def _draw(self, seed: int) -> None:
@@ -141,9 +145,9 @@ class Search:
         return self.shrinks > self.profile.search(self.check)
 
     def _pruned(self, case: Any, violation: Violation) -> tuple[Any, Violation]:
-        """A failure whose search was ended, without what it can do without."""
+        """A failure without what it can do without, where the search has left something."""
         candidates = smaller(case)
-        for _ in range(FEWEST):
+        for _ in range(self.profile.search(self.check)):
             if (candidate := next(candidates, None)) is None:
                 break
             try:
