@@ -77,7 +77,7 @@ def test_a_smaller_failure_is_one_of_the_same_kind() -> None:
         raise raised(TypeError("no") if len(lines) > 2 else NameError("y"))
 
     check = Check("RET-01", "made", judge, {"": None}, lambda _: st.just(CASE))
-    search = Search(check, Subject("refimpl", refimpl), "", Profile("look", 1, shrinks=0))
+    search = Search(check, Subject("refimpl", refimpl), "", Profile("look", 1, shrinks=9))
     with pytest.raises(Violation) as caught:
         judge(search.subject, CASE)
     case, violation = search._pruned(CASE, caught.value)

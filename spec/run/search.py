@@ -24,7 +24,7 @@ from ..language.pruning import smaller
 from ..language.shares import counted
 from .profiles import Profile
 
-SHORT = 10
+FEW_LINES = 10
 """Lines of a script in which a reader sees at once what matters."""
 
 
@@ -68,7 +68,7 @@ class Search:
         except (Violation, _Enough):
             # The failure seen last: the search goes from one to a smaller one.
             found = next(reversed(self.failed.values()))
-            long = len(found[0].lines()) > SHORT
+            long = repr(found[0]).count("\n") >= FEW_LINES
             return self._pruned(*found) if long or self._ended() else found
         return None
 
