@@ -20,7 +20,6 @@ T = TypeVar("T")
 
 DAYS: Mapping[str, int] = {
     "spec/conformance/test_rules.py": 28,
-    "tests/test_absent.py": 20,
     "tests/test_benchmark.py": 6,
     "tests/test_command_line.py": 8,
     "tests/test_docs.py": 6,
@@ -46,11 +45,13 @@ DAYS: Mapping[str, int] = {
 }
 """In how many days a run of everything comes to all tests of a file; the other files are whole.
 
-Where a file's tests are points of checks every check has its turn every day, at another point.
+Where a file's tests are points of checks every check has its turn every other day, at another
+point.
 """
 
 
-TOGETHER: Mapping[str, int] = {"tests/test_devices.py": 6, "tests/test_quick_draws.py": 6}
+TOGETHER: Mapping[str, int] = {
+    "tests/test_devices.py": 6, "tests/test_quick_draws.py": 6, "tests/test_absent.py": 6}
 """The same of files whose tests share what is costly: they have one turn, in one process."""
 
 
@@ -93,8 +94,9 @@ def turns(tests: Sequence[tuple[str, str]]) -> list[bool]:
         if file in TOGETHER:
             days, turn = TOGETHER[file], list(TOGETHER).index(file)
         else:
-            offset = crc32("".join(test).encode())  # so that not all first tests share a day
-            days, turn = min(DAYS.get(file, 1), size[test]), seen[test] + offset
+            days, offset = DAYS.get(file, 1), crc32("".join(test).encode())
+            step = 2 if 2 * size[test] <= days else 1
+            days, turn = min(days, 2 * size[test]), step * seen[test] + offset
         chosen.append(day is None or (turn + day.toordinal()) % days == 0)
         seen[test] += 1
     return chosen

@@ -35,13 +35,16 @@ def test_every_test_has_its_turn_in_four_weeks(monkeypatch: pytest.MonkeyPatch) 
     assert all(seen)
 
 
-def test_every_check_is_asked_every_day(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_check_is_asked_every_other_day(monkeypatch: pytest.MonkeyPatch) -> None:
     file, days = max(DAYS.items(), key=lambda item: item[1])
     tests = [(file, check) for check in "A" + 5 * "B" + 90 * "C"]
-    for day in range(days):
-        monkeypatch.setenv(VARIABLE, (date(2024, 2, 27) + timedelta(day)).isoformat())
-        asked = Counter(check for (_, check), now in zip(tests, turns(tests), strict=True) if now)
-        assert asked["A"] == asked["B"] == 1 and asked["C"] in (90 // days, 90 // days + 1)
+    for day in range(0, days, 2):
+        asked = Counter[str]()
+        for other in (0, 1):
+            monkeypatch.setenv(VARIABLE, (date(2024, 2, 27) + timedelta(day + other)).isoformat())
+            chosen = zip(tests, turns(tests), strict=True)
+            asked.update(check for (_, check), now in chosen if now)
+        assert asked["A"] == asked["B"] == 1 and 6 <= asked["C"] <= 8
 
 
 def test_files_that_share_what_is_costly_have_days_of_their_own(

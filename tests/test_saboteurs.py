@@ -46,7 +46,7 @@ DRAWN = [(SABOTEURS[name], rule) for name, at in KNOWN.items()
          for rule, (*_, examples) in at.items()
          if examples and registry()[rule].level is not Level.OPEN]
 """The saboteurs that need drawn examples, by rule."""
-WEEK, MONTH, SEASON = 7, 28, 90
+FORTNIGHT, MONTH, SEASON = 14, 28, 90
 """In how many days all is done that a run does in slices."""
 ROOT = Path(__file__).parent.parent
 
@@ -83,7 +83,7 @@ def assert_right(script: str, saboteur: Saboteur) -> None:
     assert not shows(script, refimpl), f"the reference fails, too\n{script}"
 
 
-@pytest.mark.parametrize("name", slice_of(list(SABOTEURS), WEEK))
+@pytest.mark.parametrize("name", slice_of(list(SABOTEURS), FORTNIGHT))
 def test_saboteur_is_caught_where_it_was_caught_last(name: str) -> None:
     """And by a script that is right."""
     assert_right(caught_last(SABOTEURS[name]).script, SABOTEURS[name])
