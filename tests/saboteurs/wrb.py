@@ -347,6 +347,33 @@ def shared_arrays_are_copied_apart(lib: Lib) -> None:
     on_state(lib, Apart)
 
 
+@saboteur("WRB-12", also=ANYTHING)
+def containers_are_lent_as_copies(lib: Lib) -> None:
+    """In a call every read of a dict or list gives a copy, so that a change in place is lost."""
+    class Lending(Cell):
+        def read(self) -> Any:
+            value = super().read()
+            lent = inside() and isinstance(value, (dict, list))
+            return jax.tree.map(lambda leaf: leaf, value) if lent else value
+
+    on_state(lib, Lending)
+
+
+@saboteur("WRB-12", also=ANYTHING)
+def calls_work_on_snapshots(lib: Lib) -> None:
+    """A call works on copies, and puts these in the place of what others know by another name."""
+    look: Any = refimpl.frames.current
+
+    class Snapshot(Cell):
+        def read(self) -> Any:
+            held = look(self)
+            if inside() and self not in frame().values and isinstance(held, (list, np.ndarray)):
+                super().write(held.copy())
+            return super().read()
+
+    on_state(lib, Snapshot)
+
+
 @saboteur("WRB-29", also=ANYTHING)
 def changes_in_place_under_jax_count_once(lib: Lib) -> None:
     """Under a transform of JAX the very container is handed out, and may be changed."""
