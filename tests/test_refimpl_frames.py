@@ -1,14 +1,9 @@
 """How refimpl keeps values in frames: isolation, atomic failure, honest writes."""
 
-import concurrent.futures
 import copy
-import pathlib
 import pickle
-import sys
-import threading
 import types
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -18,7 +13,6 @@ import pytest
 
 import refimpl
 from refimpl import ParamState, State, StateError
-from refimpl.frames import Frame, stack
 from refimpl.transform import (
     GradientTransform,
     StateFinder,
@@ -26,32 +20,9 @@ from refimpl.transform import (
     grad,
     hessian,
     jacfwd,
-    jacrev,
     jit,
-    jvp,
-    vector_grad,
-    vjp,
 )
-from tests.day import slice_of
-
-Call = Callable[[Any, Any], Any]
-
-# Every member as a function of (f, x), all of them with effects of f at once.
-MEMBERS: dict[str, Call] = {
-    "grad": lambda f, x: grad(f)(x),
-    "vector_grad": lambda f, x: vector_grad(f)(x),
-    "jacrev": lambda f, x: jacrev(f)(x),
-    "jacfwd": lambda f, x: jacfwd(f)(x),
-    "hessian": lambda f, x: hessian(f)(x),
-    "fwd_grad": lambda f, x: fwd_grad(f)(x),
-    "vjp": lambda f, x: vjp(f, x)[1](1.0),
-    "jvp": lambda f, x: jvp(f, (x,), (1.0,)),
-    "jit": lambda f, x: jit(f)(x),
-    "jit of grad": lambda f, x: jit(grad(f))(x),
-    "grad of jit": lambda f, x: grad(jit(f))(x),
-    "grad of grad": lambda f, x: grad(grad(f))(x),
-}
-each_member = pytest.mark.parametrize("call", MEMBERS.values(), ids=MEMBERS.keys())
+from tests.members import MEMBERS, Call, each_member
 
 
 @each_member
@@ -140,176 +111,6 @@ def test_nested_runs_settle_one_level_at_a_time() -> None:
 
     assert grad(outer)(3.0) == 4.0
     assert state.value == 6.0 and isinstance(seen[0], jax.core.Tracer)
-
-
-class TestContainers:
-    """A container that is changed in place, without an assignment to the state."""
-
-    def test_change_is_a_write(self) -> None:
-        state: State = State({"a": jnp.array(1.0), "n": 0, "deep": [jnp.array(2.0)]})
-
-        def f(x: Any) -> Any:
-            state.value["a"] = state.value["a"] * x
-            state.value["n"] += 1
-            state.value["deep"][0] = x
-            return state.value["a"]
-
-        assert grad(f)(3.0) == 1.0
-        assert state.value["n"] == 1
-        assert state.value["a"] == 3.0 and state.value["deep"][0] == 3.0
-
-    def test_change_of_a_container_alone_is_a_write(self) -> None:
-        """The leaves that were there stay the same objects."""
-        leaf = jnp.array(1.0)
-        grown: State = State({"a": [leaf]})
-        swapped: State = State({"a": [leaf]})
-
-        def f(x: Any) -> Any:
-            grown.value["a"].append(leaf)
-            swapped.value["a"] = tuple(swapped.value["a"])
-            return x
-
-        grad(f)(2.0)
-        assert len(grown.value["a"]) == 2 and type(swapped.value["a"]) is tuple
-
-    def test_change_of_a_selected_state(self) -> None:
-        state = State({"a": jnp.array(2.0)})
-
-        def f(x: Any) -> Any:
-            state.value["a"] = state.value["a"] * x
-            return state.value["a"] ** 2
-
-        states, arg = grad(f, state, 0)(3.0)
-        assert states == {"a": 36.0} and arg == 24.0 and state.value == {"a": 6.0}
-
-    def test_change_is_dropped_by_a_failure(self) -> None:
-        value = {"a": jnp.array(1.0)}
-        state = State(value)
-
-        def f(x: Any) -> Any:
-            state.value["a"] = x
-            raise KeyError
-
-        with pytest.raises(KeyError):
-            grad(f)(2.0)
-        assert state.value is value and value == {"a": 1.0}
-
-    def test_reading_is_no_write(self) -> None:
-        value = {"a": [jnp.array(1.0)]}
-        state = State(value)
-        grad(lambda x: state.value["a"][0] * x)(2.0)
-        assert state.value is value
-
-    def test_change_under_a_foreign_trace_is_an_error(self) -> None:
-        state = State({"a": jnp.array(1.0)}, name="held")
-
-        def f(x: Any) -> Any:
-            def body(y: Any) -> Any:
-                state.value["a"] = y
-                return y
-
-            return jax.vmap(body)(jnp.ones(3)).sum() * x
-
-        with pytest.raises(StateError, match="held"):
-            grad(f)(2.0)
-        assert state.value == {"a": 1.0}
-
-
-@jax.tree_util.register_dataclass
-@dataclass
-class Counted:
-    """A pytree with a field that is no leaf."""
-
-    x: Any
-    n: int = field(default=0, metadata={"static": True})
-
-
-class TestArraysInPlace:
-    """NumPy arrays that are changed in place, by an index or with an assignment."""
-
-    @each_member
-    def test_a_failure_leaves_the_array_as_it_was(self, call: Call) -> None:
-        array = np.zeros(2, np.float32)
-        bare, deep = State(array), State({"a": [array.copy()]})
-
-        def f(x: Any) -> Any:
-            bare.value += 1
-            deep.value["a"][0][1] = 5
-            raise KeyError
-
-        with pytest.raises((KeyError, TypeError)):  # jit hands in JAX's arrays
-            call(f, 2.0)
-        assert bare.value is array and array.tolist() == [0.0, 0.0]
-        assert deep.value["a"][0].tolist() == [0.0, 0.0]
-
-    @each_member
-    def test_a_change_by_assignment_takes_effect_once(self, call: Call) -> None:
-        state = State(np.zeros(2, np.float32))
-
-        def f(x: Any) -> Any:
-            state.value += 1
-            return x * x
-
-        call(f, 2.0)
-        assert state.value.tolist() == [1.0, 1.0]
-
-    def test_a_change_by_an_index_is_a_write(self) -> None:
-        state = State([np.zeros(2), np.array(["a", "b"])])
-
-        def f(x: Any) -> Any:
-            state.value[0][1] = 5.0
-            state.value[1][0] = "c"
-            return x
-
-        grad(f)(1.0)
-        assert state.value[0].tolist() == [0.0, 5.0] and state.value[1].tolist() == ["c", "b"]
-        before = state.value
-        with pytest.raises(TypeError):
-            jit(lambda: f(1.0))()
-        assert state.value is before
-
-    def test_reading_is_no_write(self) -> None:
-        value = [np.array([np.nan, 0.0]), np.array([object()]), np.zeros(0)]
-        state = State(value)
-        assert grad(lambda x: x * len(state.value[2]))(2.0) == 0.0
-        assert state.value is value
-
-    @pytest.mark.parametrize("other", [
-        np.array([0.0, -0.0]), np.zeros((2, 1)), np.zeros(2, np.int64), [0.0, 0.0],
-    ])  # fmt: skip
-    def test_another_array_in_its_place_is_a_write(self, other: Any) -> None:
-        state = State([np.zeros(2)])
-
-        def f(x: Any) -> Any:
-            state.value[0] = other
-            return x
-
-        grad(f)(1.0)
-        assert state.value[0] is other
-
-    def test_a_read_only_array_stays_so(self) -> None:
-        array = np.zeros(2)
-        array.flags.writeable = False
-        state = State(array)
-
-        def f(x: Any) -> Any:
-            state.value[0] = 1.0
-            return x
-
-        with pytest.raises(ValueError, match="read-only"):
-            grad(f)(1.0)
-        assert grad(lambda x: x * state.value[0])(1.0) == 0.0 and state.value is array
-
-    def test_a_static_field_is_a_part_of_the_value(self) -> None:
-        state, value = State(Counted(jnp.ones(2))), Counted(jnp.ones(2), 3)
-        same = State(value)
-
-        def f(x: Any) -> Any:
-            state.value.n += 1
-            return x * same.value.n
-
-        assert grad(f)(1.0) == 3.0
-        assert state.value.n == 1 and same.value is value
 
 
 class TestCreation:
@@ -526,33 +327,6 @@ def test_only_some_results_of_a_compiled_call_are_tracers() -> None:
     assert constant.value == 0.0 and batched.value == 0.0
 
 
-def test_threads_do_not_meet() -> None:
-    states = [ParamState(jnp.array(float(i))) for i in range(4)]
-    counts = [State(0.0) for _ in states]
-    shared, wrong = State(3.0), []
-
-    def work(own: int) -> None:
-        def f(x: Any) -> Any:
-            counts[own].value = counts[own].value + 1.0
-            traced = [isinstance(state.value, jax.core.Tracer) for state in states]
-            if traced != [index == own for index in range(len(states))]:
-                wrong.append(traced)
-            return states[own].value ** 2 * x * shared.value
-
-        for _ in range(25):
-            result = grad(f, states[own], 0)(2.0)
-            if result != (12.0 * own, 3.0 * own**2):
-                wrong.append(result)
-
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(states))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
-    assert [count.value for count in counts] == [25.0] * 4
-
-
 def test_no_tracer_leaks() -> None:
     state, count = State(jnp.array(2.0)), State(0.0)
 
@@ -680,130 +454,6 @@ class TestKeptBodies:
         assert grad(f)(1.0) == 8.0 and runs == [1]
 
 
-class TestAliases:
-    """One mutable object in several places is one inside of a transform, and stays the same."""
-
-    @pytest.mark.parametrize("around", [grad, lambda f: grad(grad(f)), vector_grad])
-    def test_two_states_share_an_array(self, around: Any) -> None:
-        array = np.zeros(3)
-        a, b, view = State(array), State(array), State({"head": array[:1], "rest": array[1:]})
-
-        def f(x: Any) -> Any:
-            a.value[0] = 2.0
-            assert view.value["head"][0] == 2.0
-            return x * b.value[0]
-
-        around(f)(2.0)
-        assert a.value is array and b.value is array and array.tolist() == [2.0, 0.0, 0.0]
-        assert view.value["head"].base is array
-        assert float(grad(f)(2.0)) == 2.0
-
-    @pytest.mark.parametrize("held", [[1.0], {0: 1.0}, np.ones(2), [[1.0]]])
-    def test_a_change_by_another_name_is_refused_and_not_lost(self, held: Any) -> None:
-        state, count = State(held), State(0)
-        inner = held[0] if isinstance(held[0], list) else held
-
-        def f(x: Any) -> Any:
-            count.value += len(state.value)
-            inner[0] = 5.0
-            return x
-
-        with pytest.raises(StateError, match="changed by another name"):
-            grad(f)(2.0)
-        assert inner[0] == 5.0 and state.value is held and count.value == 0
-
-        def early(x: Any) -> Any:
-            inner[0] = 6.0
-            return x * np.ravel(state.value[0])[0]
-
-        assert grad(early)(2.0) == 6.0
-
-    def test_a_list_twice_in_a_value(self) -> None:
-        shared: list[Any] = [0.0]
-        value: dict[str, Any] = {"p": shared, "q": (shared, {"r": shared})}
-        state = State(value)
-
-        def f(x: Any) -> Any:
-            state.value["p"].append(x)
-            return x * state.value["q"][1]["r"][1]
-
-        assert grad(f)(2.0) == 4.0
-        assert state.value is value and shared == [0.0, 2.0]
-        assert value["q"][1]["r"] is shared and not isinstance(shared[1], jax.core.Tracer)
-
-    def test_a_container_held_over_a_nested_transform(self) -> None:
-        value: dict[str, Any] = {"n": 0, "m": 0}
-        state = State(value)
-
-        def inner(x: Any) -> Any:
-            state.value["n"] += 1
-            return x
-
-        def outer(x: Any) -> Any:
-            held = state.value
-            grad(inner)(x)
-            held["m"] = x
-            return x
-
-        grad(outer)(7.0)
-        assert state.value is value and value == {"n": 1, "m": 7.0}
-
-    def test_a_part_that_moves_stays_itself(self) -> None:
-        part: list[Any] = [1]
-        state: State[Any] = State({"a": part, "b": [2]})
-        other: State[Any] = State(None)
-
-        def f(x: Any) -> Any:
-            other.value = (state.value.pop("a"), {"new": state.value["b"]})
-            other.value[0].append(x)
-            return x
-
-        b = state.value["b"]
-        grad(f)(3.0)
-        assert other.value[0] is part and part == [1, 3.0]
-        assert other.value[1]["new"] is b and state.value == {"b": [2]}
-
-    def test_a_failure_changes_nothing(self) -> None:
-        array = np.zeros(2)
-        shared: list[Any] = [[1], {"k": 2}]
-        a, b = State((array, shared)), State(shared)
-
-        def f(x: Any) -> Any:
-            a.value[0][:] = 5.0
-            b.value[0].append(x)
-            a.value[1][1]["k"] = x
-            raise KeyError
-
-        with pytest.raises(KeyError):
-            grad(f)(1.0)
-        assert array.tolist() == [0.0, 0.0] and shared == [[1], {"k": 2}] and b.value is shared
-
-
-@pytest.mark.parametrize("raw", [
-    lambda body, x: jax.vmap(body)(jnp.ones(3)).sum() * x,
-    lambda body, x: jax.lax.scan(lambda c, _: (body(c), None), x, length=3)[0],
-    lambda body, x: jax.jit(body)(x),
-])  # fmt: skip
-def test_a_change_in_place_under_a_foreign_trace_is_an_error(raw: Any) -> None:
-    held, array = State({"n": 0}, name="culprit"), State(np.zeros(2), name="culprit")
-
-    def counts(y: Any) -> Any:
-        held.value["n"] += 1
-        return y
-
-    def fills(y: Any) -> Any:
-        array.value[0] = 1.0
-        return y
-
-    for body in (counts, fills):
-        with pytest.raises(StateError, match="culprit"):
-            grad(lambda x, body=body: raw(body, x))(1.0)
-    assert held.value == {"n": 0} and array.value.tolist() == [0.0, 0.0]
-    assert grad(lambda x: raw(lambda y: y * (held.value["n"] + 1), x))(1.0) == pytest.approx(
-        float(jax.grad(lambda x: raw(lambda y: y, x))(1.0))
-    )
-
-
 def test_aux_prints_alike_however_it_is_compiled() -> None:
     def f(x: Any) -> Any:
         return x * x, {"z": 1.0, "a": [{"y": x, "b": 2}], ("k",): 0, 3: 1}, {"z": x, "a": {}}
@@ -815,85 +465,6 @@ def test_aux_prints_alike_however_it_is_compiled() -> None:
     assert list(eager[1]) == list(compiled[1]) == ["a", "z"]
     aux = grad(lambda x: f(x)[:2], has_aux=True)(2.0)[1]
     assert list(aux) == ["z", "a", ("k",), 3] and list(aux["a"][0]) == ["b", "y"]
-
-
-class Interrupter:
-    """Raises KeyboardInterrupt at one line of the library."""
-
-    def __init__(self, at: int) -> None:
-        self.left = at
-        self.lines = 0
-
-    def __call__(self, frame: types.FrameType, event: str, _: object) -> Any:
-        if not frame.f_code.co_filename.startswith(LIBRARY):
-            return None
-        if event == "line":
-            self.lines += 1
-            if self.lines == self.left:
-                raise KeyboardInterrupt
-        return self
-
-
-LIBRARY = str(pathlib.Path(refimpl.__file__).parent)
-
-
-def interrupted(call: Callable[[], Any], at: int) -> tuple[bool, int]:
-    """Whether a call was interrupted at a line, and how many lines it ran."""
-    interrupter = Interrupter(at)
-    before = sys.gettrace()
-    sys.settrace(interrupter)
-    try:
-        call()
-    except KeyboardInterrupt:
-        return True, interrupter.lines
-    finally:
-        sys.settrace(before)
-    return False, interrupter.lines
-
-
-@pytest.mark.skipif(sys.gettrace() is not None, reason="something else traces lines")
-@pytest.mark.parametrize("way", ["eager", "nested", "jit", "new jit"])
-def test_an_interrupt_at_any_line_leaves_states_and_stack_whole(way: str) -> None:
-    weights = [State(jnp.array(float(i))) for i in range(3)]
-    array = State(np.zeros(2))
-    box: State[Any] = State({"n": 0, "parts": [1.0]})
-
-    def numbers() -> Any:
-        return [float(w._value) for w in weights], float(box._value["n"]), float(
-            box._value["parts"][0]), float(array._value[0])
-
-    def f(x: Any) -> Any:
-        for w in weights:
-            w.value = w.value + 1.0
-        box.value["n"] += 1
-        box.value["parts"][0] = box.value["parts"][0] + 1.0
-        if way in ("eager", "nested"):
-            array.value[0] += 1.0
-        return sum(w.value for w in weights) * x
-
-    compiled = jit(f)
-    makes: dict[str, Callable[[], Any]] = {
-        "eager": lambda: grad(f, weights),
-        "nested": lambda: grad(lambda x: grad(f, weights)(x)[0] * x),
-        "jit": lambda: compiled,
-        "new jit": lambda: jit(f),
-    }
-    made = makes[way]
-    made()(1.0)
-    _, lines = interrupted(lambda: made()(1.0), -1)
-    assert lines > 5
-    every = 1 if way in ("eager", "jit") else 5
-    for at in slice_of(range(1, lines + 1, every), 3):
-        before = numbers()
-        stopped, _ = interrupted(lambda: made()(1.0), at)
-        after = numbers()
-        steps = [now - then for now, then in zip(after[0], before[0], strict=True)]
-        steps += [after[1] - before[1], after[2] - before[2]]
-        assert steps in ([0.0] * 5, [1.0] * 5), f"half committed at line {at}"
-        assert stack.frames == []
-        if stopped and at % 17 == 1:
-            made()(1.0)
-            assert numbers()[0] == [value + 1.0 for value in after[0]]
 
 
 class Box:
@@ -926,59 +497,6 @@ def test_an_object_that_hides_a_tracer_is_refused(hide: Any) -> None:
     assert grad(lambda x: (x, concrete), has_aux=True)(2.0)[1] is not None
 
 
-class TestHelperThreads:
-    """Threads that the function itself starts."""
-
-    @staticmethod
-    def aside(work: Callable[[], Any]) -> Any:
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            return pool.submit(work).result()
-
-    def test_a_traced_state_is_refused_by_name(self) -> None:
-        w = ParamState(jnp.array(2.0), name="culprit")
-        for f in (lambda x: self.aside(lambda: w.value * x), lambda x: self.aside(lambda: w.value)):
-            with pytest.raises(StateError, match="culprit.*thread"):
-                grad(f, w)(3.0)
-            assert w.value == 2.0
-
-    def test_a_write_is_refused_and_leaves_nothing(self) -> None:
-        log = State(jnp.array(0.0), name="culprit")
-        with pytest.raises(StateError, match="culprit"):
-            grad(lambda x: self.aside(lambda: setattr(log, "value", x)))(3.0)
-        assert log.value == 0.0
-
-    def test_a_constant_is_read_and_noted(self) -> None:
-        scale = State(jnp.array(2.0))
-
-        def f(x: Any) -> Any:
-            return self.aside(lambda: scale.value) * x
-
-        assert grad(f)(3.0) == 2.0
-        with Frame() as frame:
-            f(3.0)
-        assert set(frame.fetched) == {scale}
-
-    def test_a_thread_that_lives_on_sees_what_is_committed(self) -> None:
-        w, seen, go = ParamState(jnp.array(2.0)), [], threading.Event()
-
-        def later() -> None:
-            go.wait()
-            seen.append(w.value)
-
-        threads: list[threading.Thread] = []
-
-        def f(x: Any) -> Any:
-            threads.append(threading.Thread(target=later))
-            threads[0].start()
-            w.value = w.value * x
-            return w.value
-
-        grad(f, w)(3.0)
-        go.set()
-        threads[0].join()
-        assert [float(value) for value in seen] == [6.0]
-
-
 def test_a_tracer_is_not_stored_outside_of_all_frames() -> None:
     state = State(jnp.array(0.0), name="culprit")
     escaped: list[Any] = []
@@ -1009,33 +527,3 @@ def test_what_is_nested_too_deeply_is_named() -> None:
         grad(lambda x: (x, value), has_aux=True)(1.0)
     state.value = 1.0
     assert grad(lambda x: state.value * x)(2.0) == 1.0
-
-
-@jax.tree_util.register_pytree_node_class
-class MadeAnew:
-    """A node whose children are other objects at every flattening."""
-
-    def __init__(self, number: Any) -> None:
-        self.number = number
-
-    def tree_flatten(self) -> tuple[tuple[Any], None]:
-        return (self.number * 1,), None
-
-    @classmethod
-    def tree_unflatten(cls, _: None, children: Any) -> "MadeAnew":
-        return cls(*children)
-
-
-def test_a_read_of_a_node_that_flattens_anew_is_no_write() -> None:
-    state = State(MadeAnew(2.5))
-    find = refimpl.transform.StateFinder(lambda: state.value, usage="write", return_type="list")
-    assert find() == []
-    lanes = grad(lambda x: jnp.sum(jax.vmap(lambda y: y * state.value.number)(x * jnp.ones(2))))
-    assert lanes(1.0) == 5.0
-
-    def change(x: Any) -> Any:
-        state.value.number = 7.0
-        return x
-
-    grad(change)(1.0)
-    assert state.value.number == 7.0
