@@ -41,11 +41,18 @@ from ..frames import (
     transaction,
     whole_stack,
 )
-from ..graph import Node
 from ..memory import apart
 from ..reach import guess_states
 from ..state import State
 from ..typing import Function, P, R
+from .arguments import (
+    OBJECTS,
+    static_parameters,
+    unwrap,
+    with_signature,
+    with_states,
+    wrap,
+)
 from .deferred import Deferred
 
 Q = ParamSpec("Q")
@@ -118,11 +125,11 @@ class _Version:
         self.exact = True
         """Whether a further call may use the traces that are there."""
         self.creates = False
-        own = _with_states(options, count)
-        self.compiled = jax.jit(_with_signature(self._pure, fun), **own)
+        own = with_states(options, count)
+        self.compiled = jax.jit(with_signature(self._pure, fun), **own)
 
     def _pure(self, values: Sequence[Any], /, *args: Any, **kwargs: Any) -> Any:
-        args, kwargs = tuple(map(_unwrap, args)), {k: _unwrap(v) for k, v in kwargs.items()}
+        args, kwargs = tuple(map(unwrap, args)), {k: unwrap(v) for k, v in kwargs.items()}
         if find_top_trace(()) is EAGER_TRACE:  # by `jax.disable_jit`
             return self.inline(args, kwargs), {None: ()}
         given = zip(self.inputs, values, strict=True)
@@ -193,7 +200,7 @@ class Jitted(Deferred, Generic[P, R]):
         functools.update_wrapper(self, fun, updated=())
         self.fun = fun
         self.options = options
-        self._statics = _static_parameters(fun, options)
+        self._statics = static_parameters(fun, options)
         placed = options.get("in_shardings")
         self._placed_alike = placed is not None and not isinstance(placed, (tuple, list))
         """Whether one sharding is given for all arguments, however many there are."""
@@ -245,8 +252,8 @@ class Jitted(Deferred, Generic[P, R]):
         """The same for calls with objects where these have some, which no array can stand for."""
         static = self._static_positions(args)
         return self._with_static(
-            [i for i, arg in enumerate(args) if isinstance(arg, _OBJECTS) and i not in static],
-            [name for name, arg in kwargs.items() if isinstance(arg, _OBJECTS)],
+            [i for i, arg in enumerate(args) if isinstance(arg, OBJECTS) and i not in static],
+            [name for name, arg in kwargs.items() if isinstance(arg, OBJECTS)],
         )
 
     def _with_static(self, at: Sequence[int], called: Sequence[str] = ()) -> "Jitted[P, R]":
@@ -265,8 +272,8 @@ class Jitted(Deferred, Generic[P, R]):
     ) -> tuple[Sequence[Any], dict[str, Any]]:
         """The arguments, with objects among the static ones as JAX shall compare them."""
         static, (_, names) = self._static_positions(args), self._statics
-        given = [_wrap(arg) if i in static else arg for i, arg in enumerate(args)]
-        return given, {k: _wrap(v) if k in names else v for k, v in kwargs.items()}
+        given = [wrap(arg) if i in static else arg for i, arg in enumerate(args)]
+        return given, {k: wrap(v) if k in names else v for k, v in kwargs.items()}
 
     def trace(self, *args: P.args, **kwargs: P.kwargs) -> jax.stages.Traced:
         """What `jax.jit` gives by this name; the program takes the values of states first."""
@@ -342,30 +349,6 @@ class Jitted(Deferred, Generic[P, R]):
         return key
 
 
-class _Same:
-    """A module or state among static arguments; its states count, not what it says is equal."""
-
-    def __init__(self, it: Any) -> None:
-        self.it = it
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.it is other.it
-
-    def __hash__(self) -> int:
-        return id(self.it)
-
-
-_OBJECTS = (State, Node)
-
-
-def _wrap(argument: Any) -> Any:
-    return _Same(argument) if isinstance(argument, _OBJECTS) else argument
-
-
-def _unwrap(argument: Any) -> Any:
-    return argument.it if isinstance(argument, _Same) else argument
-
-
 _numbers = itertools.count()
 _value = operator.attrgetter("_value")
 _disabled = operator.attrgetter("jax_disable_jit")  # not every JAX declares its options
@@ -389,66 +372,3 @@ def _expect_numbers(states: Iterable[State]) -> None:
                 f"jit needs states that hold arrays and numbers; {state!r} holds "
                 f"a {type(leaf).__name__}"
             )
-
-
-def _parameters(fun: Callable[..., Any]) -> list[inspect.Parameter]:
-    try:
-        return list(inspect.signature(fun).parameters.values())
-    except (ValueError, TypeError):  # not every callable has a signature
-        return []
-
-
-def _static_parameters(
-    fun: Callable[..., Any], options: dict[str, Any]
-) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Positions and names of static arguments; as in JAX, either is found from the other."""
-    numbers, names = options.get("static_argnums"), options.get("static_argnames")
-    if numbers is None and names is None:
-        return (), ()
-    named = [p.name for p in _parameters(fun) if p.kind is p.POSITIONAL_OR_KEYWORD]
-    if names is None:
-        indices = _indices(numbers)
-        return indices, tuple(named[i] for i in indices if -len(named) <= i < len(named))
-    names = (names,) if isinstance(names, str) else tuple(names)
-    if numbers is None:
-        return tuple(named.index(name) for name in names if name in named), names
-    return _indices(numbers), names
-
-
-def _indices(wanted: Any) -> tuple[int, ...]:
-    indices = (wanted,) if hasattr(wanted, "__index__") else wanted
-    return tuple(map(operator.index, indices))
-
-
-def _with_signature(pure: Callable[..., Any], fun: Callable[..., Any]) -> Callable[..., Any]:
-    """A function with the name of another, and its parameters after the states."""
-
-    def named(values: Sequence[Any], /, *args: Any, **kwargs: Any) -> Any:
-        return pure(values, *args, **kwargs)
-
-    functools.update_wrapper(named, fun, updated=())
-    del named.__dict__["__wrapped__"]
-    parameters = _parameters(fun)
-    if parameters:
-        # JAX finds the positions of static and donated arguments by name here.
-        name = "_states"
-        while any(parameter.name == name for parameter in parameters):
-            name += "_"
-        first = inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY)
-        named.__signature__ = inspect.Signature([first, *parameters])  # type: ignore[attr-defined]
-    return named
-
-
-def _with_states(options: dict[str, Any], count: int) -> dict[str, Any]:
-    """Options of `jax.jit` for a function of so many arguments, with one and a result more."""
-    shifted = dict(options)
-    for name in ("static_argnums", "donate_argnums"):
-        if shifted.get(name) is not None:
-            shifted[name] = tuple(index + (index >= 0) for index in _indices(shifted[name]))
-    given = shifted.get("in_shardings")
-    if given is not None:
-        each = given if isinstance(given, (tuple, list)) else [given] * count
-        shifted["in_shardings"] = (None, *each)
-    if shifted.get("out_shardings") is not None:
-        shifted["out_shardings"] = (shifted["out_shardings"], None)
-    return shifted
