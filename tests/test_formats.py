@@ -70,7 +70,8 @@ def test_the_data_have_every_verdict_and_follow_the_schema(data: dict[str, Any])
         for counts in by_authority.values():
             counted.update(counts)
     assert counted == Counter(data["rules"].values())
-    assert set(data["classes"]) == {"core", "products"}  # fwd_grad is a point of three rules
+    assert set(data["classes"]) == {"basic", "core", "products"}
+    # fwd_grad is a point of three rules
     assert data["classes"]["products"] == {"pass": 3}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({k: v for k, v in data.items() if k != "points"}, document.schema())

@@ -15,9 +15,10 @@ import pytest
 import refimpl
 from spec.__main__ import BROKEN, UNUSABLE, main
 from spec.chapters import all_checks
+from spec.chapters.basic import BASIC
 from spec.command import adapter
 from spec.judge.check import Check
-from spec.judge.subject import NAMES, Absent, Subject, lookup
+from spec.judge.subject import CLASSES, NAMES, Absent, Subject, lookup
 from spec.judge.verdict import Outcome, Verdict
 from spec.language.transforms import FAMILY
 from spec.report import committed
@@ -80,7 +81,35 @@ def test_a_run_of_a_class_is_about_its_points_alone(
     assert "is of the classes core and jit, and this is a run of all" in capsys.readouterr().err
     assert main([*run, "--class", "jit", "--known", str(file)]) == UNUSABLE
     words = refused([*run, "--class", "jit,gpu"], capsys)
-    assert "expected some of core, products, filters, jit, random, control, got gpu" in words
+    assert f"expected some of {', '.join(CLASSES)}, got gpu" in words
+
+
+def test_a_run_of_class_basic_is_about_its_rules_and_names_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert hidden(["basic"]) == {*NAMES} - {*CLASSES["basic"]}
+
+    def answer(check: Check, point: str) -> Outcome:
+        lacks = f"transform.{point}"
+        if lacks in hidden(["basic"]):
+            return Outcome(check.rule, check.name, point, Verdict.ABSENT, f"needs {lacks}",
+                           needs=frozenset({lacks}))
+        return kept(check, point)
+
+    asked = tell(monkeypatch, answer, classes=["basic"])
+    file, badge = tmp_path / "report.json", tmp_path / "badge.json"
+    run = ["check", "told", "--class", "basic"]
+    assert main([*run, "--report", str(file), "--badge", str(badge)]) == 0
+    shown = capsys.readouterr().out
+    assert {check.partition("/")[0] for check, _ in asked} == {*BASIC}
+    assert f"\nMUST kept by class: basic {len(BASIC)} of {len(BASIC)}\n" in shown
+    assert shown.splitlines()[-1] == (
+        "class basic is green; core next: check again without --class")
+    data = committed.read(file)
+    assert set(data["classes"]) == {"basic"} and "absent" not in str(data["points"])
+    assert json.loads(badge.read_text())["message"] == f"{len(BASIC)} of {len(BASIC)} MUST of basic"
+    assert main([*run, "--rules", "CTL"]) == UNUSABLE
+    assert "no rule is of that level, authority and class" in capsys.readouterr().err
 
 
 def test_a_point_is_of_the_classes_whose_names_it_needs() -> None:
@@ -90,10 +119,12 @@ def test_a_point_is_of_the_classes_whose_names_it_needs() -> None:
     report = Report({}, (
         outcome("RET-01", Verdict.PASS, "State", "transform.grad"),
         outcome("RET-01", Verdict.FAIL, "State", "transform.jit", "random.normal"),
-        outcome("RET-02", Verdict.ABSENT),
+        outcome("RET-02", Verdict.ABSENT, "transform.hessian"),
+        outcome("RET-04", Verdict.PASS),
     ))
     assert report.by_class() == {
-        "core": {"RET-01": Verdict.PASS, "RET-02": Verdict.ABSENT},
+        "basic": {"RET-01": Verdict.PASS},
+        "core": {"RET-01": Verdict.PASS, "RET-02": Verdict.ABSENT, "RET-04": Verdict.PASS},
         "jit": {"RET-01": Verdict.FAIL}, "random": {"RET-01": Verdict.FAIL}}
 
 

@@ -7,6 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
+from spec.chapters.basic import BASIC
 from spec.judge.subject import CLASSES
 from spec.judge.verdict import Outcome, Verdict
 from spec.report.causes import causes, wanting
@@ -66,7 +67,8 @@ def test_what_is_absent_is_a_line() -> None:
                                         ("RET-02", "", "nn.Module"), ("RET-03", "", "State")]]
     assert wanting(absent) == {"nn.Module": 2, "State": 1}
     assert "absent, with how many rules need it: nn.Module (2), State (1)" in shown(absent)
-    assert next_step(Report({}, tuple(absent))).startswith("next: offer nn.Module, which 2 ")
+    assert next_step(Report({}, tuple(absent))).startswith("next: offer State, which 1 rule ")
+    assert next_step(Report({}, tuple(absent[:3]))).startswith("next: offer nn.Module, which 2 ")
 
 
 def test_the_last_line_says_what_to_do() -> None:
@@ -91,6 +93,25 @@ def test_the_ladder_has_every_rule_once_and_begins_with_what_the_others_stand_on
     assert set(levels[:len(FIRST)]) == {Level.MUST}
     assert levels == sorted(levels, key=list(Level).index)
     assert rungs.index("STA-01") < rungs.index("RET-01") < rungs.index("RET-05")
+
+
+def test_class_basic_is_called_green_while_core_is_not() -> None:
+    green = [Outcome(rule, "c", "", Verdict.PASS) for rule in BASIC]
+    hard = Outcome("RET-05", "c", "hessian", FAIL, needs=frozenset({"transform.hessian"}))
+    jit = Outcome("CMP-01", "c", "", FAIL, needs=frozenset({"transform.jit"}))
+    more = Outcome("RET-05", "c", "hessian", Verdict.ABSENT, "needs transform.hessian",
+                   needs=frozenset({"transform.hessian"}))
+    for last, words in [
+        (raising("WRB-24", "TypeError"), "WRB-24 Writes under JAX's transforms: "),
+        (hard, "RET-05 States alone: "), (more, "offer transform.hessian, "),
+    ]:
+        told = next_step(Report({}, (*green, last)))
+        assert told.startswith(f"class basic is green; core next: {words}")
+        assert next_step(Report({}, (*green[1:], last))).startswith("next: ")
+    assert next_step(Report({}, (*green, jit))).startswith("next: CMP-01 ")
+    assert next_step(Report({}, tuple(green))).startswith("next: keep it so")
+    line = f"MUST kept by class: basic {len(BASIC)} of {len(BASIC)}, core {len(BASIC) - 1} of "
+    assert line in "\n".join(shown([*green, hard]))
 
 
 def test_the_next_rule_is_shown_alone() -> None:

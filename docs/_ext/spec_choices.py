@@ -1,4 +1,4 @@
-"""``{classes}``: the classes of conformance, with their names.  ``{choices}``: every OPEN rule,
+"""``{classes}``: the classes of conformance, with what they have.  ``{choices}``: every OPEN rule,
 what it permits, and what the committed runs saw.  ``{on-jax}``: the rules that only a library which
 is built on JAX can be asked."""
 
@@ -14,6 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from spec.chapters import all_checks
+from spec.chapters.basic import BASIC
 from spec.chapters.rules import Level, Rule, registry
 from spec.judge.check import Check
 from spec.judge.subject import CLASSES
@@ -28,11 +29,16 @@ def did(result: results.Result, rule: str) -> Cell:
 
 
 class Classes(SphinxDirective):
-    """Every class and the names that it has."""
+    """Every class and the names that it has, those of basic with its rules."""
 
     def run(self) -> list[nodes.Node]:
+        before = {"core": "what basic has, and "}
+        after: dict[str, Cell] = {"basic": [nodes.Text("; the rules "),
+                                            *listed([[rule_link(rule)] for rule in BASIC])]}
         return [nodes.definition_list("", *(
-            term(name, listed([[nodes.literal("", one)] for one in names]))
+            term(name, [nodes.Text(before.get(name, "")),
+                        *listed([[nodes.literal("", one)] for one in names]),
+                        *after.get(name, [])])
             for name, names in CLASSES.items()))]
 
 

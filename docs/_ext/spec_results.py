@@ -35,7 +35,9 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from spec.chapters.rules import registry
+from spec.judge.subject import CLASSES
 from spec.report.committed import file_name, read
+from spec.report.digest import by_class
 from spec.run.versions import numbers
 
 KILLS, COVERAGE, MUTANTS = "kill-matrix.json", "coverage.json", "mutation.json"
@@ -231,6 +233,20 @@ class Totals(SphinxDirective):
         return [table(["implementation", *words, "cases", "run with"], rows, ["totals"])]
 
 
+class ByClass(SphinxDirective):
+    """``{by-class}``: how many MUST of each class of conformance each run found kept."""
+
+    def run(self) -> list[nodes.Node]:
+        depend(self.env)
+        rows: list[list[Cell]] = []
+        for result in reports(self.env):
+            told = {name: f"{kept} of {judged}"
+                    for name, kept, judged in by_class(result.data)}
+            rows.append([[nodes.Text(result.name)],
+                         *([nodes.Text(told.get(name, "none"))] for name in CLASSES)])
+        return [table(["implementation", *CLASSES], rows, ["totals"])]
+
+
 class Kills(SphinxDirective):
     """``{kills}``: which deliberately wrong implementations break which rule."""
 
@@ -415,8 +431,8 @@ def shortened(lines: Cell, most: int = 5) -> Cell:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives and where results lie."""
     app.add_config_value("spec_results", "results", "env", str)
-    for name, directive in (("matrix", Matrix), ("totals", Totals), ("kills", Kills),
-                            ("coverage", Coverage), ("power", Power), ("mutants", Mutants),
-                            ("findings", Findings)):
+    for name, directive in (("matrix", Matrix), ("totals", Totals),
+                            ("by-class", ByClass), ("kills", Kills), ("coverage", Coverage),
+                            ("power", Power), ("mutants", Mutants), ("findings", Findings)):
         app.add_directive(name, directive)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,9 +16,10 @@ from . import status
 
 HEAD: Final = '''"""{library} under the names of the interface.
 
-A name that is None is absent: rules that need it are not asked.  Begin with State, ParamState and
-transform.grad, check, and take the next rule that the last line of the check names.  Translate, and
-repair nothing: the report is on the library.  The class of conformance stands behind each name.
+A name that is None is absent: rules that need it are not asked.  Begin with class basic, which is
+State, ParamState and transform.grad: check with --class basic, and take the next rule that the last
+line of the check names.  Translate, and repair nothing: the report is on the library.  The class of
+conformance stands behind each name.
 """
 
 from inspect import ismodule

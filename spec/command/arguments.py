@@ -91,8 +91,8 @@ def _add_selection(group: argparse._ArgumentGroup) -> None:
                        metavar="tutorial,jax", help="only rules on these authorities")
     group.add_argument("--class", default=(), type=classes, metavar="products,jit",
                        dest="classes",
-                       help=f"only what core and these classes allow to judge, which are "
-                            f"{', '.join(CLASSES)}")
+                       help=f"only class basic, or only what core and these classes allow to "
+                            f"judge, which are {', '.join(CLASSES)}")
     group.add_argument("--shard", default=(1, 1), type=part, metavar="I/N",
                        help="only the I-th of N parts; merge joins their results")
 

@@ -41,9 +41,9 @@ LONG_PATIENCE = 3600.0
 def check(arguments: argparse.Namespace) -> int:
     """Check one implementation and print what was found."""
     checks = selection.checks(arguments.rules or selection.rules(()), arguments.level,
-                              arguments.authority)
+                              arguments.authority, arguments.classes)
     if not checks:
-        return refuse("no rule is of that level and authority among those chosen")
+        return refuse("no rule is of that level, authority and class among those chosen")
     return decide(arguments, checks, selection.shard(plan(checks), *arguments.shard))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..report import committed, document
 from ..report.report import Report
+from ..report.words import spoken
 from ..run import known, known_file
 from ..run.known import Known
 from . import status
@@ -101,4 +102,4 @@ def _expected(place: Path, meta: Mapping[str, Any]) -> tuple[Path, Mapping[str, 
 
 
 def _listed(classes: Sequence[str] | None) -> str:
-    return "all" if classes is None else " and ".join(("core", *classes))
+    return "all" if classes is None else " and ".join(spoken(classes))

@@ -62,11 +62,13 @@ def chosen(config: pytest.Config) -> list[Check]:
         If nothing is left.
     """
     level, authority = config.getoption("--spec-level"), config.getoption("--spec-authority")
+    asked = config.getoption("--spec-class")
     found = selection.checks(rules(config.getoption("--spec-rules")),
                              several(Level)(level) if level else (),
-                             several(Authority)(authority) if authority else ())
+                             several(Authority)(authority) if authority else (),
+                             classes(asked) if asked else ())
     if not found:
-        raise ValueError("no rule is of that level and authority among those chosen")
+        raise ValueError("no rule is of that level, authority and class among those chosen")
     return found
 
 

@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--spec-authority", default="", metavar="tutorial,jax",
                     help="only rules on these authorities")
     group.addoption("--spec-class", default="", metavar="products,jit",
-                    help="skip what needs a name that is neither of core nor of these classes")
+                    help="only class basic, or only what core and these classes allow to judge")
     group.addoption("--spec-profile", default="quick", metavar="PROFILE",
                     help="how many cases a generated check draws: quick, standard or thorough")
     group.addoption("--spec-seed", type=int, default=0, help="same seed, same cases (default: 0)")

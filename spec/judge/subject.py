@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -12,9 +12,10 @@ from typing import Any, Final
 from ..language.transforms import CONTROL, FAMILY
 
 CLASSES: Final = {
+    "basic": ("State", "ParamState", "transform.grad"),
     "core": (
-        "State", "ParamState", "nn.Module", "graph.treefy_states",
-        *(f"transform.{n}" for n in FAMILY if n != "fwd_grad"),
+        "nn.Module", "graph.treefy_states",
+        *(f"transform.{n}" for n in FAMILY if n not in ("grad", "fwd_grad")),
         "transform.GradientTransform", "transform.StateFinder",
     ),
     "products": ("transform.vjp", "transform.jvp", "transform.fwd_grad"),
@@ -31,10 +32,20 @@ CLASSES: Final = {
     ),
     "control": tuple(f"transform.{n}" for n in CONTROL),
 }
-"""The classes of conformance, with the names that each needs, as dotted paths."""
+"""The classes of conformance, with the names that each adds, as dotted paths: core to those of
+basic, and every other class to those of core."""
 
 NAMES: Final = tuple(name for names in CLASSES.values() for name in names)
 """The adapter interface: every name that a rule may need."""
+
+
+
+def covered(classes: Collection[str]) -> tuple[str, ...]:
+    """The classes that come with some: basic stands alone, every other stands on core, which
+    stands on basic."""
+    lowest = ("basic",) if {*classes} == {"basic"} else ("basic", "core")
+    return tuple(name for name in CLASSES if name in {*lowest, *classes})
+
 
 PREFIXES: Final = frozenset(
     ".".join(parts[:count])

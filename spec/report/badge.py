@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 
 from . import digest
 from .digest import Data
+from .words import classes_of
 
 LABEL: Final = "state-ad-spec"
 COLOURS: Final = {"brightgreen": "#2c7d1f", "yellow": "#8a6100", "red": "#b3261e",
@@ -19,7 +20,8 @@ WIDTH: Final = 6.6
 def words(data: Data) -> str:
     """What the badge says."""
     kept, judged = digest.binding(data)
-    return f"{kept} of {judged} MUST"
+    of = f" of {classes_of(data['meta'])}" if "classes" in data["meta"] else ""
+    return f"{kept} of {judged} MUST{of}"
 
 
 def colour(data: Data) -> str:

@@ -1,7 +1,7 @@
 """The ladder: in which order a library that is on its way takes the rules.
 
-The first rungs are chosen so that each stands on those before it: a state, a derivative by
-arguments, by states, the effects of a call.  Then come the other rules, those that bind first.
+The first rungs are class basic, in which each rule stands on those before it.  Then come the other
+rules, those that bind first.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
+from ..chapters.basic import BASIC
 from ..chapters.rules import Level, registry
 from ..judge.subject import CLASSES
 from ..judge.verdict import Outcome, Verdict, verdict_of
@@ -17,12 +18,8 @@ from .causes import Cause, causes, wanting
 from .report import CLASS_OF, Report
 from .words import amount
 
-FIRST: Final = (
-    "STA-01", "STA-06", "STA-02", "RET-01", "RET-03", "DER-01", "RET-05", "GST-01", "GST-02",
-    "DER-02", "WRB-14", "WRB-01", "WRB-02", "WRB-07", "WRB-23", "WRB-04", "RET-07", "RET-02",
-    "RET-06", "RET-09", "WRB-08", "WRB-15", "SEL-01", "GST-09",
-)
-"""The first rungs."""
+FIRST: Final = (*BASIC, "SEL-01", "GST-09")
+"""The first rungs: class basic, then what a module has."""
 
 
 @cache
@@ -37,8 +34,8 @@ def ladder() -> tuple[str, ...]:
 def broken(report: Report) -> str:
     """The first rule on the ladder that is broken; empty if none is.
 
-    Beyond the first rungs, of rules of one level that comes first whose failure needs no class but
-    core, or else an early one, and of these the one whose failure needs fewest names.
+    Beyond the first rungs, of rules of one level that comes first whose failure needs an early
+    class, and of these the one whose failure needs fewest names.
     """
     def height(rule: str, mine: Iterable[Outcome]) -> tuple[int, ...]:
         if rule in FIRST:
@@ -53,8 +50,8 @@ def broken(report: Report) -> str:
 
 
 def _class_of(names: Iterable[str]) -> int:
-    """The place of the last class that some names are of; that of core if they are of none."""
-    return max((list(CLASSES).index(CLASS_OF.get(name, "core")) for name in names), default=0)
+    """The place of the last class that some names are of; the first if they are of none."""
+    return max((list(CLASSES).index(CLASS_OF.get(name, "basic")) for name in names), default=0)
 
 
 def cause_of(report: Report, rule: str) -> Cause:
@@ -66,8 +63,8 @@ def cause_of(report: Report, rule: str) -> Cause:
 def lacking(report: Report) -> tuple[str, int]:
     """The name to offer next, and how many rules wait for it; an empty name if none lacks.
 
-    It is the one for which the first point on the ladder waits, of those that need no class but
-    core, or else an early one, and of these of those that wait for fewest names.
+    It is the one for which the first point on the ladder waits, of those that need an early class,
+    and of these of those that wait for fewest names.
     """
     waiting = [outcome for outcome in report.outcomes
                if outcome.lacks and CLASS_OF.keys() >= {*outcome.lacks}]
@@ -80,22 +77,40 @@ def lacking(report: Report) -> tuple[str, int]:
 
 
 def next_step(report: Report, *, full: bool = False) -> str:
-    """One line that says what to do now."""
+    """One line that says what to do now; once class basic is kept, and core is not, that it is."""
+    step, of_core = _step(report, full)
+    return f"class basic is green; core next: {step}" if of_core and basic_is_kept(report) else (
+        f"next: {step}")
+
+
+def basic_is_kept(report: Report) -> bool:
+    """Whether every rule of class basic was judged, and is kept."""
+    verdicts = report.by_class().get("basic", {})
+    return all(verdicts.get(rule) is Verdict.PASS for rule in BASIC)
+
+
+def _step(report: Report, full: bool) -> tuple[str, bool]:
+    """What to do now, and whether it is what class core wants."""
     verdicts = report.verdicts()
     if rule := broken(report):
         cause = cause_of(report, rule)
         others = len(cause.rules) - 1
         same = f"; what it shows breaks {others} more" if others else ""
         how = "run its script by itself" if full else "--next shows it alone"
-        return f"next: {rule} {registry()[rule].title}: {how}{same}"
+        of_core = (registry()[rule].level is Level.MUST
+                   and report.by_class().get("core", {}).get(rule) is Verdict.FAIL)
+        return f"{rule} {registry()[rule].title}: {how}{same}", of_core
     if Verdict.ERROR in verdicts.values():
-        return "next: report the error, which is one of the checker and not of the library"
+        return "report the error, which is one of the checker and not of the library", False
     if report.unreached:
         points = amount(sum(report.unreached.values()), "point")
-        return (f"next: {points} of {amount(len(report.unreached), 'rule')} were not reached; "
-                f"go on with --resume, or allow more time")
+        return (f"{points} of {amount(len(report.unreached), 'rule')} were not reached; "
+                f"go on with --resume, or allow more time"), False
     name, needed = lacking(report)
     if name:
         wait = "rule needs" if needed == 1 else "rules need"
-        return f"next: offer {name}, which {needed} {wait}, or leave it out for good"
-    return "next: keep it so: write the results with --report FILE, and compare with --expect FILE"
+        return (f"offer {name}, which {needed} {wait}, or leave it out for good",
+                CLASS_OF[name] == "core")
+    if tuple(report.meta.get("classes", ())) == ("basic",):
+        return "check again without --class", True
+    return "keep it so: write the results with --report FILE, and compare with --expect FILE", False

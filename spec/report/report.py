@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final
 
+from ..chapters.basic import BASIC
 from ..chapters.rules import registry
-from ..judge.subject import CLASSES
+from ..judge.subject import CLASSES, covered
 from ..judge.verdict import Outcome, Verdict, verdict_of
 
 CLASS_OF: Final = {name: title for title, names in CLASSES.items() for name in names}
@@ -48,15 +49,12 @@ class Report:
         return {rule: verdict_of(mine) for rule, mine in self.by_rule().items()}
 
     def by_class(self) -> dict[str, dict[str, Verdict]]:
-        """For every class of conformance, the verdicts of the rules that need a name of it.
-
-        A point of core needs no name of any other class; one that needs names of several belongs
-        to each of these.
-        """
-        found: dict[str, dict[str, list[Outcome]]] = {name: {} for name in CLASSES}
+        """For every class of conformance that was asked for, the verdicts of its rules."""
+        asked = covered(self.meta.get("classes", CLASSES))
+        found: dict[str, dict[str, list[Outcome]]] = {name: {} for name in asked}
         for mine in self.by_rule().values():
             for outcome in mine:
-                for name in {CLASS_OF[name] for name in outcome.needs} - {"core"} or {"core"}:
+                for name in classes_at(outcome) & found.keys():
                     found[name].setdefault(outcome.rule, []).append(outcome)
         return {name: {rule: verdict_of(mine) for rule, mine in rules.items()}
                 for name, rules in found.items() if rules}
@@ -78,6 +76,18 @@ class Report:
                 key = outcome.rule, outcome.check, outcome.verdict
                 groups.setdefault(key, []).append(outcome)
         return [telling(alike) for alike in groups.values()]
+
+
+def classes_at(outcome: Outcome) -> set[str]:
+    """The classes that a point is of: those beyond core of which it needs names, or else core.
+
+    A point of core is of basic, too, if its rule is, and it needs no transform but grad.
+    """
+    if beyond := {CLASS_OF[name] for name in outcome.needs} - {"basic", "core"}:
+        return beyond
+    others = {name for name in CLASSES["core"] if name.startswith("transform.")}
+    basic = outcome.rule in BASIC and others.isdisjoint(outcome.needs)
+    return {"basic", "core"} if basic else {"core"}
 
 
 def telling(outcomes: Iterable[Outcome]) -> list[Outcome]:

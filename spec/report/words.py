@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from ..judge.subject import covered
 
 
 def amount(count: int, thing: str) -> str:
@@ -12,5 +14,11 @@ def amount(count: int, thing: str) -> str:
 
 
 def classes_of(meta: Mapping[str, Any]) -> str:
-    """The classes that a run of some was asked for, and core, which nobody can leave out."""
-    return ", ".join(dict.fromkeys(("core", *meta["classes"])))
+    """The classes that a run of some was asked for, and core, which has basic in it."""
+    return ", ".join(spoken(meta["classes"]))
+
+
+def spoken(classes: Collection[str]) -> list[str]:
+    """The classes that come with some, without basic where core says it."""
+    covers = covered(classes)
+    return [name for name in covers if name != "basic" or "core" not in covers]

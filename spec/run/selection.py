@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TypeVar
 
 from ..chapters import all_checks
+from ..chapters.basic import BASIC
 from ..chapters.rules import Authority, Level, families, registry
 from ..judge.check import Check
 from ..judge.verdict import Outcome, case_id
@@ -49,12 +50,18 @@ def _pointer(name: str) -> str:
 
 
 def checks(
-    ids: frozenset[str], levels: Sequence[Level] = (), authorities: Sequence[Authority] = ()
+    ids: frozenset[str], levels: Sequence[Level] = (), authorities: Sequence[Authority] = (),
+    classes: Collection[str] = (),
 ) -> list[Check]:
-    """The checks of rules, those of some levels or authorities only where some are given."""
+    """The checks of rules, those of some levels or authorities only where some are given.
+
+    Classes choose among the points of a rule, but for basic, which has rules of its own.
+    """
+    mine = ids.intersection(BASIC) if {*classes} == {"basic"} else ids
+
     def chosen(check: Check) -> bool:
         rule = registry()[check.rule]
-        return (check.rule in ids and (not levels or rule.level in levels)
+        return (check.rule in mine and (not levels or rule.level in levels)
                 and (not authorities or rule.authority in authorities))
 
     return [check for check in all_checks() if chosen(check)]

@@ -13,7 +13,7 @@ from typing import Any
 from .. import __version__
 from ..chapters import all_checks
 from ..judge.stray import hear_no_keyboard
-from ..judge.subject import CLASSES, NAMES, Subject
+from ..judge.subject import CLASSES, NAMES, Subject, covered
 from . import smoke
 from .decide import decide
 from .implementation import NoDevice, Unusable, leave_no_trace, load, loaded_versions
@@ -46,11 +46,11 @@ class Job:
 
 
 def hidden(classes: Collection[str]) -> frozenset[str]:
-    """The names of the interface that are neither in core, which nobody can leave out, nor in one
-    of some classes; none if no class is given."""
+    """The names of the interface that come with none of some classes; none if no class is given.
+    """
     if not classes:
         return frozenset()
-    return frozenset(NAMES) - {name for asked in ("core", *classes) for name in CLASSES[asked]}
+    return frozenset(NAMES) - {name for mine in covered(classes) for name in CLASSES[mine]}
 
 
 @dataclass(frozen=True)
