@@ -44,6 +44,7 @@ DAYS: Mapping[str, int] = {
     "tests/test_refimpl_threads.py": 6,
     "tests/test_refimpl_transforms.py": 4,
     "tests/test_rules.py": 6,
+    "tests/test_smallest.py": 10,
     "tests/test_strategies.py": 10,
     "tests/test_surroundings.py": 6,
 }
