@@ -72,7 +72,7 @@ def test_a_run_of_a_class_is_about_its_points_alone(
     run = ["check", "told", "--rules", "RET-05"]
     assert main([*run, "--class", "jit", "--report", str(file)]) == 0
     shown = capsys.readouterr().out
-    assert ", of which class core, jit counts, profile quick, seed 0" in " ".join(shown.split())
+    assert ", those of class core, jit alone, profile quick, seed 0" in " ".join(shown.split())
     assert "\n1 rule of class core, jit: 1 pass\n" in shown
     (points,) = committed.read(file)["points"].values()
     assert "hessian" not in points and points["jacrev"] == "absent" and points["grad"] == "pass"

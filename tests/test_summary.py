@@ -77,7 +77,7 @@ def test_the_last_line_says_what_to_do() -> None:
     told = next_step(Report({}, tuple(SAME)))
     assert told == ("next: RET-09 States and arguments: --next shows it alone; "
                     "what it shows breaks 1 more")
-    assert "run its script by itself" in next_step(Report({}, tuple(SAME)), full=True)
+    assert "itself, then --rules RET-09" in next_step(Report({}, tuple(SAME)), full=True)
     assert "report the error" in next_step(Report({}, (kept, broke)))
     assert "--resume" in next_step(Report({}, (kept,), {"RET-02": 3}))
     assert "--expect" in next_step(Report({}, (kept,)))

@@ -96,7 +96,8 @@ def _step(report: Report, full: bool) -> tuple[str, bool]:
         cause = cause_of(report, rule)
         others = len(cause.rules) - 1
         same = f"; what it shows breaks {others} more" if others else ""
-        how = "run its script by itself" if full else "--next shows it alone"
+        shown = full or len(causes(report)) == 1
+        how = f"run its script by itself, then --rules {rule}" if shown else "--next shows it alone"
         of_core = (registry()[rule].level is Level.MUST
                    and report.by_class().get("core", {}).get(rule) is Verdict.FAIL)
         return f"{rule} {registry()[rule].title}: {how}{same}", of_core

@@ -14,7 +14,7 @@ from ..judge.verdict import Verdict
 from . import ladder
 from .causes import Cause, causes, wanting
 from .report import Report
-from .terminal import STYLE, contrast, points, totals
+from .terminal import STYLE, contrast, judged, points, totals
 from .words import amount, classes_of
 
 FEW: Final = 12
@@ -30,7 +30,7 @@ def show_header(meta: Mapping[str, Any], rules: int, count: int, console: Consol
     console.print(f"{meta['implementation']} {meta['version']} on the {meta['device']}: "
                   f"specification {meta['specification']}, Python {meta['python']}{packages}",
                   markup=False, highlight=False, style="bold")
-    classes = f", of which class {classes_of(meta)} counts" if "classes" in meta else ""
+    classes = f", those of class {classes_of(meta)} alone" if "classes" in meta else ""
     console.print(f"{amount(rules, 'rule')} at {amount(count, 'point')}{classes}, profile "
                   f"{meta['profile']}, seed {meta['seed']}", markup=False, highlight=False)
 
@@ -46,7 +46,7 @@ def show_summary(report: Report, console: Console) -> None:
     _show_known(report, console)
     found = causes(report)
     for number, cause in enumerate(found[:SCRIPTS], 1):
-        _show_cause(cause, console, f"{number}. ")
+        _show_cause(report, cause, console, f"{number}. ")
     if others := found[SCRIPTS:]:
         console.print()
     for number, cause in enumerate(others, SCRIPTS + 1):
@@ -107,10 +107,13 @@ def _where(cause: Cause) -> str:
     return cause.rules[0] + (f" and {more} more" if more else "")
 
 
-def _show_cause(cause: Cause, console: Console, number: str = "", rule: str = "") -> None:
+def _show_cause(
+    report: Report, cause: Cause, console: Console, number: str = "", rule: str = ""
+) -> None:
     """Print a cause in full: the rules that fail by it, and a script that shows it, of one of them
     if it is named."""
     shown = cause.shown_for(rule)
+    count = judged(report.by_rule()[shown.rule])
     console.print()
     style = STYLE[shown.verdict]
     console.rule(Text(f"{number}{shown.rule} {shown.verdict}", style=style), align="left")
@@ -118,7 +121,7 @@ def _show_cause(cause: Cause, console: Console, number: str = "", rule: str = ""
     also = f" The same: {', '.join(others)}." if others else ""
     console.print(Text(registry()[shown.rule].statement + also))
     (alike,) = [list(group) for group in cause.groups if group[0] is shown]
-    if where := points(alike):
+    if where := points(alike, count):
         console.print(Text(where, style="italic"), no_wrap=True, overflow="ellipsis")
     console.print(Text("\n".join(contrast(shown))), soft_wrap=True)
     if shown.script:
@@ -129,7 +132,7 @@ def _show_cause(cause: Cause, console: Console, number: str = "", rule: str = ""
 def show_next(report: Report, console: Console) -> None:
     """Print the first rule on the ladder that is broken, with what breaks it, and the counts."""
     if rule := ladder.broken(report):
-        _show_cause(ladder.cause_of(report, rule), console, rule=rule)
+        _show_cause(report, ladder.cause_of(report, rule), console, rule=rule)
     _show_classes(report, console)
     console.print()
     console.print(totals(report), highlight=False)

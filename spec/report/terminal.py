@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -58,7 +60,7 @@ def show_failure(rule: str, outcomes: list[Outcome], console: Console) -> None:
     mine = telling(outcome for outcome in outcomes if outcome.verdict is verdict)
     console.rule(f"[{STYLE[verdict]}]{rule} {verdict}[/]", align="left")
     console.print(escape(registry()[rule].statement))
-    if where := points(mine):
+    if where := points(mine, judged(outcomes)):
         console.print(escape(where), style="italic")
     console.print(escape("\n".join(contrast(mine[0]))), soft_wrap=True)
     if mine[0].script:
@@ -67,10 +69,19 @@ def show_failure(rule: str, outcomes: list[Outcome], console: Console) -> None:
     console.print()
 
 
-def points(bad: list[Outcome]) -> str:
-    """The points of the axes where a rule fails, as far as a line holds them."""
+def points(bad: list[Outcome], judged: int = 0) -> str:
+    """The points of the axes where a rule fails, as far as a line holds them, and how many they
+    are of those that were judged, if that is told."""
     found = [outcome.point for outcome in bad if outcome.point]
-    return ", ".join(found[:6]) + (f" and {len(found) - 6} more" if len(found) > 6 else "")
+    if not found:
+        return ""
+    many = f"at {len(found)} of {amount(judged, 'point')}: " if judged else ""
+    return many + ", ".join(found[:6]) + (f" and {len(found) - 6} more" if len(found) > 6 else "")
+
+
+def judged(outcomes: Iterable[Outcome]) -> int:
+    """At how many points a rule was judged."""
+    return sum(outcome.verdict is not Verdict.ABSENT for outcome in outcomes)
 
 
 def contrast(outcome: Outcome) -> list[str]:
