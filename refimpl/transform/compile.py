@@ -62,80 +62,63 @@ _MOST = 256
 
 
 class _Trace:
-    """What one trace did to states; its number is part of the structure of its results.
-
-    The trace itself is not, as JAX would keep that structure, and so the states, for long.
-    """
+    """What one trace did to states, without the values, which every call has of its own."""
 
     def __init__(self, effects: Effects) -> None:
         self.effects = replace(effects, writes={}, born={})
         self.written = tuple(effects.writes)
         self.born = list(map(ref, effects.born))  # a trace must not be what keeps them alive
-        self._cells = [state._cell for state in self.written]
-        # A random stream has a value for each thread, and a place for it; all others have one.
-        own = [type(state)._cell is not State._cell for state in self.written]
-        self._own = list(itertools.compress(range(len(own)), own))
 
     def commit(self, values: Sequence[Any]) -> None:
         """Make the values that a call gave those of the states."""
-        if self.born:
-            writes = dict(zip(self.written, values, strict=False))
-            created = zip(self.born, values[len(writes) :], strict=True)
-            born = {state: value for made, value in created if (state := made()) is not None}
-            settle(replace(self.effects, writes=writes, born=born))
+        if not self.born:
+            publish([state._cell for state in self.written], values)
             return
-        cells = self._cells
-        if self._own:
-            cells = cells.copy()
-            for i in self._own:
-                cells[i] = self.written[i]._cell
-        publish(cells, values)
+        writes = dict(zip(self.written, values, strict=False))
+        created = zip(self.born, values[len(writes) :], strict=True)
+        born = {state: value for made, value in created if (state := made()) is not None}
+        settle(replace(self.effects, writes=writes, born=born))
 
 
 class _Version:
     """The function compiled for some states as inputs.
 
+    What is compiled returns the output, and the values of the states that were written. These
+    are in a list if the states are the usual ones, else under the number of the trace that
+    knows the states: JAX keeps the structure of results for long, and so must not be given them.
+
     Parameters
     ----------
-    fun : callable
-        The function.
+    owner : Jitted
+        The function with its options.
     inputs : iterable of State
         The states whose values are arguments of what is compiled.
-    options : dict
-        Those of `jax.jit`.
-    inline : callable
-        Runs the function where nothing is compiled, from its arguments and keyword arguments.
     count : int
         The number of positional arguments that are not static.
     """
 
-    def __init__(
-        self,
-        fun: Callable[..., Any],
-        inputs: Iterable[State],
-        options: dict[str, Any],
-        inline: Callable[..., Any],
-        count: int,
-    ) -> None:
-        self.fun = fun
-        self.inline = inline
+    def __init__(self, owner: "Jitted[..., Any]", inputs: Iterable[State], count: int) -> None:
+        self.owner = owner
         self.inputs = tuple(inputs)
         self.traces: dict[int, _Trace] = {}
+        self.usual: tuple[State, ...] | None = None
+        """The states that a call usually writes, and in `cells` where it does."""
+        self.cells: list[dict[str, Any]] = []
         self.used: dict[State, None] = {}
         self.exact = True
         """Whether a further call may use the traces that are there."""
         self.creates = False
-        own = with_states(options, count)
-        self.compiled = jax.jit(with_signature(self._pure, fun), **own)
+        own = with_states(owner.options, count)
+        self.compiled = jax.jit(with_signature(self._pure, owner.fun), **own)
 
     def _pure(self, values: Sequence[Any], /, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = tuple(map(unwrap, args)), {k: unwrap(v) for k, v in kwargs.items()}
         if find_top_trace(()) is EAGER_TRACE:  # by `jax.disable_jit`
-            return self.inline(args, kwargs), {None: ()}
+            return self.owner._inline(args, kwargs), []
         given = zip(self.inputs, values, strict=True)
         bound = ((state, value) for state, value in given if value is not UNSET)
         with whole_stack(), apart(), Frame(bound) as frame:
-            output = self.fun(*args, **kwargs)
+            output = self.owner.fun(*args, **kwargs)
         if frame.born:
             gc.collect()  # it may be alive only as part of a reference cycle
         effects = frame.close()
@@ -143,10 +126,34 @@ class _Version:
         _expect_numbers(unknown)
         self.used.update(effects.fetched)
         self.creates = self.creates or bool(effects.born)
-        self.exact = self.exact and not unknown and not effects.born
+        if unknown or effects.born:
+            self.exact = False
+            if self.owner._only is self:
+                self.owner._only = None
+        return output, self._leaving(effects)
+
+    def _leaving(self, effects: Effects) -> list[Any] | dict[int, list[Any]]:
+        """What a trace writes, in the form that tells where the values belong."""
+        trace, values = _Trace(effects), [*effects.writes.values(), *effects.born.values()]
+        # A random stream has a place for its value in every thread; all others have one.
+        if not trace.born and all(type(state)._cell is State._cell for state in trace.written):
+            if self.usual is None:
+                self.cells = [state._cell for state in trace.written]
+                self.usual = trace.written
+            if trace.written == self.usual:
+                return values
         number = next(_numbers)
-        self.traces[number] = _Trace(effects)
-        return output, {number: [*effects.writes.values(), *effects.born.values()]}
+        self.traces[number] = trace
+        return {number: values}
+
+    def commit(self, values: dict[int, list[Any]]) -> None:
+        """Make values that are not the usual ones those of the states."""
+        for number, written in values.items():
+            self.traces[number].commit(written)
+
+    def trace(self, args: Sequence[Any], kwargs: dict[str, Any]) -> jax.stages.Traced:
+        """Trace the function, or find the trace, for such arguments and the present values."""
+        return self.compiled.trace(list(map(current, self.inputs)), *args, **kwargs)
 
     def is_good_guess(self) -> bool:
         """Whether what the first trace used is all here, and not much more.
@@ -206,7 +213,7 @@ class Jitted(Deferred, Generic[P, R]):
         """Whether one sharding is given for all arguments, however many there are."""
         self._versions: dict[Hashable, _Version] = {}
         self._only: _Version | None = None
-        """The one version, if there are no static arguments to tell several apart."""
+        """The version for every call: no static argument tells several apart, and it is exact."""
         self._variants: dict[Hashable, Jitted[P, R]] = {}
         self.wholes: dict[Hashable, Jitted[..., Any]] = {}
         """Transforms of this function that are compiled as a whole, see `family`."""
@@ -217,26 +224,30 @@ class Jitted(Deferred, Generic[P, R]):
         """Call the compiled function."""
         if stack.frames or find_top_trace(()) is not EAGER_TRACE:
             return self._inline(args, kwargs)
-        given, named = (args, kwargs) if self._only else self._wrapped(args, kwargs)
-        version = self._only or self._versions.get(self._key(given, named))
-        if version is None or not version.exact:
-            special = self._for_objects(args, kwargs)
-            if special is not self:
-                return special(*args, **kwargs)
-            if _disabled(jax.config):
-                return self._inline(args, kwargs)
-            version = self._begin(given, named)
+        version, given, named = self._only, args, kwargs
+        if version is None:
+            given, named = self._wrapped(args, kwargs)
+            version = self._versions.get(self._key(given, named))
+            if version is None or not version.exact:
+                special = self._for_objects(args, kwargs)
+                if special is not self:
+                    return special(*args, **kwargs)
+                if _disabled(jax.config):
+                    return self._inline(args, kwargs)
+                version = self._begin(given, named)
         output: R
         try:
-            output, results = version.compiled(list(map(_value, version.inputs)), *given, **named)
+            held = [state._value for state in version.inputs]
+            output, values = version.compiled(held, *given, **named)
         except TypeError:
             special = self._for_objects(args, kwargs)
             if special is self:
                 raise
             return special(*args, **kwargs)
-        number, values = results.popitem()
-        if values:
-            version.traces[number].commit(values)
+        if type(values) is not list:
+            version.commit(values)
+        elif values:
+            publish(version.cells, values)
         return output
 
     @overload
@@ -284,8 +295,7 @@ class Jitted(Deferred, Generic[P, R]):
         version = self._versions.get(self._key(given, named))
         if version is None or not version.exact:
             version = self._begin(given, named)
-        values = list(map(current, version.inputs))
-        return version.compiled.trace(values, *given, **named)
+        return version.trace(given, named)
 
     def lower(self, *args: P.args, **kwargs: P.kwargs) -> jax.stages.Lowered:
         """What `jax.jit` gives by this name; the program takes the values of states first."""
@@ -312,15 +322,16 @@ class Jitted(Deferred, Generic[P, R]):
         while True:
             alive = (state for state in inputs if current(state) is not UNSET)
             count = len(args) - len({*self._static_positions(args)})
-            version = _Version(self.fun, alive, self.options, self._inline, count)
-            version.compiled.trace(list(map(_value, version.inputs)), *args, **kwargs)
+            version = _Version(self, alive, count)
+            version.trace(args, kwargs)
             if version.is_good_guess():
                 break
             inputs = version.used
         while len(self._versions) >= _MOST:
             self._versions.pop(next(iter(self._versions)), None)
         self._versions[key] = version
-        self._only = None if any(self._statics) or self._placed_alike else version
+        alone = not any(self._statics) and not self._placed_alike
+        self._only = version if alone and version.exact else None
         return version
 
     def _inline(self, args: Sequence[Any], kwargs: dict[str, Any]) -> R:
@@ -350,7 +361,6 @@ class Jitted(Deferred, Generic[P, R]):
 
 
 _numbers = itertools.count()
-_value = operator.attrgetter("_value")
 _disabled = operator.attrgetter("jax_disable_jit")  # not every JAX declares its options
 
 
