@@ -15,7 +15,6 @@ from one ordinary run of it (FND).
 import gc
 import itertools
 import operator
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -70,32 +69,20 @@ _inherited: "WeakKeyDictionary[threading.Thread, list[Frame]]" = WeakKeyDictiona
 stack = _Stack()
 
 
-def _bequeath(thread: threading.Thread) -> None:
-    """Let a thread that is started here begin with the frames of here."""
+_start = threading.Thread.start
+
+
+def _start_below(self: threading.Thread) -> None:
+    """Start a thread, as `Thread.start`, which begins with the frames of here."""
     if stack.frames:
-        _inherited[thread] = frames = list(stack.frames)
+        _inherited[self] = frames = list(stack.frames)
         for frame in frames:
             frame.heirs.append(frames)
+    _start(self)
 
 
-if sys.version_info >= (3, 12):
-
-    def _note_start(event: str, arguments: tuple[Any, ...]) -> None:
-        if event.startswith("_thread.start"):
-            thread = getattr(arguments[0], "__self__", None)
-            if isinstance(thread, threading.Thread):
-                _bequeath(thread)
-
-    sys.addaudithook(_note_start)
-
-else:  # Python tells nobody which thread starts another
-    _start = threading.Thread.start
-
-    def _note_start(self: threading.Thread) -> None:
-        _bequeath(self)
-        _start(self)
-
-    threading.Thread.start = _note_start  # type: ignore[method-assign]
+# Python has no other way to learn which thread starts another.
+threading.Thread.start = _start_below  # type: ignore[method-assign]
 
 
 @dataclass(eq=False)

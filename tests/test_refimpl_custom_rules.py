@@ -176,7 +176,7 @@ def test_a_pull_is_at_the_point_of_the_call() -> None:
     assert [float(pull(ONE)), float(pull(ONE)), int(drawn.value)] == [1.0, 1.0, 0]
 
 
-@pytest.mark.parametrize("between", ["assigned", "jitted", "in a frame"])
+@pytest.mark.parametrize("between", ["assigned", "jitted", "jitted before", "in a frame"])
 def test_a_pull_knows_of_every_change(between: str) -> None:
     state = State(jnp.array(3.0), name="slope")
     h = ruled("bwd", state)
@@ -184,9 +184,13 @@ def test_a_pull_knows_of_every_change(between: str) -> None:
     def change() -> None:
         state.value = state.value + 1.0
 
+    compiled = jit(change)
+    if between == "jitted before":
+        compiled()
+
     def f(x: Any) -> Any:
         _, pull = vjp(h, x)
-        (jit(change) if between == "jitted" else change)()
+        (compiled if between.startswith("jitted") else change)()
         return pull(ONE)
 
     with pytest.raises(StateError, match="'slope'"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import refimpl
-from refimpl import ParamState, State
+from refimpl import State
 from refimpl.transform import fwd_grad, grad, jit, jvp, vjp
 
 
@@ -67,34 +67,9 @@ class TestProducts:
                 jvp(f, primals, tangents)  # type: ignore[arg-type]
         assert count.value == 1.0
 
-    def test_decorators(self) -> None:
-        state = State(2.0)
-
-        @vjp(grad_states=[state])
-        def pulled(x: Any) -> Any:
-            return state.value * x
-
-        @jvp(grad_states=[state])
-        def pushed(x: Any) -> Any:
-            return state.value * x
-
-        assert pulled(3.0)[1](1.0) == ([3.0], 2.0)
-        assert pushed((3.0,), (1.0,), state_tangents=[1.0]) == (6.0, 5.0)
-
-    def test_the_function_by_keyword(self) -> None:
-        """And a keyword of that name for the function, where the function is there already."""
-        by_keyword: list[Any] = [jvp, vjp]
-        assert by_keyword[0](fun=jnp.sin, primals=(0.0,), tangents=(2.0,))[1] == 2.0
+    def test_a_keyword_of_the_function_may_be_called_fun(self) -> None:
         assert jvp(lambda x, fun: fun * x, (1.0,), (2.0,), fun=3.0)[1] == 6.0
         assert vjp(lambda x, fun: fun * x, 1.0, fun=3.0)[1](2.0) == 6.0
-        w = ParamState(jnp.array(2.0))
-        assert by_keyword[1](fun=lambda: w.value**2, grad_states=w)[1](1.0) == 4.0
-        with pytest.raises(TypeError, match="no function"):
-            by_keyword[0](primals=(1.0,), tangents=(1.0,))
-        with pytest.raises(TypeError, match="no function"):
-            by_keyword[1](None, 1.0)
-        with pytest.raises(TypeError, match="no function: grad_sates"):
-            by_keyword[1](grad_sates=w)
 
     def test_in_compiled_functions(self) -> None:
         state = State(2.0)

@@ -17,10 +17,9 @@ import gc
 import inspect
 import itertools
 import operator
-import types
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Concatenate, Generic, ParamSpec, cast, overload
+from typing import Any, cast, overload
 from weakref import ref
 
 import jax
@@ -54,8 +53,6 @@ from .arguments import (
     wrap,
 )
 from .deferred import Deferred
-
-Q = ParamSpec("Q")
 
 _NUMBERS = (jax.Array, np.ndarray, np.generic, bool, int, float, complex)
 _MOST = 256
@@ -148,6 +145,7 @@ class _Version:
 
     def commit(self, values: dict[int, list[Any]]) -> None:
         """Make values that are not the usual ones those of the states."""
+        stack.changes += 1
         for number, written in values.items():
             self.traces[number].commit(written)
 
@@ -198,7 +196,7 @@ def jit(fun: Function | None = None, **options: Any) -> Any:
     return Jitted(cast(Function, fun), **options)
 
 
-class Jitted(Deferred, Generic[P, R]):
+class Jitted(Deferred[P, R]):
     """A compiled function; see `jit`."""
 
     def __init__(self, fun: Callable[P, R], **options: Any) -> None:
@@ -224,7 +222,9 @@ class Jitted(Deferred, Generic[P, R]):
         """Call the compiled function."""
         if stack.frames or find_top_trace(()) is not EAGER_TRACE:
             return self._inline(args, kwargs)
-        version, given, named = self._only, args, kwargs
+        given: Sequence[Any] = args
+        named: dict[str, Any] = kwargs
+        version = self._only
         if version is None:
             given, named = self._wrapped(args, kwargs)
             version = self._versions.get(self._key(given, named))
@@ -247,17 +247,12 @@ class Jitted(Deferred, Generic[P, R]):
         if type(values) is not list:
             version.commit(values)
         elif values:
+            stack.changes += 1
             publish(version.cells, values)
         return output
 
-    @overload
-    def __get__(self, instance: None, owner: type) -> "Jitted[P, R]": ...
-    @overload
-    def __get__(
-        self: "Jitted[Concatenate[Any, Q], R]", instance: object, owner: type | None = None
-    ) -> Callable[Q, R]: ...
-    def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else types.MethodType(self._with_static((0,)), instance)
+    def _as_method(self) -> Any:
+        return self._with_static((0,))
 
     def _for_objects(self, args: Sequence[Any], kwargs: dict[str, Any]) -> "Jitted[P, R]":
         """The same for calls with objects where these have some, which no array can stand for."""

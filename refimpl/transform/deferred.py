@@ -4,15 +4,20 @@ import copy
 import functools
 import sys
 import types
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Concatenate, Generic, ParamSpec, Self, overload
 
 from ..reach import guess_states
+from ..typing import P, R
+
+Q = ParamSpec("Q")
 
 
-class Deferred:
+class Deferred(Generic[P, R]):
     """A transform of a function: an object made from the function and options.
 
     - Without a function, the class waits for one, and so is a decorator with options.
+    - As an attribute of a class, it is a method.
     - Copies and pickles are made anew from the arguments. In the deep copy of a module, a
       transform that the module holds is one of the copied methods and states. A deep copy leaves
       functions as they are, and so the states that a function knows otherwise.
@@ -28,6 +33,19 @@ class Deferred:
         made = super().__new__(cls)
         made._arguments = args, options
         return made
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(
+        self: "Deferred[Concatenate[Any, Q], R]", instance: object, owner: type | None = None
+    ) -> Callable[Q, R]: ...
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else types.MethodType(self._as_method(), instance)
+
+    def _as_method(self) -> Any:
+        """What is called with the object that has the method."""
+        return self
 
     def __reduce__(self) -> Any:
         name = getattr(self, "__qualname__", "")

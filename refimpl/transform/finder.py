@@ -3,7 +3,7 @@
 import contextlib
 import gc
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Generic
+from typing import Any
 
 import jax
 
@@ -16,7 +16,7 @@ from ..util.filter import to_predicate
 from .deferred import Deferred
 
 
-class StateFinder(Deferred, Generic[P]):
+class StateFinder(Deferred[P, Any]):
     """Observe a function and return the states it uses, leaving all of them as they are.
 
     Parameters

@@ -12,10 +12,9 @@ A call goes through five steps:
 """
 
 import functools
-import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, overload
+from typing import Any, TypeAlias
 from weakref import ref
 
 import jax
@@ -31,7 +30,6 @@ from ..typing import Argnums, Array, ArrayLike, Container, Function, P, Pytree
 from .deferred import Deferred
 from .selection import Selected, Selection
 
-Q = ParamSpec("Q")
 Triple: TypeAlias = tuple[Pytree, Pytree, Any]
 """Derivatives, full primal output, and aux."""
 Shape: TypeAlias = Callable[[Pytree], Pytree]
@@ -76,7 +74,7 @@ class Carried:
         return cls(leaves, run)
 
 
-class GradientTransform(Deferred, Generic[P]):
+class GradientTransform(Deferred[P, Pytree]):
     """A state-aware derivative of a function, made from a transform of pure functions.
 
     Parameters
@@ -158,15 +156,6 @@ class GradientTransform(Deferred, Generic[P]):
         result, loss, aux = self.differentiate(args, kwargs, self.selection.shape)
         extra = ((loss,) if self.return_value else ()) + ((aux,) if self.has_aux else ())
         return (result, *extra) if extra else result
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> "GradientTransform[P]": ...
-    @overload
-    def __get__(
-        self: "GradientTransform[Concatenate[Any, Q]]", instance: object, owner: type | None = None
-    ) -> Callable[Q, Pytree]: ...
-    def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else types.MethodType(self, instance)
 
     def differentiate(
         self, args: Sequence[Any], kwargs: dict[str, Any], shape: Shape = lambda grads: grads

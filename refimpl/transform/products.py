@@ -1,9 +1,8 @@
 """Products with a vector: vjp, jvp and the forward gradient (DER-25 to DER-31)."""
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import CodeType
-from typing import Any, Concatenate, Literal, ParamSpec, Protocol, Unpack, cast, overload
+from typing import Any, Literal, Unpack
 from weakref import WeakSet
 
 import jax
@@ -20,29 +19,9 @@ from .family import Options, member
 from .gradient import Carried, GradientTransform
 from .selection import Selected, Selection
 
-Q = ParamSpec("Q")
-Made = Callable[..., tuple[Any, ...]]
 
-
-class EitherProduct(Protocol[Q]):
-    """Both uses of a product: with a function, and without one, as a decorator."""
-
-    @overload
-    def __call__(self, fun: Function, /, *args: Q.args, **kwargs: Q.kwargs) -> tuple[Any, ...]: ...
-    @overload
-    def __call__(
-        self, fun: None = None, /, *args: Q.args, **kwargs: Q.kwargs
-    ) -> Callable[[Function], Made]: ...
-
-
-def either_product(make: Callable[Concatenate[Any, Q], Any]) -> EitherProduct[Q]:
-    """Tell type checkers what becomes of the function."""
-    return cast(EitherProduct[Q], make)
-
-
-@either_product
 def vjp(
-    fun: Function | None = None,
+    fun: Function,
     /,
     *primals: Pytree,
     grad_states: Container = None,
@@ -50,19 +29,19 @@ def vjp(
     has_aux: bool = False,
     check_states: bool = True,
     **kwargs: Any,
-) -> Any:
+) -> tuple[Any, ...]:
     """Value of a function, and the function that pulls cotangents of its output back.
 
     Parameters
     ----------
-    fun : callable, optional
-        The function; left out, the result is a decorator, and what it makes takes the primals.
+    fun : callable
+        The function.
     *primals
         Positional arguments of the function.
     grad_states, argnums, has_aux, check_states
         As in `grad`; argument 0 is left alone if there are states but no arguments.
     **kwargs
-        Keyword arguments of the function (and the function by the name ``fun``, if left out).
+        Keyword arguments of the function.
 
     Returns
     -------
@@ -83,10 +62,6 @@ def vjp(
     Rules: DER-25 to DER-27, DER-34, ERR-19.
     """
     options: Options = {"has_aux": has_aux, "check_states": check_states}
-    fun = kwargs.pop("fun", None) if fun is None else fun
-    if fun is None:
-        _expect_no_call("vjp", *primals, **kwargs)
-        return _later(vjp, grad_states=grad_states, argnums=argnums, **options)
     if not primals and grad_states is not None and argnums == 0:
         argnums = None
     call = GradientTransform(fun, _vjp, grad_states, argnums, **options)
@@ -138,26 +113,24 @@ class _PullBack:
         return grads
 
 
-@either_product
 def jvp(
-    fun: Function | None = None,
+    fun: Function,
     /,
-    primals: Sequence[Pytree] | None = None,
-    tangents: Sequence[Pytree] | None = None,
+    primals: Sequence[Pytree],
+    tangents: Sequence[Pytree],
     *,
     grad_states: Container = None,
     state_tangents: Pytree = None,
     has_aux: bool = False,
     check_states: bool = True,
     **kwargs: Any,
-) -> Any:
+) -> tuple[Any, ...]:
     """Value of a function and its derivative along tangents of arguments and states.
 
     Parameters
     ----------
-    fun : callable, optional
-        The function; left out, the result is a decorator, and what it makes takes the primals,
-        the tangents and `state_tangents`.
+    fun : callable
+        The function.
     primals, tangents : sequence
         Positional arguments of the function, and a tangent for each.
     grad_states, state_tangents
@@ -165,7 +138,7 @@ def jvp(
     has_aux, check_states
         As in `grad`.
     **kwargs
-        Keyword arguments of the function (and the function by the name ``fun``, if left out).
+        Keyword arguments of the function.
 
     Returns
     -------
@@ -185,10 +158,6 @@ def jvp(
     Rules: DER-27, DER-28, ERR-19.
     """
     options: Options = {"has_aux": has_aux, "check_states": check_states}
-    fun = kwargs.pop("fun", None) if fun is None else fun
-    if fun is None:
-        _expect_no_call("jvp", primals, tangents, state_tangents, **kwargs)
-        return _later(jvp, grad_states=grad_states, **options)
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         raise TypeError(
             "primals and tangents must be tuples or lists, "
@@ -215,20 +184,6 @@ def _jvp(fun: Function, *, argnums: int, has_aux: bool, tangents: Selected) -> F
         return tangent, carried
 
     return run
-
-
-def _expect_no_call(name: str, *given: Any, **kwargs: Any) -> None:
-    if kwargs or any(value is not None for value in given):
-        shown = ", ".join((*kwargs, *(summary(value) for value in given if value is not None)))
-        raise TypeError(f"{name} is given what to call a function with, but no function: {shown}")
-
-
-def _later(function: Function, **options: Any) -> Function:
-    return functools.partial(_decorate, function, options)
-
-
-def _decorate(function: Function, options: dict[str, Any], fun: Function) -> Function:
-    return functools.update_wrapper(functools.partial(function, fun, **options), fun)
 
 
 def _is_real(leaf: ArrayLike) -> bool:
