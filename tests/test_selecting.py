@@ -16,7 +16,9 @@ import refimpl
 from spec.__main__ import BROKEN, UNUSABLE, main
 from spec.chapters import all_checks
 from spec.chapters.basic import BASIC
+from spec.chapters.rules import registry
 from spec.command import adapter
+from spec.command.explain import _broken
 from spec.judge.check import Check
 from spec.judge.subject import CLASSES, NAMES, Absent, Subject, lookup
 from spec.judge.verdict import Outcome, Verdict
@@ -185,6 +187,16 @@ def test_a_rule_of_drawn_cases_is_explained_by_one_that_runs(
     result = names["result"]
     assert isinstance(result, tuple) and len(result) == 2
     assert main(["explain", "RET-09"]) == 0 and capsys.readouterr().out == first
+
+
+def test_of_the_examples_at_hand_the_shortest_is_shown() -> None:
+    def failure(script: str) -> dict[str, str]:
+        return {"rule": "RET-05", "verdict": "fail", "message": f"no {script}", "script": script}
+
+    reports = [{"meta": {"implementation": name, "version": "1"}, "failures": list(map(failure, s))}
+               for name, s in [("first", ["", "a\nb\nc"]), ("second", ["a\nb", "d\ne"])]]
+    shown = list(_broken(registry()["RET-05"], reports))
+    assert shown[:3] == ["broken by second 1: no a\nb", "", "a\nb"]
 
 
 def test_an_example_that_breaks_a_rule_comes_from_a_report(

@@ -11,9 +11,9 @@ from spec.chapters.basic import BASIC
 from spec.judge.subject import CLASSES
 from spec.judge.verdict import Outcome, Verdict
 from spec.report.causes import causes, wanting
-from spec.report.ladder import FIRST, broken, lacking, ladder, next_step
+from spec.report.ladder import FIRST, broken, gained, lacking, ladder, next_step
 from spec.report.report import Report
-from spec.report.summary import show_next, show_summary
+from spec.report.summary import show_header, show_next, show_summary
 
 FAIL = Verdict.FAIL
 
@@ -128,8 +128,8 @@ def test_the_name_to_offer_next_is_one_of_core() -> None:
     absent = [Outcome(rule, "c", "", Verdict.ABSENT, f"needs {name}")
               for rule, name in [("RET-01", "transform.vjp"), ("RET-02", "transform.vjp"),
                                  ("RET-03", "transform.jacrev")]]
-    assert lacking(Report({}, tuple(absent))) == ("transform.jacrev", 1)
-    assert lacking(Report({}, tuple(absent[:2]))) == ("transform.vjp", 2)
+    assert lacking(Report({}, tuple(absent))) == "transform.jacrev"
+    assert lacking(Report({}, tuple(absent[:2]))) == "transform.vjp"
 
 
 def test_the_name_to_offer_next_is_an_easy_one_that_works_alone() -> None:
@@ -142,11 +142,39 @@ def test_the_name_to_offer_next_is_an_easy_one_that_works_alone() -> None:
              absent("RET-01", "vector_grad", "transform.vector_grad"),
              absent("RET-01", "hessian", "transform.hessian"),
              Outcome("RET-02", "c", "", Verdict.ABSENT, "needs jax")]
-    assert lacking(Report({}, tuple(asked))) == ("transform.vector_grad", 1)
-    assert lacking(Report({}, tuple(asked[:2] + asked[4:]))) == ("transform.hessian", 3)
-    assert lacking(Report({}, (asked[2],))) == ("nn.Module", 1)
-    assert lacking(Report({}, (asked[5],))) == ("", 0)
+    assert lacking(Report({}, tuple(asked))) == "transform.vector_grad"
+    assert lacking(Report({}, tuple(asked[:2] + asked[4:]))) == "transform.hessian"
+    assert lacking(Report({}, (asked[2],))) == "nn.Module"
+    assert lacking(Report({}, (asked[5],))) == ""
     assert wanting(asked)["transform.jacrev"] == 1
+
+
+def test_a_rule_that_is_judged_without_a_name_does_not_wait_for_it() -> None:
+    def waits(rule: str, *names: str) -> Outcome:
+        return Outcome(rule, "c", "hessian", Verdict.ABSENT, f"needs {', '.join(names)}")
+
+    kept = Outcome("RET-02", "c", "grad", Verdict.PASS)
+    asked = (waits("RET-01", "transform.hessian"), kept, waits("RET-02", "transform.hessian"),
+             waits("RET-03", "transform.hessian", "nn.Module"))
+    assert gained(Report({}, asked), "transform.hessian") == (1, 2)
+    for outcomes, words in [
+        (asked, "which 1 rule waits for and 2 more would use"),
+        (asked[:1], "which 1 rule waits for"), (asked[1:3], "which 1 rule would use"),
+        ((asked[0], waits("RET-04", "transform.hessian")), "which 2 rules wait for"),
+    ]:
+        assert next_step(Report({}, outcomes)) == (
+            f"next: offer transform.hessian, {words}, or leave it out for good")
+
+
+def test_the_header_breaks_between_two_items() -> None:
+    meta = {"implementation": "told", "version": "1.2", "device": "cpu", "specification": "0.1.0",
+            "python": "3.13.0", "packages": {"jax": "0.11.0", "numpy": "2.5.5"},
+            "profile": "quick", "seed": 0}
+    stream = io.StringIO()
+    show_header(meta, 3, 4, Console(file=stream, width=60))
+    assert stream.getvalue().splitlines() == [
+        "told 1.2 on the cpu: specification 0.1.0, Python 3.13.0,", "jax 0.11.0, numpy 2.5.5",
+        "3 rules at 4 points, profile quick, seed 0"]
 
 
 def test_beyond_the_first_rungs_what_needs_little_comes_first() -> None:

@@ -99,11 +99,11 @@ def _kept(checks: list[Check]) -> Iterator[str]:
 
 
 def _broken(rule: Rule, reports: list[dict[str, Any]]) -> Iterator[str]:
-    """A script from a report that breaks the rule, and who else is known to."""
+    """The shortest script of the reports that breaks the rule, and who else is known to."""
     found = [(data["meta"], failure) for data in reports for failure in data["failures"]
              if failure["rule"] == rule.id and failure["verdict"] in ("fail", "known")]
     if found:
-        meta, failure = found[0]
+        meta, failure = min(found, key=lambda one: (not one[1]["script"], len(one[1]["script"])))
         yield f"broken by {meta['implementation']} {meta['version']}: {failure['message']}"
         yield ""
         yield failure["script"]

@@ -60,8 +60,8 @@ def cause_of(report: Report, rule: str) -> Cause:
                 and cause.shown.verdict is Verdict.FAIL)
 
 
-def lacking(report: Report) -> tuple[str, int]:
-    """The name to offer next, and how many rules wait for it; an empty name if none lacks.
+def lacking(report: Report) -> str:
+    """The name to offer next; empty if none lacks.
 
     It is the one for which the first point on the ladder waits, of those that need an early class,
     and of these of those that wait for fewest names.
@@ -69,11 +69,17 @@ def lacking(report: Report) -> tuple[str, int]:
     waiting = [outcome for outcome in report.outcomes
                if outcome.lacks and CLASS_OF.keys() >= {*outcome.lacks}]
     if not waiting:
-        return "", 0
+        return ""
     first = min(waiting, key=lambda outcome: (_class_of(outcome.lacks), len(outcome.lacks),
                                               ladder().index(outcome.rule)))
-    name = min(first.lacks, key=list(CLASS_OF).index)
-    return name, wanting(report.outcomes)[name]
+    return min(first.lacks, key=list(CLASS_OF).index)
+
+
+def gained(report: Report, name: str) -> tuple[int, int]:
+    """How many rules that nothing was judged of wait for a name alone, and how many more use it."""
+    wait = {outcome.rule for outcome in report.outcomes if outcome.lacks == (name,)}
+    wait -= {outcome.rule for outcome in report.outcomes if outcome.verdict is not Verdict.ABSENT}
+    return len(wait), wanting(report.outcomes)[name] - len(wait)
 
 
 def next_step(report: Report, *, full: bool = False) -> str:
@@ -107,10 +113,11 @@ def _step(report: Report, full: bool) -> tuple[str, bool]:
         points = amount(sum(report.unreached.values()), "point")
         return (f"{points} of {amount(len(report.unreached), 'rule')} were not reached; "
                 f"go on with --resume, or allow more time"), False
-    name, needed = lacking(report)
-    if name:
-        wait = "rule needs" if needed == 1 else "rules need"
-        return (f"offer {name}, which {needed} {wait}, or leave it out for good",
+    if name := lacking(report):
+        wait, more = gained(report, name)
+        use = [f"{amount(wait, 'rule')} wait{'s' if wait == 1 else ''} for"] if wait else []
+        use += [f"{f'{more} more' if wait else amount(more, 'rule')} would use"] if more else []
+        return (f"offer {name}, which {' and '.join(use)}, or leave it out for good",
                 CLASS_OF[name] == "core")
     if tuple(report.meta.get("classes", ())) == ("basic",):
         return "check again without --class", True

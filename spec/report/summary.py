@@ -15,7 +15,7 @@ from . import ladder
 from .causes import Cause, causes, wanting
 from .report import Report
 from .terminal import STYLE, contrast, judged, points, totals
-from .words import amount, classes_of
+from .words import amount, classes_of, filled
 
 FEW: Final = 12
 """Rules that are all named, kept or not."""
@@ -25,14 +25,15 @@ SCRIPTS: Final = 3
 
 def show_header(meta: Mapping[str, Any], rules: int, count: int, console: Console) -> None:
     """Say what is run, on what and with what, before it is run."""
-    packages = "".join(f", {name} {meta['packages'][name]}" for name in ("jax", "numpy")
-                       if name in meta["packages"])
-    console.print(f"{meta['implementation']} {meta['version']} on the {meta['device']}: "
-                  f"specification {meta['specification']}, Python {meta['python']}{packages}",
-                  markup=False, highlight=False, style="bold")
-    classes = f", those of class {classes_of(meta)} alone" if "classes" in meta else ""
-    console.print(f"{amount(rules, 'rule')} at {amount(count, 'point')}{classes}, profile "
-                  f"{meta['profile']}, seed {meta['seed']}", markup=False, highlight=False)
+    packages = [f"{name} {meta['packages'][name]}" for name in ("jax", "numpy")
+                if name in meta["packages"]]
+    on = [f"{meta['implementation']} {meta['version']} on the {meta['device']}: "
+          f"specification {meta['specification']}", f"Python {meta['python']}", *packages]
+    classes = [f"those of class {classes_of(meta)} alone"] if "classes" in meta else []
+    asked = [f"{amount(rules, 'rule')} at {amount(count, 'point')}", *classes,
+             f"profile {meta['profile']}", f"seed {meta['seed']}"]
+    for items, style in ((on, "bold"), (asked, None)):
+        console.print(filled(items, console.width), markup=False, highlight=False, style=style)
 
 
 def show_summary(report: Report, console: Console) -> None:

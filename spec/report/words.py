@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import textwrap
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ..judge.subject import covered
@@ -11,6 +12,13 @@ from ..judge.subject import covered
 def amount(count: int, thing: str) -> str:
     """How many there are: ``1 rule``, ``2 rules``."""
     return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
+def filled(items: Iterable[str], width: int) -> str:
+    """Items with commas between them, in lines that break between two items alone."""
+    whole = ", ".join(item.replace(" ", "\N{NO-BREAK SPACE}") for item in items)
+    lines = textwrap.wrap(whole, width, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def classes_of(meta: Mapping[str, Any]) -> str:

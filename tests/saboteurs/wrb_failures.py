@@ -46,7 +46,7 @@ def on_failure(lib: Lib, kinds: Any, do: Any) -> None:
 
 @saboteur("WRB-15", "ERR-20", also=WIDE)
 def failure_keeps_the_writes(lib: Lib) -> None:
-    """Writes go to the states at once, and nothing takes them back when the call fails."""
+    """Writes and changes in place go to the states at once, and a failure takes none back."""
     on_failure(lib, Exception, lambda call, error: dirty(call, STREAM))
 
 
