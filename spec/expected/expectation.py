@@ -18,7 +18,7 @@ from ..language.cases import Case
 from ..language.programs import Ref
 from ..language.script import execute
 from ..language.trees import Tree
-from . import model, oracles
+from . import model, model_jax, oracles
 from .layout import Array, Segment, Slot, as_mapping, placed_after
 from .magnitude import Magnitude
 
@@ -43,7 +43,7 @@ class Expectation:
         self.lib = model.library()
         self.lib.random.record = draws
         self.magnitude = Magnitude()
-        self.names = execute(case.setup(), self.lib, self.magnitude)
+        self.names = execute(case.setup(), self.lib, self.magnitude, model_jax.library())
         self.start = {var.id: self.names[var.id].value for var in case.program.states}
         self.args = [eval(trees.literal(arg), self.names) for arg in case.args]
         self.kwargs = {k: eval(trees.literal(v), self.names) for k, v in case.kwargs.items()}

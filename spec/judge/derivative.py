@@ -103,7 +103,7 @@ def judge_along_own_values(seen: Observation) -> None:
 def _own_function(seen: Observation) -> Callable[[Array], Array]:
     """The function on the implementation's own arrays, as a function of one flat vector."""
     case, subject, expected = seen.case, seen.subject, seen.expected
-    names = execute(case.setup(), subject.lib, subject.xp)
+    names = execute(case.setup(), subject.lib, subject.xp, subject.foreign)
     given = [eval(trees.literal(arg), names) for arg in case.args]
     start = {var.id: names[var.id].value for var in case.program.states}
 

@@ -85,7 +85,7 @@ def run(script: Script, subject: Subject, by: str = "") -> dict[str, Any]:
         If the script raises.
     """
     try:
-        return script.run(subject.lib, subject.xp)
+        return script.run(subject.lib, subject.xp, subject.foreign)
     except Exception as error:
         raise raised(error, by) from error
 

@@ -17,7 +17,7 @@ def judge_stream(subject: Subject, case: Case) -> None:
     draw = "lib.random.normal(size=())"
 
     def next_draw(last: str) -> Any:
-        names = execute([*case.setup(), last], subject.lib, subject.xp)
+        names = execute([*case.setup(), last], subject.lib, subject.xp, subject.foreign)
         try:
             return np.asarray(names["lib"].random.normal(size=()))
         except Exception as error:

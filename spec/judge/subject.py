@@ -97,6 +97,16 @@ class Room:
         return getattr(self._room, name) if value is None else value
 
 
+class Lacking:
+    """Stands for a package that an implementation does without: its names raise Absent."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def __getattr__(self, name: str) -> Any:
+        raise Absent(self._package)
+
+
 def lookup(namespace: Any, dotted: str) -> Any:
     """The attribute at a dotted path.
 
@@ -187,6 +197,11 @@ class Subject:
         if not self.on_jax:
             raise Absent("jax")
         return importlib.import_module("jax")
+
+    @property
+    def foreign(self) -> Any:
+        """JAX itself, for scripts; without JAX, what raises Absent where a script looks it up."""
+        return self.jax if self.on_jax else Lacking("jax")
 
     def guarded(self, asked: set[str] | None = None) -> Subject:
         """The implementation as a check gets it: a name that it lacks raises Absent.

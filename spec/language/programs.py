@@ -139,7 +139,24 @@ class Invoke:
         return f"{self.target} = {self.callee}({self.argument})"
 
 
-Statement = Assign | Write | Draw | Fail | Line | Block | Invoke
+@dataclass(frozen=True)
+class Traced:
+    """A local variable that a function of JAX gives, applied to a body which it traces.
+
+    ``definition`` are the lines that define the body: where the statement stands, so that every
+    call makes it anew, or ``once``, before the function.  ``call`` are those that apply it.
+    """
+
+    target: str
+    definition: tuple[str, ...]
+    call: tuple[str, ...]
+    once: bool = False
+
+    def source(self) -> str:
+        return "\n".join([*(() if self.once else self.definition), *self.call])
+
+
+Statement = Assign | Write | Draw | Fail | Line | Block | Invoke | Traced
 
 
 def indented(body: Iterable[Statement | Method]) -> list[str]:
@@ -255,6 +272,9 @@ class Program:
             lines += module_source(self.module, self.methods)
         if self.seed is not None:
             lines.append(f"lib.random.seed({self.seed})")
+        lines += [line for statement in walk(self.body)
+                  if isinstance(statement, Traced) and statement.once
+                  for line in statement.definition]
         params = ", ".join(param.source() for param in self.params)
         body = indented(self.body)
         if self.early is not None:

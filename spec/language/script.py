@@ -32,14 +32,14 @@ class Script(ABC):
     def lines(self) -> list[str]:
         """The whole script, without the header that imports the library."""
 
-    def run(self, lib: Any, xp: Any) -> dict[str, Any]:
-        """Run the script with the given library and array namespace; the names it defines."""
-        return execute(self.lines(), lib, xp)
+    def run(self, lib: Any, xp: Any, jax: Any = None) -> dict[str, Any]:
+        """Run the script with the given library, array namespace and JAX; the names it defines."""
+        return execute(self.lines(), lib, xp, jax)
 
 
-def execute(lines: Iterable[str], lib: Any, xp: Any) -> dict[str, Any]:
-    """Run script lines with the given library and array namespace; the names they define."""
-    names: dict[str, Any] = {"lib": lib, "jnp": xp}
+def execute(lines: Iterable[str], lib: Any, xp: Any, jax: Any = None) -> dict[str, Any]:
+    """Run script lines with the given library, array namespace and JAX; the names they define."""
+    names: dict[str, Any] = {"lib": lib, "jnp": xp, "jax": jax}
     go_on(lines, names)
     return names
 

@@ -19,7 +19,6 @@ from .bodies import (
     METHOD,
     NODES,
     WRITTEN,
-    Body,
     Name,
     Place,
     access,
@@ -38,9 +37,21 @@ from .call_forms import (
     selections,
 )
 from .cases import Case
+from .foreign import Tracing
 from .labels import DrawFn, choice
 from .operations import giving
-from .programs import DEFINITIONS, Exit, Invoke, Method, Node, Param, Program, Ref, Var
+from .programs import (
+    DEFINITIONS,
+    Exit,
+    Invoke,
+    Method,
+    Node,
+    Param,
+    Program,
+    Ref,
+    Traced,
+    Var,
+)
 from .returns import ROWS, Row
 from .transforms import FAMILY
 from .trees import Tree
@@ -88,7 +99,7 @@ def cases(draw: DrawFn, wish: Wish) -> Case:
     return Draft(draw, wish).case()
 
 
-class Draft(Body):
+class Draft(Tracing):
     """A case in the making.
 
     Parameters
@@ -268,6 +279,9 @@ class Draft(Body):
         body = [self.statement() for _ in range(self.draw(st.integers(*self.wish.steps)))]
         if methods and not any(isinstance(statement, Invoke) for statement in body):
             body.append(self.call())
+        if self.wish.jax and not any(isinstance(statement, Traced) for statement in body):
+            body.append(self.traced())
+        must = [*must, *self.given]
         scalar = FAMILY[member].outputs == "scalar"
         kind = self.choose(OUTPUT, ("scalar",) if scalar else self.wish.outputs)
         early = self.early(kind, must, row) if self.wish.flow else None

@@ -87,6 +87,9 @@ class Wish:
         Whether there are loops, conditions and early returns in Python.
     models : bool
         Whether states may stand in a module, and be read and written through it and its methods.
+    jax, made : tuple of str
+        The functions of JAX that are applied to bodies, one of them at least if there are any,
+        and how these bodies are made; see :mod:`spec.language.foreign`.
 
     The defaults keep to what every rule takes for granted; a rule asks for what it is about, so
     that a failure points at its cause.
@@ -118,6 +121,8 @@ class Wish:
     operations: bool = False
     flow: bool = False
     models: bool = False
+    jax: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
 
     @property
     def value_kinds(self) -> tuple[str, ...]:
@@ -137,7 +142,7 @@ EVERYTHING: Final = Wish(
     keywords=True, arguments=(0, 4), large=True, shared=True, scratch=True, forms=True,
     operations=True, flow=True, models=True,
 )
-"""All that a wish can ask for, at once."""
+"""All that a wish can ask for of any library, at once."""
 
 ORDINARY: Final = replace(
     EVERYTHING, kinds=(

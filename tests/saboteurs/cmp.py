@@ -12,6 +12,7 @@ from tests.saboteurs.hooks import (
     STREAM,
     Call,
     Cell,
+    frame,
     inside,
     kept,
     map_leaves,
@@ -392,3 +393,20 @@ def rules_see_the_value_when_the_cotangent_comes(lib: Lib) -> None:
 
     on_state(lib, Late)
     mark_pulls(lib, pulls)
+
+
+@saboteur("CMP-08", "CMP-20", also=ANYTHING)
+def a_body_lifts_one_state(lib: Lib) -> None:
+    """Of the states that a body of JAX reads, all but the first are constants there."""
+    last: list[Any] = []
+
+    class Alone(Cell):
+        def read(self) -> Any:
+            value, here = super().read(), (frame(), refimpl.frames.trace_now())
+            if not under_jax():
+                return value
+            if not last or last[0] is not here[0] or last[1] != here[1]:
+                last[:] = *here, self
+            return value if last[2] is self else jax.lax.stop_gradient(value)
+
+    on_state(lib, Alone)

@@ -31,11 +31,6 @@ AROUND = {
 }
 """Ways to call a function at every entry of an array, under JAX's own transforms."""
 
-WITHIN_F = {
-    **AROUND,
-    "jax.lax.fori_loop":
-        "lambda g, xs: jax.lax.fori_loop(0, len(xs), lambda i, c: c.at[i].set(g(xs[i])), 0.0 * xs)",
-}
 IN_LANES = {**waves(FEW_TERMS), "v": number(), "xs": array((3,)),
          "j": st.just("int('jax.grad' in way)")}
 
@@ -58,13 +53,12 @@ def around_a_transform(lib, jnp, jax, T, way, call, order, terms, h, v, xs, j):
     assert s.value == v, {"at": "s.value", "expected": v, "got": s.value}
 
 
-@drawn("CMP-08", IN_LANES, lanes(representatives("reverse"), WITHIN_F)
-       | lanes(representatives("forward", "second"), VMAP))
-def within_the_function(lib, jnp, jax, T, way, call, order, terms, h, v, xs, j):
-    """The state is read in three lanes or turns, of which the function is the sum."""
-    s = lib.State(jnp.array(v))
-    got = T(lambda xs: jnp.sum(call(lambda x: h(s.value, x), xs)), grad_states=s)(xs)
-    want = jnp.sum(h(v, xs, order, j))
+@snippet("CMP-08", TWO_MODES.bound())
+def within_the_function(lib, jnp, jax, T):
+    """The state is read in `jax.grad`."""
+    s, x = lib.State(jnp.array(0.5)), jnp.array(2.0)
+    got = T(lambda x: jax.grad(lambda v: jnp.sin(s.value * v))(x), grad_states=s)(x)
+    want = jnp.cos(1.0) - jnp.sin(1.0)
     assert jnp.allclose(got, want), {"expected": want, "got": got}
 
 
@@ -112,25 +106,21 @@ def once(members: Members) -> dict[str, dict[str, str]]:
                          order=lambda member: "0")
 
 
-VALUED_IN_TURN = {**waves(FEW_TERMS), "x": number(),
-                  "values": one_of(("[0.5, -0.25]", "[-0.25, 0.5]"))}
-
-
-@drawn("CMP-20", VALUED_IN_TURN, once(representatives("reverse"))
-       | DISTINCT.bound({"jax.jit, the state": {"make": "jax.jit"}}, order=by_order("1", "2")))
-def traced_once_is_right_or_refused(lib, jnp, jax, T, make, order, terms, h, values, x):
+@snippet("CMP-20", once(representatives("reverse"))
+         | DISTINCT.bound({"jax.jit, the state": {"make": "jax.jit"}}, order=by_order("1", "2")))
+def traced_once_is_right_or_refused(lib, jnp, jax, T, make, order):
     """What is differentiated is the argument alone, or the state."""
-    s, x, seen = lib.State(jnp.array(values[0])), jnp.array(x), "agrees"
-    g = make(lambda x: h(s.value, x))
+    s, x, seen = lib.State(jnp.array(0.5)), jnp.array(2.0), "agrees"
+    g = make(lambda x: jnp.sin(s.value * x))
     made = T(lambda x: g(x), **({"grad_states": s} if order else {}))
-    for value in values:
-        s.value = jnp.array(value)
-        got = want = h(value, x, order, int(not order))
+    for v in (0.5, -0.25):
+        s.value = jnp.array(v)
+        got = want = (v * jnp.cos(v * x), x * jnp.cos(v * x), -x * x * jnp.sin(v * x))[order]
         try:
             got = made(x)
         except Exception:
             seen = "raises"
-        assert jnp.allclose(got, want), {"at": value, "expected": want, "got": got}
+        assert jnp.allclose(got, want), {"at": v, "expected": want, "got": got}
     return seen
 
 
@@ -170,19 +160,19 @@ def traced_once_in_a_pull_is_right_or_refused(lib, jnp, jax):
     return seen
 
 
-@drawn("CMP-22", {"T": one_of(f"lib.transform.{m}" for m in TWO_MODES), **VALUED_IN_TURN}, {
-    way: {"make": text} for way, text in ONCE.items()})
-def a_plain_call_after_transforms(lib, jnp, jax, make, T, terms, h, values, x):
+@snippet("CMP-22", representatives("reverse", "forward").bound(
+    {way: {"make": text} for way, text in ONCE.items()}, "{point}, {member}"))
+def a_plain_call_after_transforms(lib, jnp, jax, make, T):
     """Only transforms have called the function before, and they may have failed."""
-    s, x = lib.State(jnp.array(values[0])), jnp.array(x)
-    g = make(lambda x: h(s.value, x))
-    for value in values:
-        s.value = jnp.array(value)
+    s, x = lib.State(jnp.array(0.5)), jnp.array(2.0)
+    g = make(lambda x: jnp.sin(s.value * x))
+    for v in (0.5, -0.25):
+        s.value = jnp.array(v)
         try:
             T(lambda x: g(x), grad_states=s)(x)
         except Exception:
             pass
-    got, want = g(x), h(values[-1], x)
+    got, want = g(x), jnp.sin(v * x)
     assert jnp.allclose(got, want), {"expected": want, "got": got}
 
 

@@ -8,7 +8,7 @@ from itertools import product
 from ...judge.aspects import judge_effects, judge_part, judge_row, judge_sides
 from ...judge.check import generated
 from ...judge.derivative import judge_values
-from ...judge.observation import observe
+from ...judge.observation import Observation, observe
 from ...judge.stream import judge_stream
 from ...judge.subject import Subject
 from ...language.axes import EVERY, Calls
@@ -47,14 +47,24 @@ for _side, _words in product(SIDES, TAKERS):
 @generated("CMP-21", Calls.strategy, _points, wide=5)
 def structure_values_and_effects_hold_together(subject: Subject, case: Case) -> None:
     """The row, both sides, loss and aux, the derivative, the states, and the random stream."""
+    judge_together(subject, case)
+
+
+def judge_together(subject: Subject, case: Case) -> None:
+    """All that can be said of a call, and of the random stream after it."""
     seen = observe(case, subject)
+    judge_whole(seen)
+    if case.program.seed is not None:
+        judge_stream(subject, case)
+
+
+def judge_whole(seen: Observation) -> None:
+    """All that can be said of what a call gave."""
     judge_row(seen)
     judge_sides(seen)
-    for part, present in (("loss", case.row.return_value), ("aux", case.row.has_aux)):
+    for part, present in (("loss", seen.case.row.return_value), ("aux", seen.case.row.has_aux)):
         if present:
             judge_part(seen, part)
     judge_effects(seen)
-    if case.program.seed is not None:
-        judge_stream(subject, case)
-    if case.transform.layout != "sample":
+    if seen.case.transform.layout != "sample":
         judge_values(seen)
