@@ -11,11 +11,51 @@ import pytest
 import refimpl
 from refimpl import State, StateError
 from refimpl.transform import (
+    checkpoint,
+    cond,
+    for_loop,
     grad,
     jit,
     vector_grad,
+    vmap,
 )
 from tests.members import Call, each_member
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_staged_body_leaves_no_tracer_in_a_container(inside: bool) -> None:
+    state: State = State([jnp.array(1.0)])
+
+    def change(x: Any) -> Any:
+        state.value[0] = state.value[0] * x
+        return x
+
+    for staged, want in (
+        (checkpoint(change), 2.0),
+        (lambda x: cond(True, change, change, x), 2.0),
+        (lambda x: for_loop(change, jnp.stack([x, x])), 4.0),
+        (lambda x: vmap(change, out_states=state)(jnp.stack([x, x])), [2.0, 2.0]),
+    ):
+        state.value = held = [jnp.array(1.0)]
+        (grad(lambda x, staged=staged: jnp.sum(staged(x))) if inside else staged)(jnp.array(2.0))
+        assert state.value[0].tolist() == want
+        assert held[0].tolist() in (1.0, want)
+
+
+def test_an_object_with_a_tracer_does_not_leave_a_checkpoint() -> None:
+    class Opaque:
+        content: Any = None
+
+    state: State = State(None, name="opaque")
+
+    def f(x: Any) -> Any:
+        made = Opaque()
+        made.content, state.value = x, made
+        return x
+
+    with pytest.raises(StateError, match="'opaque'.*holds a traced value"):
+        checkpoint(f)(3.0)
+    assert state.value is None
 
 
 class TestContainers:

@@ -3,16 +3,14 @@
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypedDict, Unpack, cast, overload
-from weakref import ref
 
 import jax
 
 from ..frames import settle
 from ..graph import Node
 from ..state import State
-from ..tree import pack
 from ..typing import Function, P, T
-from .gradient import Carried, Run
+from .gradient import Carried, Run, carry
 from .staged import around, run
 
 
@@ -66,11 +64,7 @@ def checkpoint(
             given = [arg if held is None else held for held, arg in zip(objects, args, strict=True)]
             output, effects = run(fun, (), given, {**kwargs, **named})
             written.update(effects.writes)
-            tracers: list[Any] = []
-            build = pack((effects.writes, effects.born), tracers)
-            effects.writes, effects.born = {}, {}
-            runs.append(Run(effects, build))
-            return output, Carried(tracers, ref(runs[-1]))
+            return output, carry(None, None, effects, runs)
 
         written: set[State] = set()
         runs: list[Run] = []
@@ -79,9 +73,8 @@ def checkpoint(
             arrays = {key: arg for key, arg in kwargs.items() if key not in named}
             output, carried = jax.checkpoint(pure, **options)(*given, **arrays)
             traced = cast(Run, carried.run())  # `runs` keeps it alive
-            effects = traced.effects
-            effects.writes, effects.born = traced.build(carried.leaves)
-            settle(effects)
+            traced.land(carried.leaves)
+            settle(traced.effects)
         return output
 
     return checkpointed

@@ -36,18 +36,16 @@ class Member(GradientTransform[P]):
         super().__init__(target, *args, **options)
         self._whole: Jitted | None = None
         if isinstance(target, Jitted) and target.options.keys() <= _HARMLESS:
-            self._whole = self._find_whole(target) or self._make_whole(target)
+            self._whole = self._compile(target)
 
-    def _find_whole(self, target: Jitted) -> Jitted | None:
-        """The same transform of the same function, if it was compiled before."""
+    def _compile(self, target: Jitted) -> Jitted:
+        """The transform of the function, or the same one if it was compiled before."""
         params = tuple(sorted(self.transform_params.items()))
         selected = tuple(self.selection.states), self.selection.argnums
-        self._key = (self.transform, params, *selected, self.has_aux, self.check_states)
+        key = (self.transform, params, *selected, self.has_aux, self.check_states)
         with contextlib.suppress(TypeError):  # not everything can be hashed
-            return target.wholes.get(self._key)
-        return None
-
-    def _make_whole(self, target: Jitted) -> Jitted:
+            if key in target.wholes:
+                return target.wholes[key]
         inner = GradientTransform(target.fun, *self._arguments[0][1:], **self._arguments[1])
 
         @functools.wraps(target.fun)
@@ -60,7 +58,7 @@ class Member(GradientTransform[P]):
         while len(target.wholes) >= _MOST:
             target.wholes.pop(next(iter(target.wholes)), None)
         with contextlib.suppress(TypeError):
-            target.wholes[self._key] = made
+            target.wholes[key] = made
         return made
 
     def differentiate(

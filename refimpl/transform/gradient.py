@@ -13,7 +13,7 @@ A call goes through five steps:
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 from weakref import ref
 
@@ -23,7 +23,6 @@ import jax.numpy as jnp
 from ..frames import Effects, Frame, StateError, settle, transaction
 from ..memory import watched
 from ..reach import hides_tracer
-from ..state import State
 from ..summary import summary
 from ..tree import Build, in_order_of_jax, pack
 from ..typing import Argnums, Array, ArrayLike, Container, Function, P, Pytree
@@ -43,13 +42,10 @@ class Run:
     effects: Effects
     build: Build
 
-
-@dataclass(eq=False)
-class Passes:
-    """The runs of a lifted function in one call, and the states that the last one wrote."""
-
-    runs: list[Run] = field(default_factory=list)
-    written: set[State] = field(default_factory=set)
+    def land(self, leaves: Sequence[Any]) -> tuple[Any, Any]:
+        """Output and aux, from what JAX made of the tracers; the effects get their values back."""
+        output, aux, self.effects.writes, self.effects.born, _ = self.build(leaves)
+        return output, aux
 
 
 @jax.tree_util.register_pytree_node_class
@@ -170,20 +166,18 @@ class GradientTransform(Deferred[P, Pytree]):
             selected = Selected(states, [args[position] for position in positions])
             allow_int = bool(self.transform_params.get("allow_int", False))
             self.selection.check_leaves(selected, allow_int)
-            passes = Passes()
-            frame.lost = passes.written
-            lifted = self._lift(args, kwargs, positions, passes)
+            runs: list[Run] = []
+            lifted = self._lift(args, kwargs, positions, frame, runs)
             call = self.transform(lifted, argnums=0, has_aux=True, **self.transform_params)
             grads, run, leaves = self._expect_pair(call(selected))
-            effects = run.effects
-            loss, aux, effects.writes, effects.born, _ = run.build(leaves)
+            loss, aux = run.land(leaves)
             loss = jax.tree.map(_as_array, loss)
             jax.tree.structure(grads)  # raises if it is no pytree
-            self._check_touched(effects)
+            self._check_touched(run.effects)
             # *Why this is hard, 4.* Anything may fail until here, a custom transform's result
             # that cannot be shaped, too. So the commit comes last.
             result = shape(grads), loss, in_order_of_jax(aux)
-            settle(effects)
+            settle(run.effects)
         return result
 
     def _lift(
@@ -191,10 +185,11 @@ class GradientTransform(Deferred[P, Pytree]):
         args: Sequence[Any],
         kwargs: dict[str, Any],
         positions: Sequence[int],
-        passes: Passes,
+        around: Frame,
+        runs: list[Run],
     ) -> Callable[[Selected], tuple[Any, Carried]]:
         def lifted(selected: Selected) -> tuple[Any, Carried]:
-            passes.written.clear()
+            around.lost = ()
             everything = list(args)
             for position, arg in zip(positions, selected.args, strict=True):
                 everything[position] = arg
@@ -205,9 +200,9 @@ class GradientTransform(Deferred[P, Pytree]):
                 result = self.target(*everything, **kwargs)
                 output, aux = self._split_aux(result) if self.has_aux else (result, None)
             effects = frame.close()
-            passes.written.update(effects.writes)
+            around.lost = set(effects.writes)
             try:
-                return output, _carry(output, aux, effects, passes)
+                return output, carry(output, aux, effects, runs)
             except RecursionError:
                 what = "aux, the output or a written value"
                 raise RecursionError(f"{what} is nested too deeply for Python") from None
@@ -247,16 +242,16 @@ class GradientTransform(Deferred[P, Pytree]):
             )
 
 
-def _carry(output: Any, aux: Any, effects: Effects, passes: Passes) -> Carried:
-    """What leaves a run in the form in which JAX lets it through."""
+def carry(output: Any, aux: Any, effects: Effects, runs: list[Run]) -> Carried:
+    """What leaves a run in the form in which JAX lets it through; `runs` keeps the run alive."""
     _expect_nothing_hidden(aux, effects)
     tracers: list[Any] = []
     copies = [copied for _, copied in effects.copies.values()]
     leaving = (output, aux, effects.writes, effects.born, copies)
     build = pack(leaving, tracers, set(map(id, copies)))
     effects.writes, effects.born = {}, {}
-    passes.runs.append(Run(effects, build))
-    return Carried(tracers, ref(passes.runs[-1]))
+    runs.append(Run(effects, build))
+    return Carried(tracers, ref(runs[-1]))
 
 
 def _expect_nothing_hidden(aux: Any, effects: Effects) -> None:

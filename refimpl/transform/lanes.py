@@ -201,6 +201,7 @@ class _Lanes(Beliefs[None]):
         self._expect_bound()
         writes, born = self.effects.writes, self.effects.born
         self.effects.writes, self.effects.born = dict.fromkeys(writes), dict.fromkeys(born)
+        self.effects.copies = {}  # what was changed in place in a lane holds its tracers
         self.groups = [[] for _ in self.places]
         for state in writes:
             if state not in self.keys or state not in self.effects.fetched:
