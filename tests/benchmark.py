@@ -32,6 +32,7 @@ from rich.table import Table
 from tests import benchmark_nnx as nnx
 from tests import benchmark_states as states
 from tests.benchmark_control import WORK, again
+from tests.benchmark_nnx_control import FORMS
 
 Array = Any
 Work = Callable[[], Any]
@@ -138,8 +139,8 @@ LINES: Final = (
       for n in (1, 10, 100, 1000)),
     *(Line(f"finding states, {n}", partial(states.pure_finding, n),
            partial(states.stateful_finding, n), 1.20) for n in (1, 10, 100)),
-    *(Line(f"{name}, jit", *forms, 1.15) for name, forms in WORK.items()),
-    *(Line(f"{name}, first call", again(pure), again(stateful), 1.30)
+    *(Line(f"{name}, jit", *forms, 1.15, FORMS[name]) for name, forms in WORK.items()),
+    *(Line(f"{name}, first call", again(pure), again(stateful), 1.30, again(FORMS[name]))
       for name, (pure, stateful) in WORK.items()),
 )
 """All lines."""
