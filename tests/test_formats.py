@@ -201,7 +201,7 @@ def test_a_report_is_rendered_later_as_it_would_have_been(
     assert main(["render", str(made["report"]), "--html", str(tmp_path)]) == UNUSABLE
     assert "expected a file" in capsys.readouterr().err
     old = tmp_path / "old.json"
-    old.write_text(re.sub(r'"format": 2,', "", made["report"].read_text()), encoding="utf-8")
+    old.write_text(re.sub(r'"format": 3,', "", made["report"].read_text()), encoding="utf-8")
     assert main(["render", str(old), *options]) == UNUSABLE
     assert "is of an older format, without format: run the check" in capsys.readouterr().err
 

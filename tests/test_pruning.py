@@ -19,7 +19,7 @@ from spec.language.returns import ROWS
 from spec.language.strategies import cases
 from spec.language.wishes import EVERYTHING
 from spec.run.profiles import Profile
-from spec.run.search import Search
+from spec.run.search import Found, Search
 from tests.test_strategies import drawn
 
 PROGRAM = Program(
@@ -80,7 +80,7 @@ def test_a_smaller_failure_is_one_of_the_same_kind() -> None:
     search = Search(check, Subject("refimpl", refimpl), "", Profile("look", 1, shrinks=9))
     with pytest.raises(Violation) as caught:
         judge(search.subject, CASE)
-    case, violation = search._pruned(CASE, caught.value)
+    case, violation, _ = search._pruned(Found(CASE, caught.value, ""))
     assert "TypeError" in violation.difference.actual
     assert len(case.program.body) == 3
 

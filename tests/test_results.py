@@ -11,6 +11,7 @@ import pytest
 
 from spec.chapters.rules import families, registry
 from spec.report import committed, document
+from spec.report.digest import name_of
 from spec.run.versions import numbers
 from tests import results
 
@@ -84,8 +85,7 @@ def test_every_failure_has_a_short_script(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_cause_has_a_script_and_no_advice_is_counted_as_a_must(file: Path) -> None:
     report = committed.read(file)
-    scripts = {f"{f['rule']}/{f['check']}" + (f"[{f['case']}]" if f["case"] else ""): f["script"]
-               for f in report["failures"]}
+    scripts = {name_of(failure): failure["script"] for failure in report["failures"]}
     assert all(scripts[cause["shown"]] for cause in report["causes"])
     failing = {rule for rule, verdict in report["rules"].items() if verdict == "fail"}
     assert failing == {rule for cause in report["causes"] for rule in cause["rules"]}

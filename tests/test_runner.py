@@ -18,7 +18,7 @@ from spec.run.profiles import Profile
 from spec.run.search import seed_of
 
 SUBJECT = Subject("refimpl", refimpl)
-MANY = Profile("many", 3000)
+MANY = Profile("many", 300)
 ONE = Profile("one", 1)
 
 

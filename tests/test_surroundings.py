@@ -116,8 +116,8 @@ FOUND = {
 
 def outcomes(file: Path) -> dict[str, str]:
     """What a report says of the points that are no pass."""
-    first = json.loads(file.read_text(encoding="utf-8"))["failures"][0]
-    return {one["case"]: one["message"] for one in (first, *first["also"])}
+    failures = json.loads(file.read_text(encoding="utf-8"))["failures"]
+    return {one["case"]: one["message"] for first in failures for one in (first, *first["also"])}
 
 
 def alive(group: int) -> list[str]:

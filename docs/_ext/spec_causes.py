@@ -20,6 +20,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from spec.chapters.rules import registry
 from spec.report.causes import NUMBERS
+from spec.report.digest import name_of
 
 PAGES = "causes"
 TOLD = {"expected": "Expected", "actual": "Got"}
@@ -48,7 +49,8 @@ class Cause:
     @property
     def anchor(self) -> str:
         """Where it stands: it is named for the check and the point that show it."""
-        where = f"{self.shown['rule']} {self.shown['check']} {self.shown['case']}"
+        number = self.shown.get("number", "")
+        where = f"{self.shown['rule']} {self.shown['check']} {self.shown['case']} {number}"
         return f"cause-{nodes.make_id(where)}"
 
     @property
@@ -84,8 +86,7 @@ def causes(found: list[results.Result]) -> list[Cause]:
 def _shown(result: results.Result) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The failures of a report by their names."""
     for failure in result.data["failures"]:
-        point = f"[{failure['case']}]" if failure["case"] else ""
-        yield f"{failure['rule']}/{failure['check']}{point}", failure
+        yield name_of(failure), failure
 
 
 def write_pages(app: Sphinx) -> None:

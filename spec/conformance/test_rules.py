@@ -39,5 +39,5 @@ def test_rule(
         pytest.xfail(f"{outcome.known}: {outcome.message}")
     if outcome.verdict is not Verdict.PASS:
         statement = registry()[check.rule].statement
-        pytest.fail(f"{check.rule} {outcome.verdict}: {statement}\n{outcome.message}\n\n"
-                    f"{outcome.script}", pytrace=False)
+        seen = "\n\n".join(f"{one.message}\n\n{one.script}" for one in outcome.each())
+        pytest.fail(f"{check.rule} {outcome.verdict}: {statement}\n{seen}", pytrace=False)

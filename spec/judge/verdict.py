@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Final
 
@@ -29,6 +29,33 @@ SEVERITY = (
 A rule is not implemented where nothing of it could be judged; otherwise what could be judged
 decides, and the report counts the rest.
 """
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One way in which a check fails at a point.
+
+    Attributes
+    ----------
+    message : str
+        What was seen, in a sentence.
+    kind : str
+        Failures of one kind have, as far as it shows, one cause; see :mod:`spec.judge.kinds`.
+    place, expected, actual, script : str
+        As of an outcome.
+    """
+
+    message: str
+    kind: str = ""
+    place: str = ""
+    expected: str = ""
+    actual: str = ""
+    script: str = ""
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Failure:
+        """What an outcome tells of."""
+        return cls(**{field.name: getattr(outcome, field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True)
@@ -62,6 +89,12 @@ class Outcome:
         What the cases that ran covered; see :mod:`spec.language.labels`.
     counted : tuple of frozenset
         The shares that every drawn case counts for; see :mod:`spec.language.shares`.
+    kind : str
+        The kind of the failure that is told.
+    number : int
+        Which failure of the point is told; the one that was found first is 1.
+    further : tuple of Failure
+        Those that were found behind it.
     """
 
     rule: str
@@ -80,6 +113,19 @@ class Outcome:
     needs: frozenset[str] = frozenset()
     labels: frozenset[str] = frozenset()
     counted: tuple[frozenset[str], ...] = ()
+    kind: str = ""
+    number: int = 1
+    further: tuple[Failure, ...] = ()
+
+    def failing(self, first: Failure, *further: Failure) -> Outcome:
+        """The outcome with what fails."""
+        return replace(self, verdict=Verdict.FAIL, **vars(first), further=further)
+
+    def each(self) -> tuple[Outcome, ...]:
+        """For every failure that was found, an outcome that tells of it alone."""
+        return replace(self, further=()), *(
+            replace(self, **vars(failure), number=self.number + after, further=())
+            for after, failure in enumerate(self.further, 1))
 
     @property
     def lacks(self) -> tuple[str, ...]:
@@ -90,6 +136,11 @@ class Outcome:
     def id(self) -> str:
         """The id of the case: what a person says who wants it once more."""
         return case_id(self.rule, self.check, self.point)
+
+    @property
+    def name(self) -> str:
+        """What names the failure that is told in a report."""
+        return failure_name(self.id, self.number)
 
 
 NEEDS: Final = "needs "
@@ -108,6 +159,11 @@ def lacked(message: str) -> tuple[str, ...]:
 def case_id(rule: str, check: str, point: str) -> str:
     """What names a check at a point of its axis, for a person who wants it once more."""
     return f"{rule}/{check}[{point}]" if point else f"{rule}/{check}"
+
+
+def failure_name(case: str, number: int) -> str:
+    """What names a failure in a report: the id of the case, and which of several it is."""
+    return f"{case} #{number}" if number > 1 else case
 
 
 def verdict_of(outcomes: Iterable[Outcome]) -> Verdict:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..chapters.rules import registry
-from ..judge.verdict import Verdict, case_id, lacked
+from ..judge.verdict import Verdict, case_id, failure_name, lacked
 from .document import schema
 from .words import amount, classes_of
 
@@ -30,18 +30,20 @@ class Decided:
         The id of the case, and its rule.
     verdict : str
         The verdict.
-    message : str
-        What was seen.
-    failure : mapping
-        The entry of the report that tells of it, with the script of one point of the check; empty
-        for a pass.
+    told : tuple
+        What was seen, in every way in which the point fails, each with the entry of the report
+        that tells of it and has the script of one point of the check; empty for a pass.
     """
 
     id: str
     rule: str
     verdict: str
-    message: str
-    failure: Mapping[str, Any]
+    told: tuple[tuple[str, Mapping[str, Any]], ...]
+
+    @property
+    def message(self) -> str:
+        """What was seen, in a line for every way in which the point fails."""
+        return "\n".join(message for message, _ in self.told)
 
 
 def require_all(data: Data, name: str) -> None:
@@ -61,17 +63,16 @@ def require_all(data: Data, name: str) -> None:
 
 def points(data: Data) -> Iterator[Decided]:
     """Every check at every point, in the order of the specification."""
-    told: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    told: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
     for failure in data["failures"]:
         for one in (failure, *failure["also"]):
             id_ = case_id(failure["rule"], failure["check"], one["case"])
-            told[id_] = one["message"], failure
+            told.setdefault(id_, []).append((one["message"], failure))
     for check, at in data["points"].items():
         rule, _, name = check.partition("/")
         for point, verdict in at.items():
             id_ = case_id(rule, name, point)
-            message, failure = told.get(id_, ("", {}))
-            yield Decided(id_, rule, verdict, message, failure)
+            yield Decided(id_, rule, verdict, tuple(told.get(id_, ())))
 
 
 def totals(data: Data) -> dict[str, int]:
@@ -129,9 +130,15 @@ def tables(data: Data) -> Iterator[tuple[str, str, dict[str, int]]]:
 
 def causes(data: Data) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """Every cause, with the failure that shows it."""
-    shown = {case_id(f["rule"], f["check"], f["case"]): f for f in data["failures"]}
+    shown = {name_of(failure): failure for failure in data["failures"]}
     for cause in data["causes"]:
         yield cause, shown[cause["shown"]]
+
+
+def name_of(failure: Mapping[str, Any]) -> str:
+    """What names a failure, as causes do that are shown by it."""
+    case = case_id(failure["rule"], failure["check"], failure["case"])
+    return failure_name(case, failure.get("number", 1))
 
 
 def known(data: Data) -> Iterator[Mapping[str, Any]]:

@@ -16,8 +16,9 @@ from . import coverage
 from .causes import causes
 from .report import Report
 
-FORMAT: Final = 2
-"""The version of the schema; a report without one is of the first, which lacks what is new here."""
+FORMAT: Final = 3
+"""The version of the schema, which takes reports of the second, too; a report without one is of the
+first, which lacks what was new then."""
 
 
 def document(report: Report) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def document(report: Report) -> dict[str, Any]:
                     for name, rules in report.by_class().items()},
         "observed": report.observed(),
         "causes": [{"words": cause.words, "rules": cause.rules, "points": cause.points,
-                    "shown": cause.shown.id} for cause in causes(report)],
+                    "shown": cause.shown.name} for cause in causes(report)],
         "failures": [failure(alike) for alike in report.failures()],
         "points": points(report),
         "coverage": coverage.of(report),
@@ -74,13 +75,14 @@ def points(report: Report) -> dict[str, dict[str, str]]:
 
 
 def failure(alike: list[Outcome]) -> dict[str, Any]:
-    """Outcomes of one check that are no pass, as JSON data: the first in full, and what the
-    others say."""
+    """Outcomes of one check that are no pass, and in one way, as JSON data: the first in full, and
+    what the others say."""
     outcome = alike[0]
     return {
         "rule": outcome.rule,
         "check": outcome.check,
         "case": outcome.point,
+        **({"number": outcome.number} if outcome.number > 1 else {}),
         "verdict": str(outcome.verdict),
         "message": outcome.message,
         "place": outcome.place,

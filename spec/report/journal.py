@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from ..judge.verdict import Outcome, Verdict
+from ..judge.verdict import Failure, Outcome, Verdict
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,9 @@ def read(file: Path) -> Kept:
         outcomes = [Outcome(**{**line, "verdict": Verdict(line["verdict"]),
                                "needs": frozenset(line["needs"]),
                                "labels": frozenset(line["labels"]),
-                               "counted": tuple(map(frozenset, line["counted"]))})
+                               "counted": tuple(map(frozenset, line["counted"])),
+                               "further": tuple(Failure(**one)
+                                                for one in line.get("further", ()))})
                     for line in rest]
         return Kept(head["meta"], tuple(head["checks"]), tuple(outcomes))
     except (ValueError, TypeError, KeyError) as error:

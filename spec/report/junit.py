@@ -44,13 +44,13 @@ def _add(suite: Element, point: Decided) -> None:
     case = SubElement(suite, "testcase", {"classname": rule, "name": _clean(name)})
     if point.verdict == Verdict.PASS:
         return
-    failure = point.failure
-    because = f" ({failure['known']})" if "known" in failure else ""
+    reasons = dict.fromkeys(f" ({failure['known']})" for _, failure in point.told
+                            if "known" in failure)
     found = SubElement(case, TAGS[Verdict(point.verdict)],
-                       {"type": point.verdict, "message": _clean(point.message + because)})
-    shown = point.message == failure["message"] and failure["script"]
-    found.text = _clean(f"{digest.statement(rule)}\n\n{failure['script']}" if shown else
-                        digest.statement(rule))
+                       {"type": point.verdict, "message": _clean(point.message + "".join(reasons))})
+    scripts = (failure["script"] for message, failure in point.told
+               if message == failure["message"] and failure["script"])
+    found.text = _clean("\n\n".join([digest.statement(rule), *scripts]))
 
 
 def _clean(text: str) -> str:

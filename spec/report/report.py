@@ -68,14 +68,19 @@ class Report:
         return {rule: ", ".join(outcomes) for rule, outcomes in seen.items() if outcomes}
 
     def failures(self) -> list[list[Outcome]]:
-        """The outcomes that are no pass, in the order of the specification; those of one check
-        with one verdict together, the most telling first."""
-        groups: dict[tuple[str, str, Verdict], list[Outcome]] = {}
-        for outcome in chain.from_iterable(self.by_rule().values()):
-            if outcome.verdict is not Verdict.PASS:
-                key = outcome.rule, outcome.check, outcome.verdict
-                groups.setdefault(key, []).append(outcome)
-        return [telling(alike) for alike in groups.values()]
+        """The failures of all outcomes that are no pass, in the order of the specification; those
+        of one check with one verdict and of one kind together, the most telling first."""
+        return ways(chain.from_iterable(self.by_rule().values()))
+
+
+def ways(outcomes: Iterable[Outcome]) -> list[list[Outcome]]:
+    """The failures of outcomes, those of one check with one verdict and of one kind together."""
+    groups: dict[tuple[str, str, Verdict, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.verdict is not Verdict.PASS:
+            for one in outcome.each():
+                groups.setdefault((one.rule, one.check, one.verdict, one.kind), []).append(one)
+    return [telling(alike) for alike in groups.values()]
 
 
 def classes_at(outcome: Outcome) -> set[str]:

@@ -12,7 +12,7 @@ from ..chapters.rules import registry
 from ..judge.verdict import Outcome, Verdict, verdict_of
 from ..language.shares import FAMILIES, FLOORS
 from . import coverage
-from .report import Report, telling
+from .report import Report, ways
 from .words import amount, classes_of
 
 STYLE = {
@@ -55,18 +55,18 @@ def absences(outcomes: list[Outcome]) -> str:
 
 
 def show_failure(rule: str, outcomes: list[Outcome], console: Console) -> None:
-    """Print why a rule is not kept, and a script that shows it."""
+    """Print why a rule is not kept, and a script for every way in which it is not."""
     verdict = verdict_of(outcomes)
-    mine = telling(outcome for outcome in outcomes if outcome.verdict is verdict)
     console.rule(f"[{STYLE[verdict]}]{rule} {verdict}[/]", align="left")
     console.print(escape(registry()[rule].statement))
-    if where := points(mine, judged(outcomes)):
-        console.print(escape(where), style="italic")
-    console.print(escape("\n".join(contrast(mine[0]))), soft_wrap=True)
-    if mine[0].script:
+    for alike in ways(outcome for outcome in outcomes if outcome.verdict is verdict):
+        if where := points(alike, judged(outcomes)):
+            console.print(escape(where), style="italic")
+        console.print(escape("\n".join(contrast(alike[0]))), soft_wrap=True)
+        if alike[0].script:
+            console.print()
+            console.print(alike[0].script, markup=False, highlight=False, soft_wrap=True)
         console.print()
-        console.print(mine[0].script, markup=False, highlight=False, soft_wrap=True)
-    console.print()
 
 
 def points(bad: list[Outcome], judged: int = 0) -> str:

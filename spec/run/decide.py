@@ -18,11 +18,12 @@ from ..judge.difference import (
     name_and_line,
     told,
 )
+from ..judge.kinds import kind_of
 from ..judge.stray import strays
 from ..judge.subject import Absent, Subject
-from ..judge.verdict import Outcome, Verdict, needing
+from ..judge.verdict import Failure, Outcome, Verdict, needing
 from .profiles import Profile
-from .search import Search, among, quiet
+from .search import Found, Search, among, quiet
 from .surroundings import Surroundings
 
 
@@ -42,8 +43,8 @@ def decide(check: Check, subject: Subject, point: str, profile: Profile, seed: i
     changed = surroundings.restored()
     if changed and outcome.verdict is not Verdict.FAIL:
         left = f"{changed[0]} changed"
-        return _failed(outcome, f"after the call: {left}",
-                       Difference("", "", f"{changed[0]} as before", left), [])
+        return outcome.failing(_failure(f"after the call: {left}", left,
+                                        Difference("", "", f"{changed[0]} as before", left), []))
     return outcome
 
 
@@ -66,16 +67,15 @@ def _decide_snippet(check: Check, subject: Subject, point: str) -> Outcome:
     except Inconclusive as error:
         return replace(decided, verdict=Verdict.INCONCLUSIVE, message=str(error))
     except strays() as error:
-        message, difference = told(error)
+        (message, difference), kind = told(error), kind_of(error)
     script = snippet_source(check, subject, check.cases[point], permitted)
-    return _failed(decided, message, difference, script)
+    return decided.failing(_failure(message, kind, difference, script))
 
 
-def _failed(outcome: Outcome, message: str, difference: Difference, script: list[str]) -> Outcome:
-    """An outcome that is a failure."""
-    return replace(outcome, verdict=Verdict.FAIL, message=message, place=difference.place,
-                   expected=lasting(difference.expected), actual=lasting(difference.actual),
-                   script="\n".join(script))
+def _failure(message: str, kind: str, difference: Difference, script: list[str]) -> Failure:
+    """What is told of a failure."""
+    return Failure(message, kind, difference.place, lasting(difference.expected),
+                   lasting(difference.actual), "\n".join(script))
 
 
 def _decide_generated(
@@ -83,20 +83,24 @@ def _decide_generated(
 ) -> Outcome:
     search = Search(check, subject, point, profile)
     try:
-        found = search.failure(seed)
+        found = search.failures(seed)
     except strays() as error:  # no fault of the library, and no success either
         return _counted(search, Verdict.ERROR, _harness_error(error))
     if found:
-        case, violation = found
-        message, difference = told(violation)
-        return _failed(_counted(search, Verdict.FAIL), message, difference,
-                       case_source(case, subject, violation))
+        return _counted(search, Verdict.FAIL).failing(*(_shown(one, subject) for one in found))
     if search.absent and not search.examples:
         raise search.absent
     if 2 * search.undecided > search.examples:
         reasons = "; ".join(reason for reason, _ in search.reasons.most_common(2))
         return _counted(search, Verdict.INCONCLUSIVE, reasons)
     return _counted(search, Verdict.PASS)
+
+
+def _shown(found: Found, subject: Subject) -> Failure:
+    """What is told of a drawn case that failed."""
+    message, difference = told(found.violation)
+    return _failure(message, found.kind, difference,
+                    case_source(found.case, subject, found.violation))
 
 
 def _counted(search: Search, verdict: Verdict, message: str = "") -> Outcome:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..chapters.rules import registry
-from ..judge.verdict import Outcome, Verdict
+from ..judge.verdict import Failure, Outcome, Verdict
 from . import versions
 
 
@@ -179,12 +179,17 @@ def at_point(entries: Sequence[Known], outcome: Outcome) -> tuple[Outcome, str]:
 
 
 def _marked(entries: Iterable[Known], outcome: Outcome) -> Outcome:
-    """An outcome, known where it fails as an entry says."""
-    if outcome.verdict is Verdict.FAIL:
-        for known in entries:
-            if known.covers(outcome) and known.says(outcome):
-                return replace(outcome, verdict=Verdict.KNOWN, known=known.because)
-    return outcome
+    """An outcome, known where all that fails is what entries say; else it tells of the rest."""
+    if outcome.verdict is not Verdict.FAIL:
+        return outcome
+    mine = [known for known in entries if known.covers(outcome)]
+    failures = {failure: [known for known in mine if known.says(failure)]
+                for failure in outcome.each()}
+    news = [failure for failure, found in failures.items() if not found]
+    if not news:
+        reasons = dict.fromkeys(found[0].because for found in failures.values())
+        return replace(outcome, verdict=Verdict.KNOWN, known="; ".join(reasons))
+    return news[0].failing(*map(Failure.of, news))
 
 
 def _news(known: Known, outcomes: Iterable[Outcome]) -> list[str]:

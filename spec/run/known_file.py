@@ -32,7 +32,7 @@ def updated(
             found.append(known)
             continue
         after, _ = judge([known], left, meta, asked)
-        points = tuple(o.point for o in after if o.verdict is Verdict.KNOWN)
+        points = tuple(was.point for was, now in zip(left, after, strict=True) if now != was)
         if known.kind is Kind.FLAKY:
             found.append(known)
         elif points:
@@ -45,11 +45,11 @@ def _fresh(outcomes: Sequence[Outcome]) -> Iterator[Known]:
     """Entries for failures that no entry knows: one for each check and way to fail."""
     groups: dict[tuple[str, str, str], list[Outcome]] = {}
     for outcome in outcomes:
-        if outcome.verdict is Verdict.FAIL:
-            key = outcome.rule, outcome.check, _way(outcome.message)
-            groups.setdefault(key, []).append(outcome)
+        for failure in outcome.each() if outcome.verdict is Verdict.FAIL else ():
+            key = failure.rule, failure.check, _way(failure.message)
+            groups.setdefault(key, []).append(failure)
     for (rule, check, _), mine in groups.items():
-        points = tuple(outcome.point for outcome in mine)
+        points = tuple(dict.fromkeys(outcome.point for outcome in mine))
         yield Known(rule, Kind.UPSTREAM, UNSEEN, common(o.message for o in mine), check,
                     () if points == ("",) else points)
 

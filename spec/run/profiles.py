@@ -48,9 +48,20 @@ class Profile:
             return self.shrinks
         return min(self.shrinks, max(FEWEST, 10 * self.together // len(check.cases)))
 
+    def goes_on(self, check: Check, point: str, seed: int) -> bool:
+        """Whether it is searched for what stands behind a failure of a point.
+
+        A check that fails at many points shows the same behind most of them, so that some will
+        do, which are others for another seed.  Who looks for no smaller failure wants but one.
+        """
+        apart = -(-len(check.cases) // ENOUGH) if self.together else 1
+        return self.shrinks > 0 and (list(check.cases).index(point) + seed) % apart == 0
+
 
 FEWEST = 8
 """Cases in search of a smaller failure, for a point of a check that has very many."""
+ENOUGH = 6
+"""Points of a check at which it is searched for what stands behind a failure."""
 
 PROFILES = {p.name: p for p in (
     Profile("quick", 2, together=24), Profile("standard", 20, 300), Profile("thorough", 1000, 3000)

@@ -1,4 +1,9 @@
-"""Drawing the cases of a generated check, and the search for a smaller failure."""
+"""Drawing the cases of a generated check, and the search for a smaller failure.
+
+A failure hides what stands behind it.  So after one was found and made small, what makes it up is
+switched off and the same cases are gone through once more, those that are known without being
+run; see :mod:`spec.run.suspects`.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +13,40 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import hypothesis
 from hypothesis import HealthCheck, Phase
 from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.errors import Unsatisfiable
 
 from ..chapters.rules import registry
 from ..judge.check import Check
 from ..judge.difference import Difference, Inconclusive, Violation, raised
+from ..judge.kinds import kind_of
 from ..judge.stray import is_ours, strays
 from ..judge.subject import Absent, Subject
 from ..language.labels import covered
 from ..language.pruning import smaller
 from ..language.shares import counted
-from .profiles import Profile
+from .profiles import FEWEST, Profile
+from .suspects import Suspects
 
 FEW_LINES = 10
 """Lines of a script in which a reader sees at once what matters."""
+MOST: Final = 3
+"""Failures that are told of a point."""
+PASSED_OVER: Final = 2
+"""For every case that may be run, so many are drawn at the most whose cause is known already: to
+draw takes time, too."""
+
+
+class Found(NamedTuple):
+    """A case that failed, how, and of which kind that is; see :mod:`spec.judge.kinds`."""
+
+    case: Any
+    violation: Violation
+    kind: str
 
 
 class _Enough(KeyboardInterrupt):
@@ -55,22 +76,47 @@ class Search:
         self.permitted = registry()[check.rule].outcomes
         self.examples = self.undecided = self.shrinks = 0
         self.absent: Absent | None = None
-        self.failed: dict[str, tuple[Any, Violation]] = {}  # in their order, by how a case prints
+        self.failed: dict[str, Found] = {}  # by how a case prints
+        self.passed: set[str] = set()
+        self.latest: Found | None = None  # of the round: the search goes from one to a smaller one
+        self.suspects = Suspects()
+        self.round = self.passed_over = 0
         self.reasons: Counter[str] = Counter()
         self.labels: set[str] = set()
         self.counted: list[frozenset[str]] = []
         self.seen: set[str] = set()
 
-    def failure(self, seed: int) -> tuple[Any, Violation] | None:
-        """Draw and judge; the smallest case that failed, if one did."""
+    def failures(self, seed: int) -> list[Found]:
+        """Draw and judge; the smallest case that failed, if one did, and then of other kinds."""
+        found: list[Found] = []
+        most = MOST if self.profile.goes_on(self.check, self.point, seed) else 1
+        for number in range(most):
+            self.round = number
+            try:
+                one = self._failure(seed)
+            except strays():
+                if not found:
+                    raise
+                break  # of what stands behind a failure nothing is known, which is no success
+            if one is None:
+                break
+            found.append(one)
+            self.suspects.off.add(one.kind)
+        return found
+
+    def _failure(self, seed: int) -> Found | None:
+        """One round: the smallest case that failed in a way that is not known, if one did."""
+        self.latest, self.shrinks, self.passed_over = None, 0, 0
         try:
             self._draw(seed)
         except (Violation, _Enough):
-            # The failure seen last: the search goes from one to a smaller one.
-            found = next(reversed(self.failed.values()))
-            long = repr(found[0]).count("\n") >= FEW_LINES
-            return self._pruned(*found) if long or self._ended() else found
-        return None
+            assert self.latest is not None
+            long = repr(self.latest.case).count("\n") >= FEW_LINES
+            return self._pruned(self.latest) if long or self._ended() else self.latest
+        except Unsatisfiable:
+            if not self.round:
+                raise
+        return None  # nothing failed, or the cause of every case that was drawn is known
 
     def _draw(self, seed: int) -> None:
         """Judge drawn cases; raises the violation of the smallest failing case."""
@@ -82,7 +128,8 @@ class Search:
             derandomize=False,
             report_multiple_bugs=False,
             phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
-            suppress_health_check=(HealthCheck.too_slow, HealthCheck.differing_executors),
+            suppress_health_check=(HealthCheck.too_slow, HealthCheck.differing_executors,
+                                   HealthCheck.filter_too_much),
             print_blob=False,
             verbosity=hypothesis.Verbosity.quiet,
         )
@@ -92,22 +139,48 @@ class Search:
         settings(seeded)()  # in this order: a seed would take the database away again
 
     def _database(self) -> DirectoryBasedExampleDatabase | None:
-        """Where failing cases of the point are kept: apart, as each point draws its own kind."""
+        """Where failing cases of the point are kept: apart, as each point draws its own kind, and
+        a round looks for what the ones before it have not found."""
         if not self.profile.database:
             return None
         name = f"{self.check.name}-{zlib.crc32(self.point.encode()):08x}"
+        name += f"-{self.round + 1}" if self.round else ""
         return DirectoryBasedExampleDatabase(Path(self.profile.database, self.check.rule, name))
 
     def _judge(self, case: Any) -> None:
         """Judge one case, or repeat what was found of it; ends the search at its limit."""
         key = repr(case)
-        if self.failed:
-            self.shrinks += 1
-            if key in self.failed:  # the search may come back to any of them
-                self.failed[key] = self.failed.pop(key)
-                raise self.failed[key][1]
-            if self._ended():
-                raise _Enough
+        self.shrinks += self.latest is not None
+        if key in self.failed:  # the search may come back to any of them
+            self._fail(self.failed[key])
+        if self.latest and self._ended():
+            raise _Enough
+        first = not self.round and not self.latest
+        if first or not self._is_known(key, case):
+            self._run(key, case)
+
+    def _is_known(self, key: str, case: Any) -> bool:
+        """Whether a case would show nothing new, as it was run or holds a cause that is found."""
+        if key in self.failed or key in self.passed:
+            return True
+        if not self.suspects.explain(case):
+            return False
+        self.passed_over += 1
+        if not self.latest and self.passed_over <= PASSED_OVER * self.profile.share(self.check):
+            hypothesis.reject()  # another one is drawn in its place
+        return True
+
+    def _fail(self, found: Found) -> None:
+        """Raise a violation, if it is of the kind that is looked for."""
+        wanted = found.kind not in self.suspects.off
+        if self.round and self.latest:
+            wanted = found.kind == self.latest.kind
+        if wanted:
+            self.latest = found
+            raise found.violation
+
+    def _run(self, key: str, case: Any) -> None:
+        """Judge a case that is new, and count what it covers."""
         self.examples += 1
         self.labels |= covered(case)
         self.counted += counted(case)
@@ -115,8 +188,10 @@ class Search:
         try:
             self._ask(case)
         except Violation as violation:
-            self.failed[key] = case, violation
-            raise
+            self.failed[key] = found = Found(case, violation, kind_of(violation))
+            self.suspects.failed(case, found.kind)
+            self._fail(found)
+            return
         except Absent as absent:  # another case may do without the name
             self.examples -= 1
             self.subject.asked.intersection_update(asked)  # what it looked up decides nothing
@@ -125,6 +200,9 @@ class Search:
         except Inconclusive as reason:
             self.undecided += 1
             self.reasons[str(reason)] += 1
+        else:
+            self.suspects.passed(case)
+        self.passed.add(key)
 
     def _ask(self, case: Any) -> None:
         """Run the check on a case; whatever the library raises is a violation."""
@@ -142,25 +220,38 @@ class Search:
 
     def _ended(self) -> bool:
         """Whether there is no time left for a smaller failure."""
-        return self.shrinks > self.profile.search(self.check)
+        return self.shrinks > self._patience()
 
-    def _pruned(self, case: Any, violation: Violation) -> tuple[Any, Violation]:
+    def _patience(self) -> int:
+        """How many cases may be run in search of a smaller failure, in this round."""
+        first = self.profile.search(self.check)
+        return max(min(FEWEST, first), first // 3) if self.round else first
+
+    def _pruned(self, found: Found) -> Found:
         """A failure without what it can do without, where the search has left something."""
-        candidates = smaller(case)
-        for _ in range(self.profile.search(self.check)):
+        candidates = smaller(found.case)
+        for _ in range(self._patience()):
             if (candidate := next(candidates, None)) is None:
                 break
             try:
                 self._ask(candidate)
-            except Violation as found:
-                if kind_of(found) == kind_of(violation):
-                    case, violation, candidates = candidate, found, smaller(candidate)
+            except Violation as violation:
+                less = Found(candidate, violation, kind_of(violation))
+                if self._alike(less, found):
+                    self.suspects.failed(candidate, less.kind)
+                    found, candidates = less, smaller(candidate)
             except strays():  # it makes no sense without what was left out
                 continue
-        return case, violation
+        return found
+
+    def _alike(self, less: Found, found: Found) -> bool:
+        """Whether what is left of a failing case fails as it did."""
+        if self.round:
+            return less.kind == found.kind
+        return exception_of(less.violation) == exception_of(found.violation)
 
 
-def kind_of(violation: Violation) -> str:
+def exception_of(violation: Violation) -> str:
     """The exception that was raised; empty where something else was seen."""
     told = violation.difference
     return told.actual.partition(":")[0] if told.expected == "no error" else ""
