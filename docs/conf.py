@@ -30,6 +30,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "spec_api",
+    "spec_arrays",
     "spec_causes",
     "spec_choices",
     "spec_clauses",

@@ -55,7 +55,7 @@ class nn:
             """Select the states below; with several filters, a tuple of one mapping for each."""
 
 class graph:
-    """Selection from any object."""
+    """Selection from modules, and from lists, tuples and dicts of modules and states."""
 
     @staticmethod
     def treefy_states(node: Anything, /, *filters: Filter) -> Anything:
