@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final
@@ -73,14 +73,21 @@ class Report:
         return ways(chain.from_iterable(self.by_rule().values()))
 
 
-def ways(outcomes: Iterable[Outcome]) -> list[list[Outcome]]:
-    """The failures of outcomes, those of one check with one verdict and of one kind together."""
-    groups: dict[tuple[str, str, Verdict, str], list[Outcome]] = {}
+def _check_and_kind(outcome: Outcome) -> Hashable:
+    return outcome.rule, outcome.check, outcome.verdict, outcome.kind
+
+
+def ways(
+    outcomes: Iterable[Outcome], alike: Callable[[Outcome], Hashable] = _check_and_kind
+) -> list[list[Outcome]]:
+    """The failures of outcomes, those together that are alike; unless it is said otherwise, those
+    of one check with one verdict and of one kind."""
+    groups: dict[Hashable, list[Outcome]] = {}
     for outcome in outcomes:
         if outcome.verdict is not Verdict.PASS:
             for one in outcome.each():
-                groups.setdefault((one.rule, one.check, one.verdict, one.kind), []).append(one)
-    return [telling(alike) for alike in groups.values()]
+                groups.setdefault(alike(one), []).append(one)
+    return [telling(group) for group in groups.values()]
 
 
 def classes_at(outcome: Outcome) -> set[str]:

@@ -59,7 +59,8 @@ def show_failure(rule: str, outcomes: list[Outcome], console: Console) -> None:
     verdict = verdict_of(outcomes)
     console.rule(f"[{STYLE[verdict]}]{rule} {verdict}[/]", align="left")
     console.print(escape(registry()[rule].statement))
-    for alike in ways(outcome for outcome in outcomes if outcome.verdict is verdict):
+    mine = (outcome for outcome in outcomes if outcome.verdict is verdict)
+    for alike in ways(mine, lambda outcome: outcome.kind):
         if where := points(alike, judged(outcomes)):
             console.print(escape(where), style="italic")
         console.print(escape("\n".join(contrast(alike[0]))), soft_wrap=True)
