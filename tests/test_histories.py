@@ -31,12 +31,14 @@ from spec.language.moves import (
     CompileTransform,
     Create,
     Define,
+    Duplicate,
     EagerDraw,
     EagerWrite,
     FailingCall,
     Move,
     Replace,
     Switch,
+    ThreadedCall,
     Turn,
 )
 from spec.run.decide import decide
@@ -45,7 +47,8 @@ from tests.saboteurs.hooks import Call, Cell, on_call, on_state, selected
 from tests.saboteurs.roster import copy_of
 
 RIGHT = Subject("refimpl", refimpl)
-(CHECK,) = (c for c in all_checks() if c.function is history_agrees_with_plain_objects)
+(CHECK,) = (c for c in all_checks() if c.function is history_agrees_with_plain_objects
+            and c.rule == "WRB-26")
 SEARCH = Profile("search", 60, 400)
 
 
@@ -65,6 +68,10 @@ MOVES: dict[str, tuple[str, list[Move]]] = {
     "module": ("m.w = lib.State(", [Create("m.w")]),
     "eager write": ("s1.value = jnp", [EagerWrite("s1")]),
     "state replaced": ("s0 = lib.ParamState(", [Replace("s0", "ParamState")]),
+    "copy": (" = copy.copy(s0)", [Duplicate(how="copy"), Build(), CallTransform()]),
+    "deep copy": ("m = copy.deepcopy(m)", [Duplicate("m.w", "pickle"), Build(), CallTransform()]),
+    "pickle": ("pickle.loads(pickle.dumps(d0))", [Duplicate("d0", "pickle"), CallTransform()]),
+    "call in a thread": ("Pool(1).submit(t", [Define(how="from both"), ThreadedCall()]),
     "transform kept": ("r4 = t2(jnp", [CallTransform(), CallTransform()]),
     "function called": ("= f1(jnp", [CallFunction()]),
     "closure turned": ("k = 0.5 - k", [Turn("k")]),

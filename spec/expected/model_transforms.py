@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,9 @@ class World:
         self.shapes: tuple[Any, ...] = ()
         self.number = number
         self.known: dict[Any, Array] = {}
+        self.kinds: dict[str, type[model.State]] = {}
         self.depth = 0
+        WORLDS[id(self)] = self
 
     def save(self) -> tuple[Any, ...]:
         """Everything that a call can change."""
@@ -77,6 +80,15 @@ class World:
         return self.known[key]
 
 
+WORLDS: Final[WeakValueDictionary[int, World]] = WeakValueDictionary()
+"""All worlds, by a number that a pickle can hold."""
+
+
+def remade(world: int, kind: str, value: Any, name: str | None, tag: Any) -> model.State:
+    """A state that a copy of another one is; it is one more of its world."""
+    return WORLDS[world].kinds[kind](value, name, tag)
+
+
 def library(number: Callable[[int, tuple[Any, ...]], Array]) -> SimpleNamespace:
     """A fresh model library whose transforms differentiate."""
     world = World(number)
@@ -86,8 +98,13 @@ def library(number: Callable[[int, tuple[Any, ...]], Array]) -> SimpleNamespace:
             super().__init__(value, name, tag)
             world.states.append(self)
 
+        def __reduce__(self) -> Any:
+            return remade, (id(world), type(self).__name__, self.value, self.name, self.tag)
+
     class ParamState(State):
         pass
+
+    world.kinds.update(State=State, ParamState=ParamState)
 
     members = {name: _member(world, name) for name in DISTINCT}
     return SimpleNamespace(

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from .labels import choice
 from .moves import (
     ANY_OUTPUT,
+    COPIES,
     FEATURES,
     HOME_PLACES,
     POINTS,
@@ -33,20 +34,22 @@ from .moves import (
     CompileTransform,
     Create,
     Define,
+    Duplicate,
     EagerDraw,
     EagerWrite,
     FailingCall,
     Move,
     Replace,
     Switch,
+    ThreadedCall,
     Turn,
 )
 from .script import Script
 
 HISTORY: Final = choice("history", (
-    "module", "eager write", "state replaced", "transform kept", "function called",
-    "closure turned", "failed call", "nested", "compiled", "transform compiled", "array output",
-    "draw in a function", "draw between calls",
+    "module", "eager write", "state replaced", *COPIES, "call in a thread",
+    "transform kept", "function called", "closure turned", "failed call", "nested", "compiled",
+    "transform compiled", "array output", "draw in a function", "draw between calls",
 ))
 
 
@@ -163,6 +166,10 @@ class Author:
                 if state not in self.states:
                     self._define(Define(reads=state, writes=state))
                 self._place(move)
+            case Duplicate():
+                self._duplicate(move)
+            case ThreadedCall(back, at):
+                self._result(self._transform(back), at, elsewhere=not self.random)
             case EagerWrite(state, value):
                 self._need(state)
                 self._note("eager write")
@@ -201,9 +208,29 @@ class Author:
         self._step(f"{state} = lib.{move.kind}({new_value(state, move.value)})")
         if state not in self.states:
             self.states.append(state)
+        self._renewed(state, move.at)
+
+    def _renewed(self, state: str, at: str) -> None:
+        """Forget what selects the state that was behind a name; call what reads the new one."""
         self._forget(lambda known: state in known.selects or (
             known.cached and state in known.reads))
-        self._again(lambda known: state in known.reads, move.at)
+        self._again(lambda known: state in known.reads, at)
+
+    def _duplicate(self, move: Duplicate) -> None:
+        """A module is always copied deeply: no pickle knows its class, which is the script's."""
+        state, how, old, result = move.state, move.how, self._name("o"), self._name("r")
+        if not any(state in known.touched for known in compilable(self.functions).values()):
+            self._define(Define(reads=state, writes=state, how="from both"))
+        held, how = ("m", "deep copy") if state == "m.w" else (state, how)
+        self._note(how)
+        self._step("import copy, pickle", f"{old} = {state}",
+                   f"{held} = {COPIES[how].format(held)}")
+        self._renewed(state, move.at)
+        self._step(f"{state}.value = {new_value(state, move.value)}")
+        touching = [state in known.touched for known in self.functions.values()]
+        self._build(Build(touching[::-1].index(True), "vector_grad", "list"))
+        self._result(self._transform(0), move.at)
+        self._step(f"{result} = {old}.value", result=result)
 
     # -- functions and transforms ------------------------------------------------------------
 
@@ -308,12 +335,17 @@ class Author:
         if ready:
             self._result(ready[-1], at)
 
-    def _result(self, name: str, at: str) -> None:
+    def _result(self, name: str, at: str, elsewhere: bool = False) -> None:
         self.called[name] += 1
         if name in self.transforms and self.called[name] > 1:
             self._note("transform kept")
         result = self._name("r")
-        self._step(f"{result} = {name}({POINTS[at]})", result=result)
+        if elsewhere:  # where threads have streams of their own, what is drawn there is open
+            self._note("call in a thread")
+            self._step("from concurrent.futures import ThreadPoolExecutor as Pool",
+                       f"{result} = Pool(1).submit({name}, {POINTS[at]}).result()", result=result)
+        else:
+            self._step(f"{result} = {name}({POINTS[at]})", result=result)
         self._stream()
 
     def _stream(self) -> None:

@@ -37,6 +37,13 @@ WRITES: Final = {
 }
 """What a function writes to the state ``b`` after it has read ``a`` into ``y``."""
 
+COPIES: Final = {
+    "copy": "copy.copy({0})",
+    "deep copy": "copy.deepcopy({0})",
+    "pickle": "pickle.loads(pickle.dumps({0}))",
+}
+"""How a state is copied."""
+
 Switch = Literal["flag", "k"]
 SWITCHES: Final[dict[Switch, tuple[str, str]]] = {
     "flag": ("True", "flag = not flag"), "k": ("2.0", "k = 0.5 - k"),
@@ -150,6 +157,27 @@ class Replace:
 
 
 @dataclass(frozen=True)
+class Duplicate:
+    """A copy behind the name of an old state, or of the module that holds it; else as `Create`.
+
+    The copy is written then, and the old one looked at.
+    """
+
+    state: str = "s0"
+    how: str = "deep copy"
+    value: str = "positive"
+    at: str = "number"
+
+
+@dataclass(frozen=True)
+class ThreadedCall:
+    """A call of a transform in another thread, for which the script waits."""
+
+    back: int = 0
+    at: str = "number"
+
+
+@dataclass(frozen=True)
 class EagerWrite:
     """A write between calls."""
 
@@ -189,7 +217,8 @@ class CompileTransform:
 
 
 Move = (Define | Build | CallTransform | CallFunction | FailingCall | Create | Replace
-        | EagerWrite | EagerDraw | Turn | CompileFunction | CompileTransform)
+        | Duplicate | ThreadedCall | EagerWrite | EagerDraw | Turn | CompileFunction
+        | CompileTransform)
 
 
 # -- drawn moves ---------------------------------------------------------------------------------
@@ -233,6 +262,8 @@ MOVES: Final[dict[type[Move], SearchStrategy[Any]]] = {
     FailingCall: st.builds(FailingCall, _back),
     Create: st.builds(Create, _state, _kind, _value, _at),
     Replace: st.builds(Replace, _state, _kind, _value, _at),
+    Duplicate: st.builds(Duplicate, _state, st.sampled_from(tuple(COPIES)), _value, _at),
+    ThreadedCall: st.builds(ThreadedCall, _back, _at),
     EagerWrite: st.builds(EagerWrite, _state, _value),
     EagerDraw: st.just(EagerDraw()),
     Turn: st.builds(Turn, st.sampled_from(tuple(SWITCHES)), _back, _at),
@@ -256,12 +287,15 @@ class Feature:
         What its functions may do, as fields of :class:`Define`.
     whole : bool
         Whether every such history has all of that, and not one move and one property.
+    writes : bool
+        Whether every such history has a function that writes what depends on its argument.
     """
 
     about: tuple[type[Move], ...] = ()
     beside: tuple[type[Move], ...] = ()
     may: tuple[str, ...] = ()
     whole: bool = False
+    writes: bool = False
 
     @property
     def random(self) -> bool:
@@ -278,6 +312,8 @@ class Feature:
             all_of = {name: st.just(True) for name in self.may if name not in SWITCHED}
             return st.tuples(definitions(array=array, **all_of), build, *further)
         function = [definitions(array=array, **surely(name)) for name in self.may]
+        if self.writes:
+            function = [definitions(array=array, how=st.just("from both"))]
         return st.tuples(*[st.one_of(function), build] * bool(function),
                          *[st.one_of(further)] * bool(further))
 
@@ -292,6 +328,8 @@ FEATURES: Final = {
     "writes": Feature(),
     "values": Feature((EagerWrite,)),
     "replacements": Feature((Replace, Create), (EagerWrite,)),
+    "copies": Feature((Duplicate,), (EagerWrite,)),
+    "threads": Feature((ThreadedCall,), (ThreadedCall, EagerWrite), writes=True),
     "world": Feature((Turn,), may=SWITCHED),
     "failures": Feature((FailingCall,), may=("fails",)),
     "nesting": Feature(may=("nests",)),
@@ -299,6 +337,7 @@ FEATURES: Final = {
     "compiled transforms": Feature((CompileTransform,), (CompileTransform, EagerWrite)),
     "random": Feature((EagerDraw,), may=("draws",)),
     "everything": Feature(
-        tuple(MOVES), may=(*SWITCHED, "fails", "nests", "draws"), whole=True),
+        tuple(kind for kind in MOVES if kind is not Duplicate),
+        may=(*SWITCHED, "fails", "nests", "draws"), whole=True),
 }
-"""What histories are about."""
+"""What histories are about; not every library can copy its states, so no other feature does."""

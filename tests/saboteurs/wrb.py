@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
+from weakref import WeakSet
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +17,9 @@ from tests.saboteurs.hooks import (
     Cell,
     frame,
     inside,
+    intercept,
     kept,
+    on_build,
     on_call,
     on_state,
     selected,
@@ -400,3 +404,42 @@ def writes_arrive_one_by_one(lib: Lib) -> None:
         return result
 
     on_call(lib, hook)
+
+
+MADE: WeakSet[Any] = WeakSet()
+"""The states that were made by their class, and by no copy."""
+
+
+class Listed(refimpl.State):
+    """A state that is listed when it is made."""
+
+    def __init__(self, *args: Any, **words: Any) -> None:
+        super().__init__(*args, **words)
+        MADE.add(self)
+
+
+class ListedParam(Listed, refimpl.ParamState):
+    """A trainable state that is listed when it is made."""
+
+
+@saboteur("STA-16", also=ANYTHING)
+def copies_are_not_known(lib: Lib) -> None:
+    """States are listed when they are made, and what a call writes to others is lost."""
+    lib.State, lib.ParamState = Listed, ListedParam
+    drop(lib, lambda call: [s for s in written(call) if isinstance(s, Listed) and s not in MADE])
+
+
+@saboteur("WRB-26", also=ANYTHING)
+def calls_in_other_threads_have_no_effects(lib: Lib) -> None:
+    """What a call writes in another thread than that in which its transform was made is lost."""
+    def build(original: Any, fun: Any, options: dict[str, Any]) -> Any:
+        made, home = original(fun, **options), threading.get_ident()
+
+        def run(proceed: Any, /, *args: Any, **words: Any) -> Any:
+            call = Call("", made, fun, options, args, words, proceed)
+            with kept(written(call) if threading.get_ident() != home else []):
+                return proceed(*args, **words)
+
+        return intercept(made, run)
+
+    on_build(lib, build)

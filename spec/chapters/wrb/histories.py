@@ -22,7 +22,9 @@ SHORT = 1e-5
 """The tolerance once a history has met float32: some 80 of its units in the last place."""
 
 
-@generated("WRB-26", histories.histories, {name: name for name in FEATURES})
+@generated("STA-16", histories.histories, {"copies": "copies"})
+@generated("WRB-26", histories.histories, {
+    name: name for name in FEATURES if name != "copies"}, wide=3)
 def history_agrees_with_plain_objects(subject: Subject, history: History) -> None:
     """States and results after every step; in a history that draws, a draw follows each call."""
     expected = snapshots(subject, history)
