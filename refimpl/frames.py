@@ -56,16 +56,21 @@ EAGER_TRACE: Final = find_top_trace(())
 """The same as what ``find_top_trace(())`` is there: the fastest test, for what is always tested."""
 
 
+class Frames(list["Frame"]):
+    """The frames of a thread, the innermost last."""
+
+    changes = 0
+    """How often the thread has changed states."""
+
+
 class _Stack(threading.local):
     """The frames of a thread; a thread that a function starts begins with those of its run."""
 
     def __init__(self) -> None:
-        self.frames: list[Frame] = _inherited.pop(threading.current_thread(), [])
-        self.changes = 0
-        """How often the thread has changed states."""
+        self.frames = _inherited.pop(threading.current_thread(), Frames())
 
 
-_inherited: "WeakKeyDictionary[threading.Thread, list[Frame]]" = WeakKeyDictionary()
+_inherited: "WeakKeyDictionary[threading.Thread, Frames]" = WeakKeyDictionary()
 stack = _Stack()
 
 
@@ -75,7 +80,7 @@ _start = threading.Thread.start
 def _start_below(self: threading.Thread) -> None:
     """Start a thread, as `Thread.start`, which begins with the frames of here."""
     if stack.frames:
-        _inherited[self] = frames = list(stack.frames)
+        _inherited[self] = frames = Frames(stack.frames)
         for frame in frames:
             frame.heirs.append(frames)
     _start(self)
@@ -229,7 +234,7 @@ class Frame:
         else:
             self.values[state] = value
             self.touched[state] = True
-        stack.changes += 1
+        stack.frames.changes += 1
 
     def close(self) -> Effects:
         """Sum up what happened, once the function has returned."""
@@ -351,7 +356,7 @@ def assign(state: "State", value: Any) -> None:
     if now != state._home or (now == EAGER and has_tracers(value)):
         raise _dishonest(state)
     state._value = value
-    stack.changes += 1
+    stack.frames.changes += 1
 
 
 def settle(effects: Effects) -> None:
@@ -396,9 +401,6 @@ def publish(
     actions: Sequence[Callable[[], Any]] = (),
 ) -> None:
     """Set the committed values of states, and do what else is to be done, at one stroke."""
-    if len(values) == 1 and not actions:
-        cells[0]["_value"] = values[0]
-        return
     sets = map(operator.setitem, cells, _NAME, values)
     _run(itertools.chain(map(operator.call, actions), sets) if actions else sets)
 

@@ -132,6 +132,8 @@ class _Version:
     def _leaving(self, effects: Effects) -> list[Any] | dict[int, list[Any]]:
         """What a trace writes, in the form that tells where the values belong."""
         trace, values = _Trace(effects), [*effects.writes.values(), *effects.born.values()]
+        if not values:
+            return values
         # A random stream has a place for its value in every thread; all others have one.
         if not trace.born and all(type(state)._cell is State._cell for state in trace.written):
             if self.usual is None:
@@ -145,7 +147,6 @@ class _Version:
 
     def commit(self, values: dict[int, list[Any]]) -> None:
         """Make values that are not the usual ones those of the states."""
-        stack.changes += 1
         for number, written in values.items():
             self.traces[number].commit(written)
 
@@ -220,7 +221,8 @@ class Jitted(Deferred[P, R]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the compiled function."""
-        if stack.frames or find_top_trace(()) is not EAGER_TRACE:
+        frames = stack.frames
+        if frames or find_top_trace(()) is not EAGER_TRACE:
             return self._inline(args, kwargs)
         given: Sequence[Any] = args
         named: dict[str, Any] = kwargs
@@ -236,19 +238,22 @@ class Jitted(Deferred[P, R]):
                     return self._inline(args, kwargs)
                 version = self._begin(given, named)
         output: R
-        try:
-            held = [state._value for state in version.inputs]
-            output, values = version.compiled(held, *given, **named)
+        compiled, held = version.compiled, [state._value for state in version.inputs]
+        try:  # without names, as a dict is dear, beside what JAX takes for a short step
+            output, values = compiled(held, *given, **named) if named else compiled(held, *given)
         except TypeError:
             special = self._for_objects(args, kwargs)
             if special is self:
                 raise
             return special(*args, **kwargs)
-        if type(values) is not list:
-            version.commit(values)
-        elif values:
-            stack.changes += 1
-            publish(version.cells, values)
+        if values:
+            frames.changes += 1
+            if type(values) is not list:
+                version.commit(values)
+            elif len(values) == 1:
+                version.cells[0]["_value"] = values[0]
+            else:
+                publish(version.cells, values)
         return output
 
     def _as_method(self) -> Any:

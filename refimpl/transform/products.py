@@ -61,10 +61,9 @@ def vjp(
     -----
     Rules: DER-25 to DER-27, DER-34, ERR-19.
     """
-    options: Options = {"has_aux": has_aux, "check_states": check_states}
     if not primals and grad_states is not None and argnums == 0:
         argnums = None
-    call = GradientTransform(fun, _vjp, grad_states, argnums, **options)
+    call = GradientTransform(fun, _vjp, grad_states, argnums, False, has_aux, None, check_states)
     (pull, written), output, aux = call.differentiate(primals, kwargs)
     static = _PullBack(call.selection, written, code_of(fun))
     pulled = jax.tree_util.Partial(static, pull)
@@ -94,14 +93,14 @@ class _PullBack:
     def __init__(self, selection: Selection, written: WeakSet[State], code: CodeType) -> None:
         self.selection = selection.without_states()
         self.written = written
-        self.changes = stack.changes
+        self.changes = stack.frames.changes
         self.code = code
 
     def __call__(self, pull: Function, cotangent: Pytree) -> Pytree:
         return watched(self.code, lambda: self._pull(pull, cotangent))
 
     def _pull(self, pull: Function, cotangent: Pytree) -> Pytree:
-        before = stack.changes
+        before = stack.frames.changes
         with whole_stack():
             with Frame(kept=in_foreign_body()) as frame:
                 frame.lost = self.written if before == self.changes else _Every()
@@ -109,7 +108,7 @@ class _PullBack:
                 grads = self.selection.shape(grads)
             read = dict.fromkeys(frame.close().touched, False)
             settle(Effects(read, frame.fetched, {}, {}))
-        stack.changes = before  # what a rule wrote is dropped
+        stack.frames.changes = before  # what a rule wrote is dropped
         return grads
 
 
@@ -157,7 +156,6 @@ def jvp(
     -----
     Rules: DER-27, DER-28, ERR-19.
     """
-    options: Options = {"has_aux": has_aux, "check_states": check_states}
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         raise TypeError(
             "primals and tangents must be tuples or lists, "
@@ -173,7 +171,7 @@ def jvp(
             raise ValueError(f"{path}: {state!r} has two places, but not one tangent")
     argnums = tuple(range(len(primals)))
     params = {"tangents": Selected(list(found.values()), tangents)}
-    call = GradientTransform(fun, _jvp, grad_states, argnums, transform_params=params, **options)
+    call = GradientTransform(fun, _jvp, grad_states, argnums, False, has_aux, params, check_states)
     slope, output, aux = call.differentiate(primals, kwargs)
     return (output, slope, aux) if has_aux else (output, slope)
 
