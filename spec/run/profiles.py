@@ -64,5 +64,7 @@ ENOUGH = 6
 """Points of a check at which it is searched for what stands behind a failure."""
 
 PROFILES = {p.name: p for p in (
-    Profile("quick", 2, together=24), Profile("standard", 20, 300), Profile("thorough", 1000, 3000)
+    Profile("quick", 1, together=20),
+    Profile("standard", 5, 300, together=100),
+    Profile("thorough", 1000, 3000),
 )}

@@ -48,6 +48,9 @@ class Found(NamedTuple):
     violation: Violation
     kind: str
 
+AGAIN: Final = 3
+"""So many cases of a point that the oracles could not decide have others in their place."""
+
 
 class _Enough(KeyboardInterrupt):
     """Ends a search at its limit: to go on drawing cases that are not run takes longest of all.
@@ -78,6 +81,7 @@ class Search:
         self.absent: Absent | None = None
         self.failed: dict[str, Found] = {}  # by how a case prints
         self.passed: set[str] = set()
+        self.unsure: set[str] = set()  # where the oracles could not decide
         self.latest: Found | None = None  # of the round: the search goes from one to a smaller one
         self.suspects = Suspects()
         self.round = self.passed_over = 0
@@ -85,6 +89,9 @@ class Search:
         self.labels: set[str] = set()
         self.counted: list[frozenset[str]] = []
         self.seen: set[str] = set()
+        # Hypothesis begins with the simplest case, nearly the same at every point of a check;
+        # it is asked at the first.  A folder begins with what failed before.
+        self.skipped = self.simplest = point != next(iter(check.cases)) and not profile.database
 
     def failures(self, seed: int) -> list[Found]:
         """Draw and judge; the smallest case that failed, if one did, and then of other kinds."""
@@ -109,6 +116,8 @@ class Search:
         self.latest, self.shrinks, self.passed_over = None, 0, 0
         try:
             self._draw(seed)
+            if self.skipped and not self.examples:  # no other case can be had
+                self._draw(seed)
         except (Violation, _Enough):
             assert self.latest is not None
             long = repr(self.latest.case).count("\n") >= FEW_LINES
@@ -136,7 +145,11 @@ class Search:
         given: Any = hypothesis.given(self.check.strategy(self.check.cases[self.point]))
         judged = given(lambda case: self._judge(case))  # Hypothesis wants a function
         seeded = hypothesis.seed(seed_of(self.check, self.point, seed))(judged)
-        settings(seeded)()  # in this order: a seed would take the database away again
+        try:
+            settings(seeded)()  # in this order: a seed would take the database away again
+        except Unsatisfiable:  # there were none but those that were left out
+            if not (self.skipped or self.undecided):
+                raise
 
     def _database(self) -> DirectoryBasedExampleDatabase | None:
         """Where failing cases of the point are kept: apart, as each point draws its own kind, and
@@ -149,6 +162,9 @@ class Search:
 
     def _judge(self, case: Any) -> None:
         """Judge one case, or repeat what was found of it; ends the search at its limit."""
+        if self.simplest:
+            self.simplest = False
+            hypothesis.reject()
         key = repr(case)
         self.shrinks += self.latest is not None
         if key in self.failed:  # the search may come back to any of them
@@ -199,10 +215,13 @@ class Search:
             self.absent = self.absent or absent
         except Inconclusive as reason:
             self.undecided += 1
+            self.unsure.add(key)
             self.reasons[str(reason)] += 1
         else:
             self.suspects.passed(case)
         self.passed.add(key)
+        if key in self.unsure and len(self.unsure) <= AGAIN:
+            hypothesis.reject()  # another is drawn in its place
 
     def _ask(self, case: Any) -> None:
         """Run the check on a case; whatever the library raises is a violation."""

@@ -44,7 +44,7 @@ for _side, _words in product(SIDES, TAKERS):
     _points |= everything(_side, _words)
 
 
-@generated("CMP-21", Calls.strategy, _points, wide=5)
+@generated("CMP-21", Calls.strategy, _points, wide=3)
 def structure_values_and_effects_hold_together(subject: Subject, case: Case) -> None:
     """The row, both sides, loss and aux, the derivative, the states, and the random stream."""
     judge_together(subject, case)
