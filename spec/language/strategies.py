@@ -83,7 +83,7 @@ HELD: Final = choice("value of a state", ("its own", "that of another"))
 FORM: Final = choice("function", DEFINITIONS)
 OUTPUT: Final = choice("output", OUTPUTS, {
     "pytree output": [kind for kind, (text, _) in OUTPUTS.items() if text != "{0}"]})
-COUNT: Final = choice("states", map(str, range(7)))
+COUNT: Final = choice("states", map(str, range(9)))
 RANDOM: Final = choice("random", ("draws", "no draws"), {"draw": ("draws",)})
 MODULE: Final = choice("module", ("attribute", "list", "dict", "module", "module in a module",
                                   "nothing shared", "shared state", "shared module"))

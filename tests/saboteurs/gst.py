@@ -309,3 +309,21 @@ def treefied_selections_are_views(lib: Lib) -> None:
     """A treefied selection is a view, of a type that no transform takes for a container."""
     lib.graph.treefy_states = lambda node, *fs: on_each(View, refimpl.graph.treefy_states(
         node, *fs))
+
+
+@saboteur("GST-14", also=ANYTHING)
+def states_beyond_the_sixth_are_constants(lib: Lib) -> None:
+    """What is selected after six others gets a gradient of zeros."""
+    def spoilt(grads: Any) -> Any:
+        late = list(grads)[6:] if isinstance(grads, dict) else range(6, len(grads))
+        new = {key: map_leaves(jnp.zeros_like, grads[key]) for key in late}
+        if isinstance(grads, dict):
+            return {**grads, **new}
+        return type(grads)(new.get(i, one) for i, one in enumerate(grads))
+
+    def hook(call: Call) -> Any:
+        return call.var_grads(spoilt) if (
+            type(call.options.get("grad_states")) in (list, tuple, dict)
+            and call.member in ("grad", "vector_grad", "jacfwd")) else call.proceed()
+
+    on_call(lib, hook)

@@ -14,10 +14,11 @@ from ...judge.check import drawn, generated, snippet
 from ...judge.derivative import judge_values
 from ...judge.observation import observe
 from ...judge.subject import Subject
-from ...language.axes import EVERY, EXACT, Calls, by_order, plain, rows
+from ...language.axes import EVERY, EXACT, Calls, by_order, plain, representatives, rows
 from ...language.call_forms import NOTHING
 from ...language.cases import Case
 from ...language.sources import array, number, numbers, one_of, order, some_of, written
+from ...language.values import SHAPES
 from ...language.wishes import Wish, calm
 
 
@@ -210,9 +211,16 @@ LONG_BODIES: Final = replace(calm(containers=PLACES, fewest=2, most=6, writes=Tr
 """Long programs of functions that flatten what they get: slopes that multiply blur every oracle."""
 
 
-@generated("GST-14", Calls.strategy, EXACT.calls(LONG_BODIES, plain("states")))
+MANY: Final = replace(LONG_BODIES, containers=("list", "tuple", "dict"), shapes=SHAPES[:1],
+                      fewest=7, most=8, models=False, steps=(0, 3))
+"""More states than any other wish selects."""
+
+
+@generated("GST-14", Calls.strategy, {
+    **EXACT.calls(LONG_BODIES, plain("states")),
+    **representatives("reverse", "forward").calls(MANY, plain("states"), "many {member}")})
 def gradients_stand_in_their_places(subject: Subject, case: Case) -> None:
-    """Values, place by place, with up to six states of which some are written."""
+    """Values, place by place, with up to eight states of which some are written."""
     judge_values(observe(case, subject))
 
 
