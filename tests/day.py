@@ -29,6 +29,7 @@ DAYS: Mapping[str, int] = {
     "tests/test_histories.py": 4,
     "tests/test_hostile.py": 4,
     "tests/test_oracles.py": 4,
+    "tests/test_permitted.py": 4,
     "tests/test_pytest_face.py": 4,
     "tests/test_refimpl_control.py": 10,
     "tests/test_refimpl_custom_rules.py": 3,

@@ -140,7 +140,8 @@ def test_of_a_check_with_many_points_some_are_searched_on_and_others_by_another_
     by_seed = [{point for point in points if quick.goes_on(check, point, seed)}
                for seed in range(6)]
     assert set(map(len, by_seed)) == {6} and set.union(*by_seed) == set(points)
-    assert all(PROFILES["standard"].goes_on(check, point, 0) for point in points)
+    assert sum(PROFILES["standard"].goes_on(check, point, 0) for point in points) == 18
+    assert all(PROFILES["thorough"].goes_on(check, point, 0) for point in points)
 
 
 # -- on a library with two defects -----------------------------------------------------------------

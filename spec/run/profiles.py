@@ -54,14 +54,14 @@ class Profile:
         A check that fails at many points shows the same behind most of them, so that some will
         do, which are others for another seed.  Who looks for no smaller failure wants but one.
         """
-        apart = -(-len(check.cases) // ENOUGH) if self.together else 1
+        apart = -(-len(check.cases) // (self.together * ENOUGH // 20)) if self.together else 1
         return self.shrinks > 0 and (list(check.cases).index(point) + seed) % apart == 0
 
 
 FEWEST = 8
 """Cases in search of a smaller failure, for a point of a check that has very many."""
 ENOUGH = 6
-"""Points of a check at which it is searched for what stands behind a failure."""
+"""For every 20 cases of a check, the points at which it is searched behind a failure."""
 
 PROFILES = {p.name: p for p in (
     Profile("quick", 1, together=20),
