@@ -211,8 +211,8 @@ LONG_BODIES: Final = replace(calm(containers=PLACES, fewest=2, most=6, writes=Tr
 """Long programs of functions that flatten what they get: slopes that multiply blur every oracle."""
 
 
-MANY: Final = replace(LONG_BODIES, containers=("list", "tuple", "dict"), shapes=SHAPES[:1],
-                      fewest=7, most=8, models=False, steps=(0, 3))
+MANY: Final = replace(LONG_BODIES, containers=("list", "module", "module"), shapes=SHAPES[:1],
+                      fewest=7, most=8, steps=(0, 3))
 """More states than any other wish selects."""
 
 
