@@ -644,6 +644,18 @@ def test_checkpoint_of_a_method_and_of_a_function_of_states() -> None:
     assert grad(lambda x: square(square(x), layer.w), layer.w)(2.0) == 12.0
 
 
+def test_a_constant_that_is_written_in_a_checkpoint_is_an_array() -> None:
+    state = State({"a": jnp.array(1.0)})
+
+    def f(x: Any) -> Any:
+        state.value["a"] = jnp.array(5.0)
+        return x * state.value["a"]
+
+    assert transform.checkpoint(f)(2.0) == 10.0
+    assert isinstance(state.value["a"], jax.Array)
+    assert state.value["a"].dtype == jnp.array(5.0).dtype
+
+
 def test_checkpoint_options() -> None:
     world = World()
 

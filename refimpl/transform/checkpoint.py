@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypedDict, Unpack, cast, overload
 
 import jax
+import jax.numpy as jnp
 
 from ..frames import settle
 from ..graph import Node
@@ -73,7 +74,8 @@ def checkpoint(
             arrays = {key: arg for key, arg in kwargs.items() if key not in named}
             output, carried = jax.checkpoint(pure, **options)(*given, **arrays)
             traced = cast(Run, carried.run())  # `runs` keeps it alive
-            traced.land(carried.leaves)
+            # A constant leaves jax.checkpoint as a number, which is no array to write.
+            traced.land([*map(jnp.asarray, carried.leaves)])
             settle(traced.effects)
         return output
 
