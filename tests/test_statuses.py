@@ -194,7 +194,7 @@ def test_a_check_leaves_nothing_where_it_is_run(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(("given", "words"), [
     ({"level": "WISH"}, "expected some of MUST, SHOULD, MAY, OPEN, got 'WISH'"),
     ({"authority": "jax,me"}, "expected some of tutorial, jax, invariant, recommended, got 'me'"),
-    ({"rules": "STA-03", "level": "OPEN"}, "no rule is of that level and authority"),
+    ({"rules": "STA-03", "level": "OPEN"}, "no rule is of that level, authority and class"),
 ])
 def test_a_choice_that_leaves_nothing_is_refused(given: dict[str, str], words: str) -> None:
     config: Any = SimpleNamespace(
@@ -205,7 +205,7 @@ def test_a_choice_that_leaves_nothing_is_refused(given: dict[str, str], words: s
 
 def test_the_options_of_pytest_choose_as_those_of_the_command_do() -> None:
     given = {"--spec-rules": "FLT-06,STA", "--spec-level": "SHOULD",
-             "--spec-authority": "recommended"}
+             "--spec-authority": "recommended", "--spec-class": ""}
     config: Any = SimpleNamespace(getoption=given.__getitem__)
     assert {check.rule for check in conftest.chosen(config)} >= {"FLT-06"}
     assert all(check.rule == "FLT-06" or check.rule.startswith("STA")

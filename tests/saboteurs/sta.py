@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from typing import Any
+from weakref import WeakSet
 
 import jax
 import jax.numpy as jnp
@@ -282,3 +283,31 @@ def copies_share_their_transforms(lib: Lib) -> None:
         return made
 
     on_build(lib, build)
+
+
+MADE: WeakSet[Any] = WeakSet()
+"""The states that were made by their class, and by no copy."""
+
+
+class Listed(refimpl.State):
+    """A state that is listed when it is made."""
+
+    def __init__(self, *args: Any, **words: Any) -> None:
+        super().__init__(*args, **words)
+        MADE.add(self)
+
+
+class ListedParam(Listed, refimpl.ParamState):
+    """A trainable state that is listed when it is made."""
+
+
+@saboteur("STA-16", also=ANYTHING)
+def copies_are_not_known(lib: Lib) -> None:
+    """States are listed when they are made, and what a call writes to others is lost."""
+    lib.State, lib.ParamState = Listed, ListedParam
+
+    def hook(call: Call) -> Any:
+        with kept([s for s in written(call) if isinstance(s, Listed) and s not in MADE]):
+            return call.proceed()
+
+    on_call(lib, hook)

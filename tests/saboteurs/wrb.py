@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from typing import Any
-from weakref import WeakSet
 
 import jax
 import jax.numpy as jnp
@@ -404,29 +403,6 @@ def writes_arrive_one_by_one(lib: Lib) -> None:
         return result
 
     on_call(lib, hook)
-
-
-MADE: WeakSet[Any] = WeakSet()
-"""The states that were made by their class, and by no copy."""
-
-
-class Listed(refimpl.State):
-    """A state that is listed when it is made."""
-
-    def __init__(self, *args: Any, **words: Any) -> None:
-        super().__init__(*args, **words)
-        MADE.add(self)
-
-
-class ListedParam(Listed, refimpl.ParamState):
-    """A trainable state that is listed when it is made."""
-
-
-@saboteur("STA-16", also=ANYTHING)
-def copies_are_not_known(lib: Lib) -> None:
-    """States are listed when they are made, and what a call writes to others is lost."""
-    lib.State, lib.ParamState = Listed, ListedParam
-    drop(lib, lambda call: [s for s in written(call) if isinstance(s, Listed) and s not in MADE])
 
 
 @saboteur("WRB-26", also=ANYTHING)
