@@ -395,6 +395,19 @@ def rules_see_the_value_when_the_cotangent_comes(lib: Lib) -> None:
     mark_pulls(lib, pulls)
 
 
+@saboteur("CMP-23", also=ANYTHING)
+def rules_see_zeros_instead_of_a_refusal(lib: Lib) -> None:
+    """What a rule of a derivative cannot read any more, or not as JAX has it, is zero."""
+    class Empty(Cell):
+        def read(self) -> Any:
+            try:
+                return super().read()
+            except refimpl.frames.StateError:
+                return jnp.zeros_like(vars(self)["_value"])
+
+    on_state(lib, Empty)
+
+
 @saboteur("CMP-08", "CMP-20", also=ANYTHING)
 def a_body_lifts_one_state(lib: Lib) -> None:
     """Of the states that a body of JAX reads, all but the first are constants there."""

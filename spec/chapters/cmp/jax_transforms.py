@@ -203,6 +203,42 @@ def a_rule_reads_what_the_function_wrote(lib, jnp, jax, make, k, v, terms, h, x)
     return seen
 
 
+@drawn("CMP-23", {**waves(FEW_TERMS), "v": number(), "x": number()},
+       {f"{part}, selected{where}": {"make": text, "run": run} for where, run in {
+           "": "lambda g: g",
+           " in a loop": "lambda g: lambda x: lib.transform.for_loop(g, x[None])[0]",
+       }.items() for part, text in SLOPES.items()})
+def a_rule_reads_what_is_selected(lib, jnp, jax, make, run, terms, h, v, x):
+    """The function itself reads the state, too."""
+    s, want = lib.State(jnp.array(v)), (h(v, x, 1), v * h(v, x, 0, 1))
+    ruled = run(make(s))
+    def f(x): return h(s.value, ruled(x))
+    try:
+        seen, got = "agrees", lib.transform.grad(f, grad_states=s, argnums=0)(jnp.array(x))
+    except Exception:
+        seen, got = "raises", want
+    assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
+    return seen
+
+
+@drawn("CMP-23", {"k": number(), "v": number(), "x": number()},
+       {f"{part}, in a loop": {"make": text} for part, text in SLOPES.items()})
+def a_rule_reads_what_a_body_wrote(lib, jnp, jax, make, k, v, x):
+    """In every step it is the value that this step wrote."""
+    s, want = lib.State(jnp.array(v)), k * v + k * k * v
+    def f(x):
+        def step(k):
+            s.value = k * s.value
+            return make(s)(x)
+        return jnp.sum(lib.transform.for_loop(step, jnp.array([k, k])))
+    try:
+        seen, got = "agrees", lib.transform.grad(f)(jnp.array(x))
+    except Exception:
+        seen, got = "raises", want
+    assert jnp.allclose(got, want), {"expected": want, "got": got}
+    return seen
+
+
 @drawn("CMP-23", {"v": number(), "new": number()},
        {f"{part}, pulled later": {"make": text} for part, text in SLOPES.items()})
 def a_rule_is_pulled_after_a_write(lib, jnp, jax, make, v, new):
