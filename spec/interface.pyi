@@ -24,6 +24,8 @@ Function: TypeAlias = Callable[..., Anything]
 Tag: TypeAlias = str | tuple[str, ...] | set[str] | None
 Container: TypeAlias = State | Sequence[Container] | Mapping[Anything, Container] | None
 """States in lists, tuples, named tuples and mappings, to any depth."""
+Mapped: TypeAlias = Container | dict[int, Container]
+"""States along axis 0, or by axis: a dict whose keys are all ints maps axes."""
 Selection: TypeAlias = Mapping[tuple[Anything, ...], State]
 """States by their paths."""
 Argnums: TypeAlias = SupportsIndex | Sequence[SupportsIndex] | None
@@ -208,7 +210,7 @@ class transform:
     def vmap(
         fn: Function, /, *, in_axes: Anything = 0, out_axes: Anything = 0,
         axis_name: Hashable | None = None, axis_size: int | None = None,
-        in_states: Anything = None, out_states: Anything = None,
+        in_states: Mapped = None, out_states: Mapped = None,
     ) -> Function:
         """Call `fn` on every lane of its arguments, and of the states that are named."""
     @staticmethod
