@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import refimpl
-from spec.chapters.cmp.bodies import MADE_ONCE, SURELY, Twice, applying, bodies_within_the_function
+from spec.chapters.cmp.bodies import MADE_ONCE, SURELY, Twice, bodies_within_the_function
 from spec.expected import model_jax
 from spec.judge import compare
 from spec.judge.subject import Absent, Subject
@@ -21,9 +21,12 @@ from spec.language.programs import Traced, walk
 from spec.language.pruning import smaller
 from spec.language.script import execute
 from spec.language.strategies import cases
+from spec.language.values import SHAPES
+from spec.language.wishes import CALM, ORDINARY
 from tests.test_strategies import drawn, expectation
 
-WISH = applying(tuple(WAYS), SURELY, ("grad", "jacrev"))
+WISH = replace(ORDINARY, jax=tuple(WAYS), made=SURELY, members=("grad", "jacrev"), most=3,
+               shapes=SHAPES[:1], steps=(0, 2), functions=CALM)
 
 
 @pytest.fixture(scope="module")

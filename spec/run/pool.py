@@ -28,7 +28,7 @@ from .worker import Job, Ready, serve
 
 CHUNK: Final = 4
 """Points that a worker is given at a time."""
-LIFETIME: Final = 4_000
+LIFETIME: Final = 2_000
 """Cases after which a worker makes way for a new one: JAX keeps what it compiled for each of them,
 and a long run would fill the memory."""
 START = 120.0

@@ -18,6 +18,7 @@ from ...language import trees
 from ...language.axes import Calls, plain
 from ...language.cases import Case
 from ...language.foreign import ANEW, ANEW_OF_STATES, ONCE, ONCE_OF_STATES, RULES, WAYS
+from ...language.returns import SIDES
 from ...language.script import execute, go_on
 from ...language.strategies import cases
 from ...language.values import SHAPES
@@ -33,21 +34,27 @@ BOTH_MODES: Final = tuple(way for way in WAYS if way != "custom_vjp")
 """What JAX differentiates in both modes; a rule of `jax.custom_vjp` knows one."""
 
 
-def applying(ways: tuple[str, ...], made: tuple[str, ...], members: tuple[str, ...]) -> Wish:
-    """Programs that apply some of JAX's functions."""
-    return replace(ORDINARY, jax=ways, made=made, members=members, shapes=SHAPES[:1], most=3,
-                   steps=(0, 2), functions=CALM)
+def within(base: Wish) -> dict[str, Calls]:
+    """Programs that apply JAX's functions, each in its turn, and are otherwise as is wished."""
+    def applying(ways: tuple[str, ...], members: tuple[str, ...], **more: Any) -> Calls:
+        wish = replace(base, jax=ways, made=SURELY, members=members, most=3, shapes=SHAPES[:1],
+                       steps=(0, 2), functions=CALM)
+        return Calls(replace(wish, **more))
+
+    return {**{way: applying((way,), BACKWARD) for way in WAYS},
+            "forward": applying(BOTH_MODES, PUSHED),
+            "second": applying(BOTH_MODES, ("hessian",), most=2,
+                               rows=(*SIDES["arguments"], *SIDES["states"]))}
 
 
-WITHIN_BODIES: Final = {
-    **{way: Calls(applying((way,), SURELY, BACKWARD)) for way in WAYS},
-    "forward": Calls(applying(BOTH_MODES, SURELY, PUSHED)),
-    "second": Calls(replace(applying(BOTH_MODES, SURELY, ("hessian",)), shapes=SHAPES[:1], most=2)),
-}
-
-
-@generated("CMP-08", Calls.strategy, WITHIN_BODIES)
+@generated("CMP-08", Calls.strategy, within(Wish(writes=True, draws=True)), wide=3)
 def bodies_within_the_function(subject: Subject, case: Case) -> None:
+    """Structure, effects and derivative."""
+    judge_together(subject, case)
+
+
+@generated("CMP-21", Calls.strategy, within(ORDINARY))
+def bodies_beside_everything_else(subject: Subject, case: Case) -> None:
     """Structure, effects and derivative, beside everything else that a call can have."""
     judge_together(subject, case)
 
