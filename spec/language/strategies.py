@@ -85,6 +85,8 @@ OUTPUT: Final = choice("output", OUTPUTS, {
     "pytree output": [kind for kind, (text, _) in OUTPUTS.items() if text != "{0}"]})
 COUNT: Final = choice("states", map(str, range(9)))
 RANDOM: Final = choice("random", ("draws", "no draws"), {"draw": ("draws",)})
+MODULAR_OFTEN: Final = st.sampled_from((True, True, False))
+"""Whether states stand in a module, where they may."""
 MODULE: Final = choice("module", ("attribute", "list", "dict", "module", "module in a module",
                                   "nothing shared", "shared state", "shared module"))
 KEYWORD: Final = choice("keyword", ("none", "left out", "given"), {"keyword": ("given",)})
@@ -137,7 +139,7 @@ class Draft(Tracing):
         count = draw(st.integers(max(fewest, 1) if need_args else fewest, most))
         args = [self.argument(i) for i in range(count)]
         optional, kwargs = self.keywords()
-        modular = form in MODULAR or (wish.models and bool(states) and draw(st.booleans()))
+        modular = form in MODULAR or (wish.models and bool(states) and draw(MODULAR_OFTEN))
         module = self.module([var.id for var in states]) if modular else None
         chosen = self.chosen(form, states)
         must = [names_in(f"{id}.value", value, id)[0] for id, value in chosen.items()]
