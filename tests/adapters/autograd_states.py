@@ -122,6 +122,11 @@ def same(one: Any, other: Any) -> bool:
         other.ctypes.data, other.shape, other.strides, other.dtype))
 
 
+def differ(some: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Whether leaves are not those that they were."""
+    return len(some) != len(others) or not all(map(same, some, others))
+
+
 # -- states ----------------------------------------------------------------------------------------
 
 
@@ -143,7 +148,9 @@ class State(Cell):
         frame = here.frames[-1]
         frame.used.setdefault(self, False)
         if self not in frame.values:  # its own containers, as they may be changed in place
-            frame.values[self] = tree_map(locked, self.peek())
+            held = self.peek()
+            frame.held[self] = leaves(held)
+            frame.values[self] = tree_map(locked, held)
         return frame.values[self]
 
     @value.setter
@@ -176,6 +183,7 @@ class Frame:
 
     def __init__(self, bound: Mapping[State, Any]) -> None:
         self.values = dict(bound)
+        self.held: dict[State, list[Any]] = {}
         self.bound = {state: leaves(value) for state, value in bound.items()}
         self.used: dict[State, bool] = {}
         self.born: dict[State, Any] = {}
@@ -194,9 +202,12 @@ class Frame:
         """The states whose values are others than at the start."""
         def changed(state: State) -> bool:
             before = self.bound.get(state) or leaves(state.peek())
-            after = leaves(self.values[state])
-            return len(before) != len(after) or not all(map(same, before, after))
+            return differ(before, leaves(self.values[state]))
 
+        for state, before in self.held.items():
+            if differ(before, leaves(state.peek())):
+                raise RuntimeError(f"{state!r} holds what was changed by another name in the "
+                                   "course of the call; change it by the state's value")
         return {state: self.values[state] for state, written in self.used.items()
                 if state in self.values and state not in self.born and (written or changed(state))}
 
@@ -206,6 +217,18 @@ class Frame:
             state.stored = lowered(values[state], to)
             if here.frames:
                 here.frames[-1].values[state] = here.frames[-1].born[state] = state.stored
+
+
+def commit(writes: Mapping[State, Any]) -> None:
+    """Write all or none, wherever it is stopped."""
+    before = {state: state.peek() for state in writes}
+    try:
+        for state, value in writes.items():
+            state.value = value
+    except BaseException:
+        for state, value in before.items():
+            state.value = value
+        raise
 
 
 # -- derivatives -----------------------------------------------------------------------------------
@@ -403,6 +426,7 @@ class GradientTransform:
         """Read, differentiate, shape, commit."""
         positions, level = self.positions(len(args)), traces.top
         point = [state.peek() for state in self.states] + [args[i] for i in positions]
+        held = {state: leaves(state.peek()) for state in self.states}
         if not self.params.get("allow_int"):
             self.check_floating(args, positions)
 
@@ -411,6 +435,7 @@ class GradientTransform:
             for index, value in zip(positions, values[len(self.states):], strict=True):
                 everything[index] = value
             frame = Frame(dict(zip(self.states, values, strict=False)))
+            frame.held.update(held)
             try:
                 with frame:
                     result = self.target(*everything, **kwargs)
@@ -432,8 +457,7 @@ class GradientTransform:
         finally:
             for frame in frames:
                 frame.deliver(level, frame.values)
-        for state, value in writes.items():
-            state.value = value
+        commit(writes)
         first = sides[0] if len(sides) == 1 else sides
         extra = ((loss,) if self.return_value else ()) + ((aux,) if self.has_aux else ())
         return (first, *extra) if extra else first
