@@ -37,8 +37,14 @@ def history_agrees_with_plain_objects(subject: Subject, history: History) -> Non
             go_on(step.lines, names)
         except Exception as error:
             raise raised(error, f"step {index}", lines=history.until(index)) from error
+        try:
+            left = values_at_places(names)
+        except Exception as error:  # what stands there is no state any more
+            reads = [name for name in want if name not in names]
+            raise raised(error, f"a state after step {index}",
+                         lines=[*history.until(index), *reads]) from error
         for name, value in want.items():
-            got = names[name] if name in names else values_at_places(names)[name]
+            got = names[name] if name in names else left[name]
             # What the model differentiates is float64, and beside float32 JAX's weak types
             # decide what a sum is, which NumPy does not know.
             known = name != step.result and rtol != SHORT
