@@ -16,13 +16,13 @@ from spec.expected import model_jax
 from spec.judge import compare
 from spec.judge.subject import Absent, Subject
 from spec.language.cases import Case
-from spec.language.foreign import FOREIGN, MADE, ONCE_OF_STATES, WAYS, WITHIN
+from spec.language.foreign import FOREIGN, MADE, ONCE, ONCE_OF_STATES, WAYS, WITHIN
 from spec.language.programs import Traced, walk
 from spec.language.pruning import smaller
 from spec.language.script import execute
 from spec.language.strategies import cases
 from spec.language.values import SHAPES
-from spec.language.wishes import CALM, ORDINARY
+from spec.language.wishes import CALM, ORDINARY, Wish
 from tests.test_strategies import drawn, expectation
 
 WISH = replace(ORDINARY, jax=tuple(WAYS), made=SURELY, members=("grad", "jacrev"), most=3,
@@ -80,9 +80,10 @@ def test_a_part_that_nothing_reads_is_left_out_with_its_body(many: list[Case]) -
                        for line in one.definition if line not in bodies), repr(shorter)
 
 
-def test_a_library_without_jax_lacks_what_they_show(many: list[Case]) -> None:
+def test_a_library_without_jax_lacks_what_they_show() -> None:
     lib: Any = SimpleNamespace(**{**vars(refimpl), "array_namespace": "numpy"})
-    case = next(case for case in many if traced(case)[0].once and not case.program.draws)
+    (case,) = drawn(cases(Wish(("grad",), jax=("scan",), made=(ONCE,), functions=("{0}",),
+                               shapes=SHAPES[:1], steps=(0, 0))), 1)
     with pytest.raises(Absent, match="jax"):
         bodies_within_the_function(Subject("without", lib), case)
 

@@ -147,6 +147,7 @@ def test_of_a_check_with_many_points_some_are_searched_on_and_others_by_another_
 # -- on a library with two defects -----------------------------------------------------------------
 
 POINT, FEW = "states grad plain", Profile("few", 12, 12)
+TOGETHER = "CMP-21/structure_values_and_effects_hold_together"
 
 
 def dicts_come_back_as_lists(call: Call) -> Any:
@@ -178,7 +179,7 @@ def with_defects(*defects: Any) -> Subject:
 
 
 def together(subject: Subject) -> Outcome:
-    (check,) = [check for check in all_checks() if check.id.startswith("CMP-21/")]
+    (check,) = [check for check in all_checks() if check.id == TOGETHER]
     return decide(check, subject, POINT, FEW, 0)
 
 
