@@ -1,6 +1,6 @@
 """Class basic: the rules that a library takes first.
 
-It is a part of core, which has the same rules and more.  About forty lines over any library of
+It is a part of core, which has the same rules and more.  Forty to sixty lines over any library of
 automatic differentiation keep it, and everything else stands on it.
 """
 
@@ -14,4 +14,5 @@ BASIC: Final = (
     "RET-06", "RET-09", "WRB-08", "WRB-15",
 )
 """The rules, each of which stands on those before it: a state, a derivative by arguments, by
-states, the effects of a call.  They ask for State, ParamState and transform.grad alone."""
+states, the effects of a call.  A library with State, ParamState and transform.grad alone is judged
+by all of them."""

@@ -129,7 +129,7 @@ def state_values(case: Case, names: dict[str, Any]) -> dict[str, Any]:
 
 
 def left_alone(case: Case, names: dict[str, Any], error: Exception) -> None:
-    """After a call that raised every state holds what it state_values on entry."""
+    """After a call that raised every state holds what it held on entry."""
     for state, got in state_values(case, names).items():
         if found := compare.same(names[f"v_{state}"], got, f"{state}.value"):
             raise Violation(found, f"after {type(error).__name__}, {found}") from error
