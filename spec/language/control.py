@@ -23,7 +23,9 @@ from .values import NUMBERS
 PLACEHOLDER: Final = "call"
 """The member of a case that calls its function and differentiates nothing."""
 
-STEPS: Final = (2, 3, 1)
+STEPS: Final = (2, 3, 1, 6)
+"""The numbers of steps of a loop, among them more than anybody writes out."""
+
 SEED: Final = 7
 
 READ_VALUES: Final = {

@@ -56,7 +56,7 @@ FUNCTIONS = {
     "switch": ("lambda switch: [switch(jnp.array(i), [jnp.sin, jnp.cos, jnp.exp], c) "
                "for i in range(3)]", "switch", "jax.lax.switch"),
     "switch clamped": ("lambda switch: [switch(jnp.array(i), [jnp.sin, jnp.cos], c) "
-                       "for i in (-3, 7)]", "switch", "jax.lax.switch"),
+                       "for i in (-3, -1, 7)]", "switch", "jax.lax.switch"),
     "while_loop": ("lambda loop: loop(lambda c: c[0] < 4, lambda c: (c[0] + 1, c[1] * 2.0), "
                    "(0, c))", "while_loop", "jax.lax.while_loop"),
     "vmap": ("lambda vmap: vmap(lambda x: x ** 2)(c * jnp.arange(3.0))", "vmap", "jax.vmap"),
