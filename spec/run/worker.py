@@ -15,6 +15,7 @@ from ..chapters import all_checks
 from ..judge.stray import hear_no_keyboard
 from ..judge.subject import CLASSES, NAMES, Subject, covered
 from . import smoke
+from .compiled import Compiled
 from .decide import decide
 from .implementation import NoDevice, Unusable, leave_no_trace, load, loaded_versions
 from .profiles import Profile
@@ -84,10 +85,12 @@ def serve(connection: Connection, job: Job) -> None:
         return
     connection.send(Ready(metadata(subject, job), subject.arrays))
     checks = {check.id: check for check in all_checks()}
+    compiled = Compiled(subject)
     try:
         while True:
             for check, point in connection.recv():
                 connection.send(decide(checks[check], subject, point, job.profile, job.seed))
+                compiled.bound()
     except (EOFError, OSError):  # nobody asks any more, or this is a child that the library forked
         pass
     finally:
