@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import signal
@@ -86,6 +87,7 @@ def serve(connection: Connection, job: Job) -> None:
     connection.send(Ready(metadata(subject, job), subject.arrays))
     checks = {check.id: check for check in all_checks()}
     compiled = Compiled(subject)
+    gc.freeze()  # what was imported lives as long as the worker: no collection need look at it
     try:
         while True:
             for check, point in connection.recv():
