@@ -12,14 +12,14 @@ import numpy as np
 
 from ..language import returns, trees
 from . import compare, difference
-from .difference import Difference, Violation
-from .observation import Observation
+from .difference import Violation
+from .observation import Observation, misplaced
 
 
 def judge_row(seen: Observation) -> None:
     """The result has the row's structure, and every part stands in its own place."""
     row = seen.case.row
-    if found := _tuples(row.result, seen.result, "result"):
+    if found := misplaced(row.result, seen.result, seen.name):
         raise Violation(found, f"{row.id}: expected {returns.show(row.result)}; {found}")
     for part, got in seen.parts.items():
         place = seen.place(part)
@@ -29,17 +29,6 @@ def judge_row(seen: Observation) -> None:
             found = compare.same(_wanted(seen, part), got, place, dtypes=False)
         if found:
             raise Violation(found, f"{row.id}: {returns.PARTS[part]} stands at {place}; {found}")
-
-
-def _tuples(structure: returns.Structure, got: Any, place: str) -> Difference | None:
-    """The first place where a result does not have the tuples of a row."""
-    if isinstance(structure, str):
-        return None
-    if type(got) is not tuple or len(got) != len(structure):
-        return difference.of_size(place, tuple, len(structure), got)
-    return next(filter(None, (
-        _tuples(item, got[i], f"{place}[{i}]") for i, item in enumerate(structure)
-    )), None)
 
 
 def _wanted(seen: Observation, part: str) -> Any:

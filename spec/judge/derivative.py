@@ -13,7 +13,7 @@ from ..expected.layout import Array, Slot
 from ..language import returns, trees
 from ..language.script import execute
 from . import compare, difference
-from .difference import Difference, Inconclusive, Violation
+from .difference import Difference, Inconclusive, Unreadable, Violation
 from .observation import Observation
 
 
@@ -57,7 +57,7 @@ def _slots(seen: Observation) -> list[tuple[Slot, Array, str]]:
     for side in seen.case.sides:
         want, got, place = seen.expected.side(side), seen.parts[side], seen.place(side)
         if found := compare.mirrors(want, got, place, strict=False):
-            raise Inconclusive(f"{returns.PARTS[side]} cannot be read: {found}")
+            raise Unreadable(found, returns.PARTS[side])
         slots += compare.paired(want, got, place)
     return slots
 

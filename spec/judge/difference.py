@@ -78,6 +78,25 @@ class Inconclusive(Exception):
     """The check itself could not decide."""
 
 
+class Unreadable(Inconclusive):
+    """What a check judges does not stand where it can be read, which other rules judge.
+
+    Of a few cases nothing is said, so that one failure is not told as many; where most of them
+    are so, the rule is not kept either.
+
+    Parameters
+    ----------
+    difference : Difference
+        What stands there.
+    what : str
+        What cannot be read.
+    """
+
+    def __init__(self, difference: Difference, what: str) -> None:
+        super().__init__(f"{what} cannot be read: {difference}")
+        self.violation = Violation(difference, str(self))
+
+
 def raised(
     error: BaseException, by: str = "", claim: str = "", lines: Sequence[str] = ()
 ) -> Violation:

@@ -13,8 +13,20 @@ from ..expected.layout import Array
 from ..language import returns
 from ..language.cases import Case
 from ..language.script import Script
-from .difference import Inconclusive, raised
+from . import difference
+from .difference import Difference, Unreadable, raised
 from .subject import Subject
+
+
+def misplaced(structure: returns.Structure, got: Any, place: str) -> Difference | None:
+    """The first place where a result does not have the tuples of a row."""
+    if isinstance(structure, str):
+        return None
+    if type(got) is not tuple or len(got) != len(structure):
+        return difference.of_size(place, tuple, len(structure), got)
+    return next(filter(None, (
+        misplaced(item, got[i], f"{place}[{i}]") for i, item in enumerate(structure)
+    )), None)
 
 
 @dataclass(frozen=True)
@@ -53,13 +65,12 @@ class Observation:
 
         Raises
         ------
-        Inconclusive
+        Unreadable
             If the result does not have the row's structure, which the RET rules judge.
         """
-        try:
-            return returns.split(self.case.row.result, self.result)
-        except ValueError as error:
-            raise Inconclusive(f"the result cannot be read: {error}") from error
+        if found := misplaced(self.case.row.result, self.result, self.name):
+            raise Unreadable(found, "the result")
+        return returns.split(self.case.row.result, self.result)
 
     def place(self, part: str) -> str:
         """The source that reaches a part of the result, for example ``result[0][1]``."""

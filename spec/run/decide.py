@@ -13,6 +13,7 @@ from ..judge.check import Check, bindings, snippet_source
 from ..judge.difference import (
     Difference,
     Inconclusive,
+    Unreadable,
     Violation,
     lasting,
     name_and_line,
@@ -64,6 +65,8 @@ def _decide_snippet(check: Check, subject: Subject, point: str) -> Outcome:
     except Absent as absent:
         absent.lines = snippet_source(check, subject, check.cases[point], permitted)
         raise
+    except Unreadable as error:
+        (message, difference), kind = told(error.violation), kind_of(error.violation)
     except Inconclusive as error:
         return replace(decided, verdict=Verdict.INCONCLUSIVE, message=str(error))
     except strays() as error:
@@ -88,6 +91,8 @@ def _decide_generated(
         return _counted(search, Verdict.ERROR, _harness_error(error))
     if found:
         return _counted(search, Verdict.FAIL).failing(*(_shown(one, subject) for one in found))
+    if illegible := search.illegible():
+        return _counted(search, Verdict.FAIL).failing(_shown(illegible, subject))
     if search.absent and not search.examples:
         raise search.absent
     if 2 * search.undecided > search.examples:

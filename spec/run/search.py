@@ -22,7 +22,7 @@ from hypothesis.errors import Unsatisfiable
 
 from ..chapters.rules import registry
 from ..judge.check import Check
-from ..judge.difference import Difference, Inconclusive, Violation, raised
+from ..judge.difference import Difference, Inconclusive, Unreadable, Violation, raised
 from ..judge.kinds import kind_of
 from ..judge.stray import is_ours, strays
 from ..judge.subject import Absent, Subject
@@ -81,7 +81,9 @@ class Search:
         self.absent: Absent | None = None
         self.failed: dict[str, Found] = {}  # by how a case prints
         self.passed: set[str] = set()
-        self.unsure: set[str] = set()  # where the oracles could not decide
+        self.unsure: set[str] = set()  # where there was no verdict
+        self.counts: dict[str, bool] = {}  # of the round: else another is drawn in its place
+        self.unreadable: list[Found] = []  # what is judged does not stand where it can be read
         self.latest: Found | None = None  # of the round: the search goes from one to a smaller one
         self.suspects = Suspects()
         self.round = self.passed_over = 0
@@ -111,6 +113,12 @@ class Search:
             self.suspects.off.add(one.kind)
         return found
 
+    def illegible(self) -> Found | None:
+        """The shortest case with nothing to judge, where most of them are so."""
+        if 2 * len(self.unreadable) <= self.examples:
+            return None
+        return min(self.unreadable, key=lambda found: len(repr(found.case)))
+
     def _failure(self, seed: int) -> Found | None:
         """One round: the smallest case that failed in a way that is not known, if one did."""
         self.latest, self.shrinks, self.passed_over = None, 0, 0
@@ -130,6 +138,7 @@ class Search:
     def _draw(self, seed: int) -> None:
         """Judge drawn cases; raises the violation of the smallest failing case."""
         assert self.check.strategy is not None
+        self.counts = {}
         settings: Any = hypothesis.settings(
             max_examples=self.profile.share(self.check),
             deadline=None,
@@ -161,30 +170,36 @@ class Search:
         return DirectoryBasedExampleDatabase(Path(self.profile.database, self.check.rule, name))
 
     def _judge(self, case: Any) -> None:
-        """Judge one case, or repeat what was found of it; ends the search at its limit."""
-        if self.simplest:
-            self.simplest = False
-            hypothesis.reject()
+        """Judge one case, or repeat what was found of it; ends the search at its limit.
+
+        Whether a case counts is decided once in a round: the search may come back to any of them,
+        and Hypothesis takes a case of two answers for a fault of the test.
+        """
         key = repr(case)
         self.shrinks += self.latest is not None
-        if key in self.failed:  # the search may come back to any of them
+        if key in self.failed:
             self._fail(self.failed[key])
         if self.latest and self._ended():
             raise _Enough
-        first = not self.round and not self.latest
-        if first or not self._is_known(key, case):
-            self._run(key, case)
+        if key not in self.counts:
+            self.counts[key] = self._settled(key, case)
+        if not self.counts[key]:
+            hypothesis.reject()
 
-    def _is_known(self, key: str, case: Any) -> bool:
-        """Whether a case would show nothing new, as it was run or holds a cause that is found."""
-        if key in self.failed or key in self.passed:
-            return True
-        if not self.suspects.explain(case):
+    def _settled(self, key: str, case: Any) -> bool:
+        """Whether a case that is met for the first time counts; else another is drawn for it."""
+        if self.simplest:
+            self.simplest = False
             return False
-        self.passed_over += 1
-        if not self.latest and self.passed_over <= PASSED_OVER * self.profile.share(self.check):
-            hypothesis.reject()  # another one is drawn in its place
-        return True
+        first = not self.round and not self.latest
+        if not first and (key in self.failed or key in self.passed):
+            return True
+        if not first and self.suspects.explain(case):
+            self.passed_over += 1
+            return bool(self.latest) or self.passed_over > PASSED_OVER * self.profile.share(
+                self.check)
+        self._run(key, case)
+        return key not in self.unsure or len(self.unsure) > AGAIN
 
     def _fail(self, found: Found) -> None:
         """Raise a violation, if it is of the kind that is looked for."""
@@ -213,6 +228,9 @@ class Search:
             self.subject.asked.intersection_update(asked)  # what it looked up decides nothing
             absent.lines = absent.lines or case.lines()
             self.absent = self.absent or absent
+        except Unreadable as reason:
+            self.unreadable.append(Found(case, reason.violation, kind_of(reason.violation)))
+            self.unsure.add(key)
         except Inconclusive as reason:
             self.undecided += 1
             self.unsure.add(key)
@@ -220,8 +238,6 @@ class Search:
         else:
             self.suspects.passed(case)
         self.passed.add(key)
-        if key in self.unsure and len(self.unsure) <= AGAIN:
-            hypothesis.reject()  # another is drawn in its place
 
     def _ask(self, case: Any) -> None:
         """Run the check on a case; whatever the library raises is a violation."""

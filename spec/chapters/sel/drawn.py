@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ...judge import difference
 from ...judge.check import generated
-from ...judge.difference import Difference, Inconclusive, Violation, describe
+from ...judge.difference import Difference, Unreadable, Violation, describe
 from ...judge.observation import run
 from ...judge.subject import Subject
 from ...language import filters
@@ -163,15 +163,19 @@ def mappings(case: Selected, result: Any) -> list[Any] | None:
     return list(result)
 
 
+def misread(case: Selected, result: Any) -> Difference:
+    """What a result is that is not what so many filters return."""
+    if case.several:
+        return difference.of_size("result", tuple, len(case.filters), result)
+    return Difference("result", "hasattr(result, 'keys')", "a mapping", describe(result))
+
+
 def judge_selected(subject: Subject, case: Selected) -> None:
     """One mapping or a tuple of them, each with the right states, whatever their paths."""
     result = (made := run(case, subject))["result"]
     found = mappings(case, result)
     if found is None:
-        if case.several:
-            raise Violation(difference.of_size("result", tuple, len(case.filters), result))
-        claim = "hasattr(result, 'keys')"
-        raise Violation(Difference("result", claim, "a mapping", describe(result)))
+        raise Violation(misread(case, result))
     want = [sorted(group.values()) for group in case.expected()]
     name = {id(made[var.id]): var.id for var in case.states}
     got = [sorted(name.get(id(s), "a stranger") for s in group.values()) for group in found]
@@ -203,7 +207,7 @@ def judge_order(subject: Subject, case: Selected) -> None:
     (found,) = readable(case, run(case, subject)["result"])
     got = list(found.keys())
     if set(got) != set(want):
-        raise Inconclusive("the selection has other paths, which SEL-05 judges")
+        raise Unreadable(difference.of_keys("result", list(want), found), "the order")
     if got != list(want):
         raise Violation(difference.of_keys("result", list(want), found, ordered=True))
 
@@ -226,12 +230,12 @@ def readable(case: Selected, result: Any) -> list[Any]:
 
     Raises
     ------
-    Inconclusive
+    Unreadable
         If it is not what so many filters return, which SEL-01 to SEL-03 judge.
     """
     found = mappings(case, result)
     if found is None:
-        raise Inconclusive(f"the selection cannot be read: {describe(result)}")
+        raise Unreadable(misread(case, result), "the selection")
     return found
 
 

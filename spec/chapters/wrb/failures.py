@@ -12,7 +12,7 @@ from hypothesis.strategies import SearchStrategy
 
 from ...judge import compare
 from ...judge.check import drawn, generated, snippet
-from ...judge.difference import Difference, Inconclusive, Violation, raised
+from ...judge.difference import Difference, Unreadable, Violation, raised
 from ...judge.stream import next_draw
 from ...judge.subject import Subject
 from ...language.axes import EVERY, FIRST_ORDER, REPRESENTATIVES, Calls, representatives
@@ -50,12 +50,13 @@ def attempt(subject: Subject, case: Case) -> dict[str, Any]:
 
     Raises
     ------
-    Inconclusive
+    Unreadable
         If the call did not raise, which the rule on exceptions judges.
     """
     names = case.run(subject.lib, subject.xp)
     if names["caught"] is None:
-        raise Inconclusive("the call did not raise")
+        raise Unreadable(Difference("caught", "caught is not None", "an error", "a result"),
+                         "what a failure leaves")
     return names
 
 
