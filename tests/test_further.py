@@ -17,7 +17,7 @@ import refimpl
 from spec.__main__ import main
 from spec.chapters import all_checks
 from spec.judge.check import Check
-from spec.judge.difference import Difference, Violation, raised
+from spec.judge.difference import Difference, Unreadable, Violation, raised
 from spec.judge.subject import Subject
 from spec.judge.verdict import Failure, Outcome, Verdict
 from spec.language.script import Script
@@ -112,6 +112,53 @@ def test_one_defect_is_told_once(defect: Any, seed: int) -> None:
     assert outcome.verdict is Verdict.FAIL and outcome.further == ()
     assert all(count == 1 for case, count in ran.items() if fails(defect, case))
     assert sum(ran.values()) == outcome.examples <= LOOK.examples + LOOK.shrinks
+
+
+def illegible(case: Made) -> None:
+    if case.container == "dict":
+        raise Unreadable(Difference("made", "made is None", "None", "a dict"), "the result")
+
+
+def rarely_illegible(case: Made) -> None:
+    if case.container == "list" and case.size > 4:
+        illegible(replace(case, container="dict"))
+
+
+def test_what_cannot_be_read_fails_where_most_is_so() -> None:
+    """Else a run on a library with one wrong structure would never be complete."""
+    outcome, _ = asked(illegible)
+    assert outcome.verdict is Verdict.FAIL and outcome.undecided == 0
+    assert outcome.message == "the result cannot be read: made: expected None, got a dict"
+    assert "dict" in outcome.script and "assert made is None" in outcome.script
+
+
+def test_a_few_cases_that_cannot_be_read_are_left_to_the_rules_of_structure() -> None:
+    outcome, ran = asked(rarely_illegible)
+    assert outcome.verdict is Verdict.PASS and outcome.undecided == 0
+    assert any(fails_to_be_read(case) for case in ran)
+
+
+def fails_to_be_read(case: Made) -> bool:
+    try:
+        rarely_illegible(case)
+    except Unreadable:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_case_that_is_met_again_has_the_same_answer(seed: int) -> None:
+    """A library that gives ids as keys is another one at each call; the search still ends."""
+    calls: Counter[Made] = Counter()
+
+    def fickle(case: Made) -> None:
+        calls[case] += 1
+        if (case.size + calls.total()) % 3 == 0:
+            raise raised(TypeError(f"at call {calls.total()}"))
+
+    outcome, ran = asked(fickle, seed=seed)
+    assert outcome.verdict is Verdict.FAIL
+    assert set(ran.values()) == {1}
 
 
 def test_where_nothing_fails_nothing_more_is_run() -> None:
