@@ -720,3 +720,20 @@ def test_an_argument_is_now_a_state_and_now_an_array() -> None:
     assert twice.eval_shape(state).shape == twice.eval_shape(1.0).shape == ()
     with pytest.raises(TypeError, match="abstract array"):
         twice([state])
+
+
+@pytest.mark.parametrize("value", ["text", [1.0, "text"], object()])
+def test_a_state_that_is_in_reach_and_not_used_may_hold_anything(value: Any) -> None:
+    idle, total = State[Any](jnp.array(1.0), name="idle"), State(jnp.array(2.0))
+
+    def step(x: Any, use: bool = False) -> Any:
+        total.value = total.value + x
+        return idle.value if use else total.value
+
+    compiled = jit(step, static_argnames="use")
+    assert float(compiled(1.0)) == 3.0
+    idle.value = value
+    assert [float(compiled(1.0)), float(compiled(1.0))] == [4.0, 5.0]
+    with pytest.raises(TypeError, match="'idle' .* holds a"):
+        compiled(1.0, use=True)
+    assert float(total.value) == 5.0

@@ -44,14 +44,7 @@ from ..memory import apart
 from ..reach import guess_states
 from ..state import State
 from ..typing import Function, P, R
-from .arguments import (
-    OBJECTS,
-    static_parameters,
-    unwrap,
-    with_signature,
-    with_states,
-    wrap,
-)
+from .arguments import OBJECTS, static_parameters, unwrap, with_signature, with_states, wrap
 from .deferred import Deferred
 
 _NUMBERS = (jax.Array, np.ndarray, np.generic, bool, int, float, complex)
@@ -244,7 +237,9 @@ class Jitted(Deferred[P, R]):
         except TypeError:
             special = self._for_objects(args, kwargs)
             if special is self:
-                raise
+                if not any(map(_odd_leaves, held)):
+                    raise
+                version.exact, self._only = False, None  # it begins anew, without such states
             return special(*args, **kwargs)
         if values:
             frames.changes += 1
@@ -317,8 +312,8 @@ class Jitted(Deferred[P, R]):
         key = self._key(args, kwargs)
         known = self._versions.pop(key, None)
         used = list(known.used) if known else []
-        guessed = [s for s in guess_states(self.fun, key) if not _odd_leaves(current(s))]
-        inputs = dict.fromkeys([*used, *guessed])
+        guessed = [*used, *guess_states(self.fun, key)]
+        inputs = dict.fromkeys(s for s in guessed if not _odd_leaves(current(s)))
         while True:
             alive = (state for state in inputs if current(state) is not UNSET)
             count = len(args) - len({*self._static_positions(args)})
