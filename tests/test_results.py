@@ -64,12 +64,15 @@ def test_few_cases_are_undecided(file: Path) -> None:
 
 LONGEST = 22
 """Lines of a script: fifteen as those of any snippet, and one for each parameter that is drawn."""
-LONG = {"CTL-14": 30, "WRB-16": 30, "WRB-30": 30}
-"""Rules with longer scripts: lanes within lanes; a tracer to stop a library.  What ends in the
-random stream fails by other ways when a statement is left out."""
+LONG = {"CMP-21": 25, "CTL-14": 30, "WRB-16": 30, "WRB-30": 30}
+"""Rules with longer scripts: everything at once, where the search came to its limit; lanes within
+lanes; a tracer to stop a library.  What ends in the random stream fails by other ways when a
+statement is left out."""
 WHOLE = 30
 """Lines of a script that shows all of a check: where a library breaks every case, as one that was
 made for something else may, no smaller one says more."""
+OLDEST, OLDEST_WHOLE = "brainstate-0.4.1-", 35
+"""It breaks every `hessian` of states and nearly every branch, so that much of a program stays."""
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -79,6 +82,7 @@ def test_every_failure_has_a_short_script(file: Path) -> None:
         lines = [line for line in failure["script"].splitlines() if line.strip()]
         adapted = file.name.startswith("tests.adapters.")
         most = WHOLE if adapted else LONG.get(failure["rule"], LONGEST)
+        most = OLDEST_WHOLE if file.name.startswith(OLDEST) else most
         assert 0 < len(lines) <= most, f"{failure['rule']} {failure['case']}: {len(lines)} lines"
 
 
