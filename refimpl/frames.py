@@ -120,6 +120,8 @@ class Frame:
 
     lost: "Container[State]" = ()
     """States that were written inside, by what is over: rules of derivatives come too late."""
+    closed = 0
+    """Which derivatives such a rule may lose: those of the innermost transform (-1), or of all."""
 
     def __init__(self, bound: "Iterable[tuple[State, Any]]" = (), kept: bool = False) -> None:
         self.trace = EAGER
@@ -188,12 +190,40 @@ class Frame:
                 "cannot trace it. Read it before, in the thread of the transform, or start the "
                 "thread outside"
             )
-        if not _is_traced_here(value):
+        if not self._is_traced_here(state, value):
             raise StateError(
                 f"{state!r} is differentiated, or depends on what is, and is read by a function "
                 "with a custom derivative, where JAX cannot trace it. So hand the value to the "
                 "function as an argument"
             )
+
+    def _is_traced_here(self, state: "State", value: Any) -> bool:
+        """Whether all tracers of a value mean something to the trace that is running.
+
+        JAX runs rules of derivatives outside of the trace that asked for them.
+        """
+        now = trace_now()
+        body = now != EAGER and all(frame.trace != now for frame in stack.frames)
+        staged = body and memory.is_staging()
+        if staged and self._takes_in(state):
+            return True
+        tracers: list[Any] = []
+        pack(value, tracers)
+        try:
+            used = [jax.lax.expand_dims(tracer, (0,)) for tracer in tracers]
+        except jax.errors.UnexpectedTracerError:
+            return False
+        return (body and not staged) or all(map(operator.is_, map(type, used), map(type, tracers)))
+
+    def _takes_in(self, state: "State") -> bool:
+        """Whether JAX keeps the derivatives of a value that a function closes over as it is staged.
+
+        It does in a body; in a rule of a derivative, which comes when the run is over, it may
+        lose them, silently.
+        """
+        lifted = [i for i, frame in enumerate(stack.frames) if isinstance(frame, Lifted)]
+        homes = [i for i, f in enumerate(stack.frames) if state in f.values or state in f.bound]
+        return self.lost == () or not (lifted and homes) or homes[-1] < lifted[self.closed]
 
     def peek(self, state: "State") -> Any:
         """Value of the state, noted as used but not as read by the function."""
@@ -282,6 +312,10 @@ class Frame:
                 state._value = value
             else:
                 below.born[state] = below.first[state] = value
+
+
+class Lifted(Frame):
+    """The frame of a run that is differentiated."""
 
 
 def note_read(state: "State", late: bool = False) -> list[Frame]:
@@ -440,24 +474,6 @@ def has_tracers(value: Any) -> bool:
     tracers: list[Any] = []
     pack(value, tracers)
     return bool(tracers)
-
-
-def _is_traced_here(value: Any) -> bool:
-    """Whether all tracers of a value mean something to the trace that is running.
-
-    JAX runs rules of derivatives outside of the trace that asked for them.
-    """
-    now = trace_now()
-    body = now != EAGER and all(frame.trace != now for frame in stack.frames)
-    if body and memory.is_staging():
-        return True  # it takes in what it closes over
-    tracers: list[Any] = []
-    pack(value, tracers)
-    try:
-        used = [jax.lax.expand_dims(tracer, (0,)) for tracer in tracers]
-    except jax.errors.UnexpectedTracerError:
-        return False
-    return body or all(map(operator.is_, map(type, used), map(type, tracers)))
 
 
 def _late(state: "State") -> StateError:

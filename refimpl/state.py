@@ -12,14 +12,7 @@ from .frames import UNSET, stack
 from .summary import summary
 from .typing import T
 
-__all__ = [
-    "BatchState",
-    "HiddenState",
-    "LongTermState",
-    "ParamState",
-    "ShortTermState",
-    "State",
-]
+__all__ = ["BatchState", "HiddenState", "LongTermState", "ParamState", "ShortTermState", "State"]
 
 
 class _Sealing(type):

@@ -13,6 +13,8 @@ from refimpl.frames import StateError
 from refimpl.random import normal
 from refimpl.transform import (
     GradientTransform,
+    checkpoint,
+    cond,
     for_loop,
     grad,
     hessian,
@@ -21,6 +23,7 @@ from refimpl.transform import (
     jvp,
     vector_grad,
     vjp,
+    vmap,
 )
 
 ONE = jnp.ones(())
@@ -216,3 +219,53 @@ def test_a_transform_does_not_draw_what_the_function_drew() -> None:
         GradientTransform(f, late)(1.0)
     assert GradientTransform(f, twice)(1.0) is not None
     assert float(GradientTransform(lambda x: x * 2.0, late)(1.0)) == 2.0
+
+
+STAGED: dict[str, Callable[..., Any]] = {
+    "for_loop": in_a_loop,
+    "cond": lambda h: lambda x: cond(x > 0.0, h, lambda x: x, x),
+    "checkpoint": lambda h: lambda x: checkpoint(h)(x),
+    "vmap": lambda h: lambda x: vmap(h)(x[None])[0],
+}
+
+
+@pytest.mark.parametrize("where", STAGED)
+@pytest.mark.parametrize("part", ["jvp", "fwd"])
+def test_a_rule_in_a_body_that_reads_what_is_differentiated(part: str, where: str) -> None:
+    """JAX meets a tracer that it cannot place there, and names neither state nor remedy."""
+    state = State(jnp.array(3.0), name="slope")
+    call = STAGED[where](ruled(part, state))
+    message = "'slope'.*hand the value to the function"
+    for transform in (grad, hessian):
+        with pytest.raises(StateError, match=message):
+            transform(lambda x: call(x) + state.value, state, argnums=0)(ONE)
+    assert float(grad(call)(ONE)) == 3.0
+
+
+@pytest.mark.parametrize("where", STAGED)
+@pytest.mark.parametrize("part", ["jvp", "fwd", "bwd"])
+def test_a_rule_in_a_body_never_loses_a_derivative(part: str, where: str) -> None:
+    """In `jax.jit`, JAX takes the tracer for a constant of some bodies: the result is zero."""
+    state = State(jnp.array(3.0), name="slope")
+    call = STAGED[where](ruled(part, state))
+    inner = [grad(call)]
+    if part == "jvp":
+        inner.append(lambda x: jvp(call, (x,), (ONE,))[1])
+    for slope in inner:
+        outer = grad(slope, state)
+        for whole in (outer, jit(outer)):
+            try:
+                found = float(whole(ONE))
+            except StateError as error:
+                assert "'slope'" in str(error) and where != "vmap"
+            else:
+                assert found == 1.0
+
+
+@pytest.mark.parametrize("helper", [plain, jit, checkpoint, STAGED["vmap"]])
+def test_second_derivatives_by_a_rule_that_reads_a_state(helper: Any) -> None:
+    """JAX runs bwd in the outer of two passes, where the state has a tracer of its own."""
+    state = State(jnp.array(3.0), name="slope")
+    h = helper(ruled("bwd", state))
+    rows = hessian(lambda x: h(x) + 0.0 * state.value, state, argnums=0)(ONE)
+    assert [float(block) for row in rows for block in row] == [0.0, 0.0, 1.0, 0.0]

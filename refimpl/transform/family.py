@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypedDict, Unpack, cas
 import jax
 import jax.numpy as jnp
 
+from ..frames import stack
 from ..typing import Argnums, Array, Container, Function, P, Pytree
 from .compile import Jitted, jit
 from .gradient import Carried, GradientTransform, Shape, Triple
@@ -250,7 +251,13 @@ def _hessian(fun: Function, **options: Any) -> Function:
     and arguments ``grads`` is ``(var_rows, arg_rows)``, and each entry of a row is
     ``(var_columns, arg_columns)``. Rules: RET-01 to RET-12, DER-06, DER-13.
     """
-    return _jacfwd(_jacrev(fun, **options), **options)
+
+    def again(selected: Selected) -> Pytree:
+        # A rule of a first derivative may read a state later, and shall see what is traced again.
+        stack.frames[-1].bound.update(zip(stack.frames[-1].bound, selected.states, strict=True))
+        return _jacrev(fun, **options)(selected)
+
+    return _jacfwd(again, **options)
 
 
 def _no_columns(fun: Function, selected: Selected) -> tuple[Pytree, Carried]:

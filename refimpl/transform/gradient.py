@@ -20,7 +20,7 @@ from weakref import ref
 import jax
 import jax.numpy as jnp
 
-from ..frames import Effects, Frame, StateError, settle, transaction
+from ..frames import Effects, Frame, Lifted, StateError, settle, transaction
 from ..memory import watched
 from ..reach import hides_tracer
 from ..summary import summary
@@ -163,6 +163,7 @@ class GradientTransform(Deferred[P, Pytree]):
         positions = self.selection.positions(len(args))
         with transaction() as frame:
             states = [frame.peek(state) for state in self.selection.states]
+            frame.bound.update(zip(self.selection.states, states, strict=True))
             selected = Selected(states, [args[position] for position in positions])
             allow_int = bool(self.transform_params.get("allow_int", False))
             self.selection.check_leaves(selected, allow_int)
@@ -170,6 +171,7 @@ class GradientTransform(Deferred[P, Pytree]):
             lifted = self._lift(args, kwargs, positions, frame, runs)
             call = self.transform(lifted, argnums=0, has_aux=True, **self.transform_params)
             grads, run, leaves = self._expect_pair(call(selected))
+            frame.bound.clear()  # from here on a state is told of by what it holds outside
             loss, aux = run.land(leaves)
             loss = jax.tree.map(_as_array, loss)
             jax.tree.structure(grads)  # raises if it is no pytree
@@ -196,7 +198,7 @@ class GradientTransform(Deferred[P, Pytree]):
             # *Why this is hard, 3.* JAX may run this several times, and wants a pure function of
             # arrays. So each run has a frame of its own, which it leaves through `Carried`.
             bound = zip(self.selection.states, selected.states, strict=True)
-            with Frame(bound) as frame:
+            with Lifted(bound) as frame:
                 result = self.target(*everything, **kwargs)
                 output, aux = self._split_aux(result) if self.has_aux else (result, None)
             effects = frame.close()

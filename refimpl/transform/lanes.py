@@ -140,7 +140,7 @@ class _Lanes(Beliefs[None]):
 
     def call(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Run all lanes, and commit what they did."""
-        with around(self.written):
+        with around(self.written, closed=-1):
             output, groups, born = self.trace(lambda: self._stage(args, kwargs), rehearsed=False)
             writes = {state: keys[0] for state, keys in self.keys.items()}
             for states, values in zip(self.groups, groups, strict=True):

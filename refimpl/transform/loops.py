@@ -102,7 +102,7 @@ def _scan(states: "_InCarry", step: Function, init: Any, xs: Any, options: dict[
             )
         return (values, result[0]), result[1]
 
-    with around(states.written):
+    with around(states.written, closed=0):
         (values, carry), ys = states.trace(
             lambda: jax.lax.scan(_anew(lifted), (states.start(), init), xs, **options)
         )
