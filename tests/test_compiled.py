@@ -12,8 +12,8 @@ from spec.run import compiled
 
 
 def test_programs_are_counted_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "MOST", 2)
-    programs = compiled.Compiled(Subject("refimpl", refimpl))
+    monkeypatch.setattr(compiled, "HELD", 2)
+    programs = compiled.Compilations(Subject("refimpl", refimpl))
     traced = []
 
     @jax.jit
@@ -35,6 +35,6 @@ def test_programs_are_counted_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_nothing_is_asked_of_a_library_without_jax(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "MOST", 0)
+    monkeypatch.setattr(compiled, "HELD", 0)
     library = SimpleNamespace(array_namespace="numpy")
-    assert not compiled.Compiled(Subject("plain", library)).bound()
+    assert not compiled.Compilations(Subject("plain", library)).bound()

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from ..judge.subject import Subject
 
-MOST: Final = 1_500
+HELD: Final = 1_500
 """Programs that are kept: each takes 0.4 to 1.3 megabytes, by the version of JAX."""
 
 
-class Compiled:
+class Compilations:
     """The programs that JAX holds for an implementation on JAX; for any other, none.
 
     They are counted by what JAX tells of its work.  Where it tells nothing by the name that is
@@ -45,7 +45,7 @@ class Compiled:
 
         Only between points, each of which is decided as if it were the first.
         """
-        if self._jax is None or self.count < MOST:
+        if self._jax is None or self.count < HELD:
             return False
         self._jax.clear_caches()
         gc.collect()

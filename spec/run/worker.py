@@ -16,7 +16,7 @@ from ..chapters import all_checks
 from ..judge.stray import hear_no_keyboard
 from ..judge.subject import CLASSES, NAMES, Subject, covered
 from . import smoke
-from .compiled import Compiled
+from .compiled import Compilations
 from .decide import decide
 from .implementation import NoDevice, Unusable, leave_no_trace, load, loaded_versions
 from .profiles import Profile
@@ -86,7 +86,7 @@ def serve(connection: Connection, job: Job) -> None:
         return
     connection.send(Ready(metadata(subject, job), subject.arrays))
     checks = {check.id: check for check in all_checks()}
-    compiled = Compiled(subject)
+    compiled = Compilations(subject)
     gc.freeze()  # what was imported lives as long as the worker: no collection need look at it
     try:
         while True:
