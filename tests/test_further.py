@@ -135,15 +135,7 @@ def test_what_cannot_be_read_fails_where_most_is_so() -> None:
 def test_a_few_cases_that_cannot_be_read_are_left_to_the_rules_of_structure() -> None:
     outcome, ran = asked(rarely_illegible)
     assert outcome.verdict is Verdict.PASS and outcome.undecided == 0
-    assert any(fails_to_be_read(case) for case in ran)
-
-
-def fails_to_be_read(case: Made) -> bool:
-    try:
-        rarely_illegible(case)
-    except Unreadable:
-        return True
-    return False
+    assert any(case.container == "list" and case.size > 4 for case in ran)
 
 
 @pytest.mark.parametrize("seed", range(3))
