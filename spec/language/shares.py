@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from .bodies import FLOW, METHOD
 from .cases import Case
+from .foreign import FOREIGN
 from .histories import HISTORY, History
 from .operations import OPERATION
 from .programs import Fail, Write, walk
@@ -58,6 +59,7 @@ SHARES: Final[Mapping[str, tuple[Fraction, Callable[[Case], bool]]]] = {
     "fail": (Fraction(1, 10), lambda case: any(
         isinstance(statement, Fail) for statement in walk(case.program.body))),
     "hold an operation": (Fraction(1, 10), _shows(OPERATION.name)),
+    "give JAX a body": (Fraction(1, 40), _shows(FOREIGN.name)),
 }
 """The shares of calls that are measured: the floor of each, and the cases that count for it."""
 
