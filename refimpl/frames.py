@@ -28,7 +28,7 @@ from jax.core import Tracer
 from jax.extend.core import find_top_trace, get_opaque_trace_state
 
 from . import memory
-from .tree import Copies, content, copy_containers, holds, pack, put_back, same_leaves
+from .tree import Copies, content, copy_containers, holds, put_back, same_leaves, tracers_in
 
 if TYPE_CHECKING:
     from .state import State
@@ -207,8 +207,7 @@ class Frame:
         staged = body and memory.is_staging()
         if staged and self._takes_in(state):
             return True
-        tracers: list[Any] = []
-        pack(value, tracers)
+        tracers = tracers_in(value)
         try:
             used = [jax.lax.expand_dims(tracer, (0,)) for tracer in tracers]
         except jax.errors.UnexpectedTracerError:
@@ -469,11 +468,7 @@ def transaction() -> Iterator[Frame]:
 
 def has_tracers(value: Any) -> bool:
     """Whether a value has the tracer of a JAX transform in it."""
-    if isinstance(value, jax.Array):
-        return isinstance(value, Tracer)
-    tracers: list[Any] = []
-    pack(value, tracers)
-    return bool(tracers)
+    return isinstance(value, Tracer) if isinstance(value, jax.Array) else bool(tracers_in(value))
 
 
 def _late(state: "State") -> StateError:

@@ -41,11 +41,9 @@ class _KeptRead(BaseException):
 
 
 class _Mode(threading.local):
+    watching = ended = apart = spoiled = False
+
     def __init__(self) -> None:
-        self.watching = False
-        self.ended = False
-        self.apart = False
-        self.spoiled = False
         self.context = object()
 
 

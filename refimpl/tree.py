@@ -208,6 +208,13 @@ def pack(node: Any, tracers: list[Any], own: Collection[int] = ()) -> Build:
     return lambda leaves: join([build(leaves) for build in builds])
 
 
+def tracers_in(node: Any) -> list[Any]:
+    """The tracers of JAX transforms in a tree."""
+    found: list[Any] = []
+    pack(node, found)
+    return found
+
+
 def in_order_of_jax(node: Any) -> Any:
     """The tree with plain dicts in the order of keys in which JAX returns them."""
     children, join = split(node)

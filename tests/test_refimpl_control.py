@@ -547,7 +547,7 @@ class TestBranches:
             switch(0, [])
 
     def test_functions_are_checked(self) -> None:
-        with pytest.raises(TypeError, match="cond needs a function, got 3"):
+        with pytest.raises(TypeError, match="true_fun must be callable.*got 3"):
             transform.cond(True, 3, 4)  # type: ignore[arg-type]
 
 

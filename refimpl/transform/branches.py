@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from ..frames import lookup
 from ..state import State
 from ..typing import ArrayLike, Function, Pytree, T
+from .checks import expect_function
 from .staged import Beliefs, around, fits, note, show
 
 
@@ -32,6 +33,8 @@ def cond(
     *operands : pytree of arrays
         Arguments.
     """
+    expect_function(true_fun, "true_fun")
+    expect_function(false_fun, "false_fun")
     states = _Written("cond", (true_fun, false_fun))
     return cast(T, states.call(lambda yes, no: jax.lax.cond(pred, yes, no, *operands)))
 
@@ -56,6 +59,8 @@ def switch(index: ArrayLike, branches: Sequence[Callable[..., T]], *operands: Py
     """
     if not branches:
         raise ValueError("switch needs at least one branch")
+    for number, branch in enumerate(branches):
+        expect_function(branch, f"branches[{number}]")
     states = _Written("switch", branches)
     return cast(T, states.call(lambda *staged: jax.lax.switch(index, staged, *operands)))
 
@@ -88,9 +93,7 @@ class _Written(Beliefs[Any]):
                     self._compare(wrote)
                 if self.rehearsing:
                     return output, []
-                ends = (
-                    writes[state] if state in writes else lookup(state) for state in self.held
-                )
+                ends = (writes[state] if state in writes else lookup(state) for state in self.held)
                 return output, list(map(_cast, ends, self.held.values()))
 
             return run

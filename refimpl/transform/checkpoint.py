@@ -11,6 +11,7 @@ from ..frames import settle
 from ..graph import Node
 from ..state import State
 from ..typing import Function, P, T
+from .checks import expect_function
 from .gradient import Carried, Run, carry
 from .staged import around, run
 
@@ -55,6 +56,7 @@ def checkpoint(
     }
     if fun is None:
         return functools.partial(checkpoint, **options)
+    expect_function(fun, "fun")
 
     @functools.wraps(fun)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:

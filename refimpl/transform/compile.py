@@ -14,7 +14,6 @@ could not be told from a constant.)
 
 import functools
 import gc
-import inspect
 import itertools
 import operator
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -45,6 +44,7 @@ from ..reach import guess_states
 from ..state import State
 from ..typing import Function, P, R
 from .arguments import OBJECTS, static_parameters, unwrap, with_signature, with_states, wrap
+from .checks import expect_function, is_hashable
 from .deferred import Deferred
 
 _NUMBERS = (jax.Array, np.ndarray, np.generic, bool, int, float, complex)
@@ -194,10 +194,8 @@ class Jitted(Deferred[P, R]):
     """A compiled function; see `jit`."""
 
     def __init__(self, fun: Callable[P, R], **options: Any) -> None:
-        if not callable(fun):
-            raise TypeError(f"fun must be callable, got {fun!r}")
+        self.fun = expect_function(fun, "fun")
         functools.update_wrapper(self, fun, updated=())
-        self.fun = fun
         self.options = options
         self._statics = static_parameters(fun, options)
         placed = options.get("in_shardings")
@@ -209,7 +207,7 @@ class Jitted(Deferred[P, R]):
         self._variants: dict[Hashable, Jitted[P, R]] = {}
         self.wholes: dict[Hashable, Jitted[..., Any]] = {}
         """Transforms of this function that are compiled as a whole, see `family`."""
-        if options or inspect.isgeneratorfunction(fun):
+        if options:
             jax.jit(fun, **options)  # raises here, and not when called, if something is wrong
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -294,8 +292,7 @@ class Jitted(Deferred[P, R]):
 
     def lower(self, *args: P.args, **kwargs: P.kwargs) -> jax.stages.Lowered:
         """What `jax.jit` gives by this name; the program takes the values of states first."""
-        lowered: jax.stages.Lowered = self.trace(*args, **kwargs).lower()
-        return lowered
+        return cast(jax.stages.Lowered, self.trace(*args, **kwargs).lower())
 
     def eval_shape(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Shapes and dtypes of the result, without computing it."""
@@ -311,8 +308,7 @@ class Jitted(Deferred[P, R]):
         """A version whose inputs are all that the call uses, as far as its traces can tell."""
         key = self._key(args, kwargs)
         known = self._versions.pop(key, None)
-        used = list(known.used) if known else []
-        guessed = [*used, *guess_states(self.fun, key)]
+        guessed = [*(known.used if known else ()), *guess_states(self.fun, key)]
         inputs = dict.fromkeys(s for s in guessed if not _odd_leaves(current(s)))
         while True:
             alive = (state for state in inputs if current(state) is not UNSET)
@@ -348,11 +344,7 @@ class Jitted(Deferred[P, R]):
             *((name, kwargs[name]) for name in self._statics[1] if name in kwargs),
             *([len(args)] if self._placed_alike else ()),
         )
-        try:
-            hash(key)
-        except TypeError:
-            return ()  # JAX says what is wrong
-        return key
+        return key if is_hashable(key) else ()  # JAX says what is wrong
 
 
 _numbers = itertools.count()

@@ -13,6 +13,7 @@ from ..state import State
 from ..tree import copy_containers
 from ..typing import Filter, P
 from ..util.filter import to_predicate
+from .checks import expect_function, is_hashable
 from .deferred import Deferred
 
 
@@ -53,13 +54,11 @@ class StateFinder(Deferred[P, Any]):
         return_type: str = "dict",
         key_fn: Callable[[int, State], Hashable] | None = None,
     ) -> None:
-        if not callable(fn):
-            raise TypeError(f"fn must be callable, got {fn!r}")
+        self.fn = expect_function(fn, "fn")
         if usage not in ("all", "read", "write", "both"):
             raise ValueError(f"usage must be 'all', 'read', 'write' or 'both', got {usage!r}")
         if return_type not in ("dict", "list", "tuple"):
             raise ValueError(f"return_type must be 'dict', 'list' or 'tuple', got {return_type!r}")
-        self.fn = fn
         self.usage = usage
         self.return_type = return_type
         self.key_fn = key_fn
@@ -145,18 +144,10 @@ class StateFinder(Deferred[P, Any]):
         result: dict[Hashable, State] = {}
         for index, state in enumerate(states):
             wanted = index if self.key_fn is None else self.key_fn(index, state)
-            key = base = wanted if _is_hashable(wanted) else str(wanted)
+            key = base = wanted if is_hashable(wanted) else str(wanted)
             suffix = 0
             while key in result:
                 suffix += 1
                 key = f"{base}_{suffix}"
             result[key] = state
         return result
-
-
-def _is_hashable(key: Any) -> bool:
-    try:
-        hash(key)
-    except TypeError:  # a tuple that holds a list says that it is Hashable, and is not
-        return False
-    return True

@@ -26,6 +26,7 @@ from ..reach import hides_tracer
 from ..summary import summary
 from ..tree import Build, in_order_of_jax, pack
 from ..typing import Argnums, Array, ArrayLike, Container, Function, P, Pytree
+from .checks import expect_function
 from .deferred import Deferred
 from .selection import Selected, Selection
 
@@ -48,7 +49,7 @@ class Run:
         return output, aux
 
 
-@jax.tree_util.register_pytree_node_class
+@dataclass(eq=False)
 class Carried:
     """What leaves a lifted function beside its output.
 
@@ -58,16 +59,11 @@ class Carried:
     the structure for long, so it does not keep the run alive.
     """
 
-    def __init__(self, leaves: Sequence[Any], run: ref[Run]) -> None:
-        self.leaves = leaves
-        self.run = run
+    leaves: Sequence[Any]
+    run: ref[Run]
 
-    def tree_flatten(self) -> tuple[Sequence[Any], ref[Run]]:
-        return self.leaves, self.run
 
-    @classmethod
-    def tree_unflatten(cls, run: ref[Run], leaves: Sequence[Any]) -> "Carried":
-        return cls(leaves, run)
+jax.tree_util.register_dataclass(Carried, ["leaves"], ["run"])
 
 
 class GradientTransform(Deferred[P, Pytree]):
@@ -118,13 +114,9 @@ class GradientTransform(Deferred[P, Pytree]):
         transform_params: dict[str, Any] | None = None,
         check_states: bool = True,
     ) -> None:
-        if not callable(target):
-            raise TypeError(f"target must be callable, got {target!r}")
-        if not callable(transform):
-            raise TypeError(f"transform must be callable, got {transform!r}")
-        functools.update_wrapper(self, target, updated=())
-        self.target = target
-        self.transform = transform
+        self.target = expect_function(target, "target")
+        self.transform = expect_function(transform, "transform")
+        functools.update_wrapper(self, self.target, updated=())
         self.selection = Selection(grad_states, argnums)
         self.return_value = bool(return_value)
         self.has_aux = bool(has_aux)

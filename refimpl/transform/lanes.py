@@ -22,6 +22,7 @@ from ..reach import guess_states
 from ..state import State
 from ..typing import Function, Predicate
 from ..util.filter import to_predicate
+from .checks import expect_function
 from .staged import Beliefs, around, run
 
 
@@ -65,6 +66,7 @@ def vmap(
     }
     if fn is None:
         return functools.partial(vmap, in_states=in_states, out_states=out_states, **options)
+    expect_function(fn, "fn")
     mapped_in, mapped_out = _Axes(in_states, "in_states"), _Axes(out_states, "out_states")
 
     @functools.wraps(fn)

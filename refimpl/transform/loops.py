@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from ..frames import Frame, lookup
 from ..state import State
 from ..typing import ArrayLike, Function, Pytree, T
+from .checks import expect_function
 from .staged import Beliefs, around, fits, note, placed, run, show
 
 C = TypeVar("C")
@@ -46,6 +47,7 @@ def for_loop(
     TypeError
         If there are neither arrays nor a `length`.
     """
+    expect_function(f, "f")
     if not xs and length is None:
         raise TypeError("for_loop needs arrays to step through, or a length")
 
@@ -83,6 +85,7 @@ def scan(
     tuple
         The last carry and the stacked y. Over no steps, no state is touched.
     """
+    expect_function(f, "f")
     options = {"length": length, "reverse": reverse, "unroll": unroll}
     carry, ys = _scan(_InCarry("scan", f), f, init, xs, options)
     return cast(C, carry), cast(T, ys)
@@ -132,6 +135,8 @@ def while_loop(
     init_val : pytree
         The first value.
     """
+    expect_function(cond_fun, "cond_fun")
+    expect_function(body_fun, "body_fun")
     states = _InCarry("while_loop", body_fun, any_number=True)
     test_writes = False
 

@@ -170,7 +170,7 @@ def jvp(
         if found.setdefault(state, tangent) is not tangent:
             raise ValueError(f"{path}: {state!r} has two places, but not one tangent")
     argnums = tuple(range(len(primals)))
-    params = {"tangents": Selected(list(found.values()), tangents)}
+    params = {"tangents": Selected(list(found.values()), list(tangents))}
     call = GradientTransform(fun, _jvp, grad_states, argnums, False, has_aux, params, check_states)
     slope, output, aux = call.differentiate(primals, kwargs)
     return (output, slope, aux) if has_aux else (output, slope)

@@ -7,7 +7,8 @@ for them (RET, GST, ARG).
 
 import copy
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -24,20 +25,15 @@ class ArgnumsError(TypeError, ValueError):
     """Argnums that do not fit the call: JAX raises either of the two bases, depending on how."""
 
 
-@jax.tree_util.register_pytree_node_class
+@dataclass(eq=False)
 class Selected:
     """Values of the selected states and arguments, or derivatives with respect to them."""
 
-    def __init__(self, states: Sequence[Any], args: Sequence[Any]) -> None:
-        self.states = states
-        self.args = args
+    states: list[Any]
+    args: list[Any]
 
-    def tree_flatten(self) -> tuple[tuple[list[Any], list[Any]], None]:
-        return (list(self.states), list(self.args)), None
 
-    @classmethod
-    def tree_unflatten(cls, _: None, children: Iterable[Any]) -> "Selected":
-        return cls(*children)
+jax.tree_util.register_dataclass(Selected, ["states", "args"], [])
 
 
 def _is_selected(node: object) -> bool:

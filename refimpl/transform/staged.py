@@ -137,8 +137,6 @@ class Beliefs(Generic[Belief]):
     """
 
     def __init__(self, what: str, body: Function) -> None:
-        if not callable(body):
-            raise TypeError(f"{what} needs a function, got {body!r}")
         self.what = what
         self.held: dict[State, Belief] = {}
         self._code = code_of(body)
