@@ -269,3 +269,38 @@ def test_second_derivatives_by_a_rule_that_reads_a_state(helper: Any) -> None:
     h = helper(ruled("bwd", state))
     rows = hessian(lambda x: h(x) + 0.0 * state.value, state, argnums=0)(ONE)
     assert [float(block) for row in rows for block in row] == [0.0, 0.0, 1.0, 0.0]
+
+
+SECOND: dict[str, Callable[..., Any]] = {
+    "jax.hessian": jax.hessian,
+    "reverse twice": lambda fun, **how: jax.jacrev(jax.jacrev(fun, **how), **how),
+    "compiled": lambda fun, **how: jax.jit(jax.hessian(fun, **how)),
+}
+
+
+@pytest.mark.parametrize("transform", SECOND)
+@pytest.mark.parametrize("whole", [plain, jit])
+def test_second_derivatives_of_a_transform_of_ones_own(transform: str, whole: Any) -> None:
+    """What a rule reads late is the value where the inner derivative is taken, not on entry."""
+    state = State(jnp.array(3.0), name="slope")
+    h = ruled("bwd", state)
+
+    def f(x: Any) -> Any:
+        return h(x) + 0.0 * state.value
+
+    own = GradientTransform(f, SECOND[transform], state, argnums=0)
+    rows = whole(own)(ONE)
+    assert [float(block) for row in rows for block in row] == [0.0, 0.0, 1.0, 0.0]
+
+    def along(fun: Any, *, argnums: int, has_aux: bool) -> Any:
+        slope = jax.grad(fun, has_aux=has_aux)
+
+        def run(at: Any) -> Any:
+            ones = jax.tree.map(jnp.ones_like, at)
+            return jax.jvp(slope, (at,), (ones,), has_aux=True)[1:]
+
+        return run
+
+    assert list(map(float, whole(GradientTransform(f, along, state, argnums=0))(ONE))) == [0.0, 1.0]
+    first = GradientTransform(f, jax.grad, state, argnums=0)
+    assert list(map(float, whole(first)(ONE))) == [0.0, 3.0]

@@ -13,7 +13,6 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypedDict, Unpack, cas
 import jax
 import jax.numpy as jnp
 
-from ..frames import stack
 from ..typing import Argnums, Array, Container, Function, P, Pytree
 from .compile import Jitted, jit
 from .gradient import Carried, GradientTransform, Shape, Triple
@@ -35,6 +34,7 @@ class Member(GradientTransform[P]):
 
     def __init__(self, target: Callable[P, Any], *args: Any, **options: Any) -> None:
         super().__init__(target, *args, **options)
+        self.once = self.transform is not _hessian
         self._whole: Jitted | None = None
         if isinstance(target, Jitted) and target.options.keys() <= _HARMLESS:
             self._whole = self._compile(target)
@@ -252,12 +252,7 @@ def _hessian(fun: Function, **options: Any) -> Function:
     ``(var_columns, arg_columns)``. Rules: RET-01 to RET-12, DER-06, DER-13.
     """
 
-    def again(selected: Selected) -> Pytree:
-        # A rule of a first derivative may read a state later, and shall see what is traced again.
-        stack.frames[-1].bound.update(zip(stack.frames[-1].bound, selected.states, strict=True))
-        return _jacrev(fun, **options)(selected)
-
-    return _jacfwd(again, **options)
+    return _jacfwd(_jacrev(fun, **options), **options)
 
 
 def _no_columns(fun: Function, selected: Selected) -> tuple[Pytree, Carried]:

@@ -103,6 +103,9 @@ class GradientTransform(Deferred[P, Pytree]):
     Results by row are those of `grad`. Rules: RET-01 to RET-12, CUS-01 to CUS-10, ERR-15.
     """
 
+    once = False
+    """Whether the transform is known to differentiate once, and not its own result again."""
+
     def __init__(
         self,
         target: Callable[P, Any] | None = None,
@@ -184,6 +187,9 @@ class GradientTransform(Deferred[P, Pytree]):
     ) -> Callable[[Selected], tuple[Any, Carried]]:
         def lifted(selected: Selected) -> tuple[Any, Carried]:
             around.lost = ()
+            if not self.once:
+                outside = _outside(selected.states)
+                around.bound.update(zip(self.selection.states, outside, strict=True))
             everything = list(args)
             for position, arg in zip(positions, selected.args, strict=True):
                 everything[position] = arg
@@ -234,6 +240,27 @@ class GradientTransform(Deferred[P, Pytree]):
                 f"the function neither reads nor writes {', '.join(missed)}; "
                 "check_states=False gives zeros instead"
             )
+
+
+def _outside(values: Sequence[Any]) -> Sequence[Any]:
+    """The values where the innermost derivative is taken, which is where its rules come late.
+
+    That is in the trace of a further derivative, if there is one, or else on entry.
+    """
+    found = values
+
+    @jax.custom_jvp
+    def same(values: Any) -> Any:
+        return values
+
+    @same.defjvp
+    def _(primals: Any, tangents: Any) -> Any:
+        nonlocal found
+        (found,) = primals
+        return found, *tangents
+
+    same(values)
+    return found
 
 
 def carry(output: Any, aux: Any, effects: Effects, runs: list[Run]) -> Carried:
