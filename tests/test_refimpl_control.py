@@ -551,6 +551,13 @@ class TestBranches:
             transform.cond(True, 3, 4)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("empty", [None, (), {"a": None}])
+def test_a_body_may_leave_a_value_without_arrays(empty: Any) -> None:
+    s = State(jnp.array(1.0))
+    transform.for_loop(lambda x: setattr(s, "value", empty), STEPS)
+    assert s.value == empty
+
+
 def test_a_custom_derivative_does_not_see_a_stale_value() -> None:
     """JAX runs the rule after the body: it must not find what the state held before the loop."""
     h, fixed = State(jnp.array(1.0), name="h"), State(jnp.array(3.0))

@@ -4,7 +4,7 @@ The states that a body writes travel in the carry of JAX's loop, the random stre
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,9 @@ from .checks import expect_function
 from .staged import Beliefs, around, fits, note, placed, run, show
 
 C = TypeVar("C")
+
+_ENTRY: Final = object()
+"""The belief that the value on entry counts. None is no such sign: it has types, which are None."""
 
 
 def for_loop(
@@ -173,9 +176,9 @@ def while_loop(
 class _InCarry(Beliefs[Any]):
     """Beliefs of a loop: for each state that a body writes, how it starts.
 
-    None stands for the value on entry. If every step overwrites the state before it reads it, the
-    value on entry counts only if there may be no step (`any_number`). If it does not count, it may
-    be of any type, and the belief is the types of what is written.
+    `_ENTRY` stands for the value on entry. If every step overwrites the state before it reads it,
+    the value on entry counts only if there may be no step (`any_number`). If it does not count, it
+    may be of any type, and the belief is the types of what is written.
     """
 
     def __init__(self, what: str, body: Function, any_number: bool = False) -> None:
@@ -187,7 +190,7 @@ class _InCarry(Beliefs[Any]):
         """The values that the first step gets, of the states that are carried in this trace."""
         self.carried = tuple(self.held)
         return [
-            lookup(state) if types is None else jax.tree.map(_blank, types)
+            lookup(state) if types is _ENTRY else jax.tree.map(_blank, types)
             for state, types in self.held.items()
         ]
 
@@ -204,8 +207,8 @@ class _InCarry(Beliefs[Any]):
         for state, value in writes.items():
             types = self.types_of(state, value)
             counts = self.any_number or state in self.effects.fetched
-            found[state] = None if counts else types
-            if state not in before or (counts and self.held.get(state) is not None):
+            found[state] = _ENTRY if counts else types
+            if state not in before or (counts and self.held[state] is not _ENTRY):
                 news = True
             elif not fits(old := self.types_of(state, before[state]), types):
                 news = news or not counts
