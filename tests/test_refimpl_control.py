@@ -558,6 +558,26 @@ def test_a_body_may_leave_a_value_without_arrays(empty: Any) -> None:
     assert s.value == empty
 
 
+def test_what_a_body_wrote_first_it_may_only_read_the_next_time() -> None:
+    s, writes = State(jnp.array(5.0)), True
+
+    def body(x: Any) -> Any:
+        if writes:
+            s.value = x
+        return s.value * x
+
+    xs = jnp.array([1.0, 2.0])
+    assert transform.for_loop(body, xs).tolist() == [1.0, 4.0]
+    s.value, writes = jnp.array(5.0), False
+    assert transform.for_loop(body, xs).tolist() == [5.0, 10.0]
+    assert cond(True, body, body, 3.0) == 15.0
+    s.value, writes = jnp.array(5.0), True
+    assert cond(True, body, body, 3.0) == 9.0
+    s.value, writes = jnp.array(5.0), False
+    assert float(while_loop(lambda v: v < s.value, body, jnp.array(2.0))) == 10.0
+    assert transform.for_loop(body, xs).tolist() == [5.0, 10.0]
+
+
 def test_a_custom_derivative_does_not_see_a_stale_value() -> None:
     """JAX runs the rule after the body: it must not find what the state held before the loop."""
     h, fixed = State(jnp.array(1.0), name="h"), State(jnp.array(3.0))

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar, cast
 import jax
 import jax.numpy as jnp
 
-from ..frames import Frame, lookup
+from ..frames import UNSET, Frame, lookup
 from ..state import State
 from ..typing import ArrayLike, Function, Pytree, T
 from .checks import expect_function
@@ -17,7 +17,7 @@ from .staged import Beliefs, around, fits, note, placed, run, show
 
 C = TypeVar("C")
 
-_ENTRY: Final = object()
+_ENTRY: Final = UNSET
 """The belief that the value on entry counts. None is no such sign: it has types, which are None."""
 
 
@@ -203,12 +203,15 @@ class _InCarry(Beliefs[Any]):
         return output, list(after.values())
 
     def _compare(self, before: dict[State, Any], writes: dict[State, Any]) -> bool:
-        found, news, misfits = {}, False, []
+        # What the code wrote first in an earlier call, it may only read in this one.
+        fetched = self.effects.fetched
+        blank = [s for s in before if s in fetched and self.held.get(s, _ENTRY) is not _ENTRY]
+        found, news, misfits = dict.fromkeys(blank, _ENTRY), bool(blank), []
         for state, value in writes.items():
             types = self.types_of(state, value)
-            counts = self.any_number or state in self.effects.fetched
+            counts = self.any_number or state in fetched
             found[state] = _ENTRY if counts else types
-            if state not in before or (counts and self.held[state] is not _ENTRY):
+            if state not in before or (counts and self.held.get(state, _ENTRY) is not _ENTRY):
                 news = True
             elif not fits(old := self.types_of(state, before[state]), types):
                 news = news or not counts
