@@ -578,6 +578,13 @@ def test_what_a_body_wrote_first_it_may_only_read_the_next_time() -> None:
     assert transform.for_loop(body, xs).tolist() == [5.0, 10.0]
 
 
+def test_what_lanes_drew_a_loop_of_the_same_code_draws() -> None:
+    def body(x: Any) -> Any:
+        return x + random.normal()
+
+    assert vmap(body)(STEPS).shape == transform.for_loop(body, STEPS).shape == STEPS.shape
+
+
 def test_a_custom_derivative_does_not_see_a_stale_value() -> None:
     """JAX runs the rule after the body: it must not find what the state held before the loop."""
     h, fixed = State(jnp.array(1.0), name="h"), State(jnp.array(3.0))

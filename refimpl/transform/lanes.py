@@ -115,7 +115,7 @@ def _entries(selected: Any) -> Iterator[Any]:
         yield from _entries(entry)
 
 
-class _Lanes(Beliefs[None]):
+class _Lanes(Beliefs[Any]):
     """One call of a mapped function.
 
     What is believed of a state is that it needs a value for each lane without being declared by
@@ -135,7 +135,7 @@ class _Lanes(Beliefs[None]):
         # what the function does beside its results, such as `jax.debug.print`.
         seen = [s for s in guess_states(fn) if isinstance(s, RandomState)] if self.doubtful else []
         streams = (s for s in (DEFAULT, *seen) if current(s) is not UNSET)
-        self.held = {s: None for s in (*streams, *self.held) if self._is_per_lane(s)}
+        self.held = {s: UNSET for s in (*streams, *self.held) if self._is_per_lane(s)}
         self.bound: list[State] = []
         self.keys: dict[State, Any] = {}
         self.groups: list[list[State]] = []
@@ -224,7 +224,7 @@ class _Lanes(Beliefs[None]):
     def _expect_bound(self) -> None:
         """Start over if a state that needs a value for each lane had the same in all of them."""
         missed = {
-            state: None
+            state: UNSET
             for state in self.effects.fetched
             if state not in self.bound and self._is_per_lane(state)
         }
@@ -236,7 +236,7 @@ class _Lanes(Beliefs[None]):
                 f"and cannot run its function again, as that created {state!r}. Name the "
                 "former in in_states, or use it in a function that creates no states"
             )
-        self.learn({state: None for state in self.held if state in self.effects.fetched} | missed)
+        self.learn({state: UNSET for state in self.held if state in self.effects.fetched} | missed)
 
     def _expect_one_value(
         self, state: State, lanes: Function, given: Any, error: ValueError
