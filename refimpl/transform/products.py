@@ -20,6 +20,10 @@ from .gradient import Carried, GradientTransform
 from .selection import Selected, Selection
 
 
+class _Once(GradientTransform):
+    once = True
+
+
 def vjp(
     fun: Function,
     /,
@@ -63,18 +67,16 @@ def vjp(
     """
     if not primals and grad_states is not None and argnums == 0:
         argnums = None
-    call = GradientTransform(fun, _vjp, grad_states, argnums, False, has_aux, None, check_states)
+    call = _Once(fun, _vjp, grad_states, argnums, False, has_aux, None, check_states)
     (pull, written), output, aux = call.differentiate(primals, kwargs)
-    static = _PullBack(call.selection, written, code_of(fun))
-    pulled = jax.tree_util.Partial(static, pull)
+    pulled = jax.tree_util.Partial(_PullBack(call.selection, written, code_of(fun)), pull)
     return (output, pulled, aux) if has_aux else (output, pulled)
 
 
 def _vjp(fun: Function, *, argnums: int, has_aux: Literal[True]) -> Function:
     def run(selected: Selected) -> tuple[Pytree, Carried]:
         _, pull, carried = jax.vjp(fun, selected, has_aux=True)
-        run = carried.run()
-        touched = run.effects.touched if run else {}
+        touched = made.effects.touched if (made := carried.run()) else {}
         return (pull, WeakSet(state for state in touched if touched[state])), carried
 
     return run
@@ -169,9 +171,9 @@ def jvp(
     for path, state, tangent in pairs(grad_states, state_tangents, "grad_states", "state_tangents"):
         if found.setdefault(state, tangent) is not tangent:
             raise ValueError(f"{path}: {state!r} has two places, but not one tangent")
-    argnums = tuple(range(len(primals)))
     params = {"tangents": Selected(list(found.values()), list(tangents))}
-    call = GradientTransform(fun, _jvp, grad_states, argnums, False, has_aux, params, check_states)
+    argnums = range(len(primals))
+    call = _Once(fun, _jvp, grad_states, argnums, False, has_aux, params, check_states)
     slope, output, aux = call.differentiate(primals, kwargs)
     return (output, slope, aux) if has_aux else (output, slope)
 
