@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar, cast
 import jax
 import jax.numpy as jnp
 
-from ..frames import UNSET, Frame, lookup
+from ..frames import UNSET, Frame, lookup, whole_stack
 from ..state import State
 from ..typing import ArrayLike, Function, Pytree, T
 from .checks import expect_function
@@ -97,7 +97,7 @@ def scan(
 def _scan(states: "_InCarry", step: Function, init: Any, xs: Any, options: dict[str, Any]) -> Any:
     if _is_empty(xs, options["length"]):
         # Nothing runs, so nothing is read or written: the trace only tells the shapes.
-        with Frame():
+        with whole_stack(), Frame():
             return jax.lax.scan(lambda *args: run(step, (), args)[0], init, xs, **options)
 
     def lifted(carry: Any, x: Any) -> Any:

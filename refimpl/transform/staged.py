@@ -37,6 +37,7 @@ from ..frames import (
     settle,
     stack,
     trace_now,
+    whole_stack,
 )
 from ..memory import apart, code_of
 from ..state import State
@@ -120,9 +121,10 @@ def around(written: Callable[[], Container[State]], closed: int | None = None) -
     closed : int, optional
         As in `Frame`; by default a rule may read no tracer at all.
     """
-    with _Around(written, closed) as frame:
-        yield
-    settle(frame.close())
+    with whole_stack():
+        with _Around(written, closed) as frame:
+            yield
+        settle(frame.close())
 
 
 class Beliefs(Generic[Belief]):
