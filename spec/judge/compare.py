@@ -111,8 +111,8 @@ def same(
     rtol : float
         The tolerance, relative and absolute, where the dtype allows no more.
     dtypes : bool
-        Whether floating leaves have the dtype of the expected ones; if not, a leaf need be no
-        more exact than its own dtype.
+        Whether floating leaves have the dtype of the expected ones, and flags are flags; if not,
+        a leaf need be no more exact than its own dtype.
     """
     nodes = trees.items(expected)
     if nodes is None:
@@ -152,7 +152,7 @@ def _same_array(
 ) -> Difference | None:
     if want.shape != have.shape:
         return difference.of_shape(place, want.shape, have)
-    if dtypes and want.dtype != have.dtype and {want.dtype.kind, have.dtype.kind} & set("fc"):
+    if dtypes and want.dtype != have.dtype and {want.dtype.kind, have.dtype.kind} & set("bfc"):
         return difference.of_dtype(place, want.dtype, have.dtype)
     if have.dtype.kind in "fc":  # a result is no more exact than its own dtype
         rtol = max(rtol, 64 * float(np.finfo(have.dtype).eps))

@@ -26,6 +26,12 @@ PLACEHOLDER: Final = "call"
 STEPS: Final = (2, 3, 1, 6)
 """The numbers of steps of a loop, among them more than anybody writes out."""
 
+LANES: Final = (3, 2)
+"""The numbers of lanes."""
+
+MANY: Final = (6, 9)
+"""Steps and lanes where there are to be many: few sizes, as each is compiled anew."""
+
 SEED: Final = 7
 
 READ_VALUES: Final = {
@@ -35,21 +41,37 @@ READ_VALUES: Final = {
 """The kinds of floating state, and a number that depends on its value."""
 
 NEW_VALUES: Final = {
-    "number": "{e}", "vector": "{e} * jnp.array([1.0, -0.5, 0.25])",
+    "number": "{e}", "vector": "{e} * jnp.linspace(1.0, 0.25, {n})",
     "dict": "{{'a': {e} * jnp.array([0.5, 1.0]), 'b': (jnp.sin({e}),)}}",
 }
-"""The value of each kind that is written, made of a number."""
+"""The value of each kind that is written, made of a number; vectors have ``n`` entries."""
 
-ENTRY_VALUES: Final[Mapping[str, Callable[[float, float], Any]]] = {
-    "number": lambda a, b: np.array(a), "vector": lambda a, b: np.array([a, b, 0.5]),
-    "dict": lambda a, b: {"a": np.array([a, -1.0]), "b": (np.array(b),)},
+ENTRY_VALUES: Final[Mapping[str, Callable[[float, float, int], Any]]] = {
+    "number": lambda a, b, n: np.array(a), "vector": lambda a, b, n: np.resize([a, b, 0.5], n),
+    "dict": lambda a, b, n: {"a": np.array([a, -1.0]), "b": (np.array(b),)},
 }
-"""The value on entry of each kind, made of two numbers."""
+"""The value on entry of each kind, made of two numbers; vectors have ``n`` entries."""
 
 EXPRESSIONS: Final = (
     "jnp.sin({t} + {r})", "0.5 * {r} + {t}", "jnp.tanh({t}) * {r}", "{t} * jnp.cos({r})",
 )
 """What a line makes of ``t`` and a state that it reads."""
+
+CARRIES: Final = {
+    "number": ("t", "jnp.sin(c + t)", "0.0", "{y}"),
+    "counter": ("jnp.array(0)", "c + 1", "0.25 * c", "{y}"),
+    "flag": ("jnp.array(True)", "~c", "jnp.where(c, 0.5, 0.25)", "jnp.where({y}, 0.5, 0.25)"),
+    "tree": ("{'n': jnp.array(0), 'u': t}", "{'n': c['n'] + 1, 'u': jnp.sin(c['u'] + t)}",
+             "0.25 * c['n']", "{y}['n'] + {y}['u']"),
+}
+"""What a scan carries: its start, the next one, what a step reads of it, and a number of it."""
+
+CONDITIONS: Final = ("c[0] < {0}", "c[0] < {0} + b.value", "c[0] < {0} + jnp.minimum(n.value, 2)")
+"""When a while_loop goes on: so many turns at the least, two more at the most."""
+
+COUNTS: Final = ("n.value = n.value + 1", "n.value = n.value + b.value")
+FLAGS: Final = ("b.value = ~b.value", "b.value = n.value < 2")
+"""What becomes of the counter and of the flag, each in terms of both."""
 
 
 @dataclass(frozen=True)
@@ -65,23 +87,33 @@ class ControlWish:
         The kinds of line that bodies consist of; see :meth:`ControlDraft.line`.
     kinds : tuple of str
         The kinds of floating state to choose from.
-    sure : str
-        A kind of line that the innermost body has in any case.
+    sure : tuple of str
+        Kinds of line that the innermost body has in any case.
     selects : bool
         Whether states are selected, or argument 0.
     members : tuple of str
         The transforms to choose from.
     tree : bool
         Whether bodies of the outermost block may return more than a number.
+    steps, lanes : tuple of int
+        The numbers of steps and of lanes to choose from.
+    carries : tuple of str
+        What a scan may carry.
+    mapped : bool
+        Whether states may be mapped.
     """
 
     blocks: tuple[str, ...]
-    lines: tuple[str, ...] = ("read", "write", "update", "count", "draw")
+    lines: tuple[str, ...] = ("read", "write", "update", "count", "flag", "draw")
     kinds: tuple[str, ...] = ("number", "vector")
-    sure: str = "update"
+    sure: tuple[str, ...] = ("update",)
     selects: bool = True
     members: tuple[str, ...] = (PLACEHOLDER,)
     tree: bool = False
+    steps: tuple[int, ...] = STEPS
+    lanes: tuple[int, ...] = LANES
+    carries: tuple[str, ...] = tuple(CARRIES)
+    mapped: bool = True
 
 
 @dataclass(frozen=True)
@@ -138,8 +170,11 @@ class ControlDraft:
         self.draw, self.wish = draw, wish
         count = draw(st.integers(1, 3))
         self.kinds = {f"s{i}": draw(st.sampled_from(wish.kinds)) for i in range(count)}
-        self.lanes = draw(st.integers(2, 3)) if "vmap" in wish.blocks else 0
-        self.mapped = {s for s in self.kinds if self.lanes and draw(st.booleans())}
+        self.lanes = draw(st.sampled_from(wish.lanes)) if "vmap" in wish.blocks else 0
+        maps = self.lanes and wish.mapped and draw(st.booleans())
+        self.mapped = {s for s in self.kinds if maps and draw(st.booleans())}
+        # A shared state may well be as long as there are lanes.
+        self.entries = self.lanes + self.choose((0, 0, 0, 1)) if self.lanes else 3
         self.draws, self.times, self.count, self.depth = 0, 1, 0, 0
 
     def choose(self, options: Sequence[Any]) -> Any:
@@ -157,7 +192,7 @@ class ControlDraft:
     def value(self, state: str) -> Any:
         """The value of a state on entry; of one that is mapped, one for each lane."""
         make = ENTRY_VALUES[self.kinds[state]]
-        several = [make(self.choose(NUMBERS[:6]), self.choose(NUMBERS[:6]))
+        several = [make(self.choose(NUMBERS[:6]), self.choose(NUMBERS[:6]), self.entries)
                    for _ in range(self.lanes if state in self.mapped else 1)]
         return _stacked(several) if state in self.mapped else several[0]
 
@@ -168,7 +203,8 @@ class ControlDraft:
         function, rest = blocks[0], blocks[1:]
         self.count += 1
         number, outermost = self.count, blocks is self.wish.blocks
-        runs = {"for_loop": max(STEPS), "scan": max(STEPS), "while_loop": max(STEPS)}
+        most = max(self.wish.steps)
+        runs = {"for_loop": most, "scan": most, "while_loop": most + 2}
         self.times *= runs.get(function, 1)
         lane = in_lane or function == "vmap"
         self.depth += function == "vmap"
@@ -187,7 +223,8 @@ class ControlDraft:
         if rest:
             lines[self.draw(st.integers(0, len(lines))):0] = [self.block(rest, lane)]
         else:
-            lines.insert(self.draw(st.integers(0, len(lines))), self.line(self.wish.sure, lane))
+            for kind in self.wish.sure:
+                lines.insert(self.draw(st.integers(0, len(lines))), self.line(kind, lane))
         flat = [text for line in lines for text in line]
         return [header, *("    " + text for text in flat), f"    return {out}"]
 
@@ -197,25 +234,27 @@ class ControlDraft:
     def _for_loop(
         self, number: int, rest: Sequence[str], out: str, total: str, lane: bool
     ) -> list[str]:
-        xs = self._entries(self.choose(STEPS))
+        xs = self._entries(self.choose(self.wish.steps))
         return [*self.body(f"def step{number}(t):", rest, out, lane),
                 f"y = lib.transform.for_loop(step{number}, {xs})", f"t = {total.format('y')}"]
 
     def _scan(
         self, number: int, rest: Sequence[str], out: str, total: str, lane: bool
     ) -> list[str]:
-        xs = self._entries(self.choose(STEPS))
-        made = self.body(f"def step{number}(c, t):", rest, f"jnp.sin(c + t), {out}", lane)
-        return [*made, f"y = lib.transform.scan(step{number}, t, {xs})",
-                f"t = y[0] + {total.format('y[1]')}"]
+        xs = self._entries(self.choose(self.wish.steps))
+        start, following, seen, end = CARRIES[self.choose(self.wish.carries)]
+        made = self.body(f"def step{number}(c, t):", rest, f"{following}, {out}", lane)
+        made[1:1] = [f"    t = t + {seen}"] if seen != "0.0" else []
+        return [*made, f"y = lib.transform.scan(step{number}, {start}, {xs})",
+                f"t = {end.format(y='y[0]')} + {total.format('y[1]')}"]
 
     def _while_loop(
         self, number: int, rest: Sequence[str], out: str, total: str, lane: bool
     ) -> list[str]:
-        steps = self.choose(STEPS)
+        test = self.choose(CONDITIONS).format(self.choose(self.wish.steps))
         made = self.body(f"def step{number}(c):", rest, "c[0] + 1, t", lane)
         made.insert(1, "    t = c[1]")
-        return [f"def more{number}(c): return c[0] < {steps}", *made,
+        return [f"def more{number}(c): return {test}", *made,
                 f"y = lib.transform.while_loop(more{number}, step{number}, (jnp.array(0), t))",
                 "t = y[1]"]
 
@@ -259,12 +298,14 @@ class ControlDraft:
     # -- lines -------------------------------------------------------------------------------
 
     def line(self, kind: str, lane: bool) -> list[str]:
-        """A line of a body: a read, a write, an update, a count, a draw, or a state made here."""
+        """A line of a body: a read, a write, an update, a count, a flag, a draw, or a state."""
         here = sorted(self.mapped) if lane or not self.lanes else []
         shared = [s for s in self.kinds if s not in self.mapped]
         readable = [*shared, *here]
         if kind == "count":
-            return [self.choose(("n.value = n.value + 1", "b.value = ~b.value"))]
+            return [self.choose(COUNTS)]
+        if kind == "flag":
+            return [self.choose(FLAGS)]
         if kind == "born":
             return ["i = lib.State(t)", "i.value = jnp.sin(i.value) + t", "t = 0.5 * i.value"]
         if kind == "draw" and not self.lanes:
@@ -276,12 +317,12 @@ class ControlDraft:
         read, made = READ_VALUES[self.kinds[state]].format(state), NEW_VALUES[self.kinds[state]]
         own = not lane or (state in self.mapped and self.depth == 1)
         if kind == "write" and own:
-            return [f"{state}.value = {made.format(e='jnp.sin(t)')}"]
+            return [f"{state}.value = {made.format(e='jnp.sin(t)', n=self.entries)}"]
         if kind == "update":
             # All lanes must write the same to a state that they share.
             t = "t" if own else "0.25"
             new = self.choose(EXPRESSIONS).format(t=t, r=read)
-            return [f"{state}.value = {made.format(e=new)}"]
+            return [f"{state}.value = {made.format(e=new, n=self.entries)}"]
         return [f"t = {self.choose(EXPRESSIONS).format(t='t', r=read)}"]
 
     # -- the case ----------------------------------------------------------------------------
@@ -320,7 +361,6 @@ def _stacked(values: Sequence[Any]) -> Any:
         return {"a": np.stack([v["a"] for v in values]),
                 "b": (np.stack([v["b"][0] for v in values]),)}
     return np.stack(values)
-
 
 
 @st.composite

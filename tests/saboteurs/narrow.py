@@ -641,7 +641,7 @@ def lanes_past_the_fourth_repeat_the_draws(lib: Lib) -> None:
         return called
 
 
-@saboteur("CTL-02", "CTL-18")
+@saboteur("CTL-02")
 def states_as_long_as_the_lanes_are_mapped(lib: Lib) -> None:
     """vmap takes a float state with as many entries as there are lanes for one of each lane."""
     @wrap(lib, "vmap")

@@ -35,14 +35,6 @@ states = [lib.State(jnp.ones((), kind)) for kind in ("bfloat16", "float32")]
 f = lambda: sum(s.value.astype("float32") for s in states)
 assert lib.transform.grad(f, states)()[0].dtype == "bfloat16"
 """,
-    "flags_come_out_of_a_while_loop_as_numbers": """
-s = lib.State(jnp.asarray(False))
-def body(n):
-    s.value = ~s.value
-    return n + 1
-lib.transform.while_loop(lambda n: n < 3, body, 0)
-assert s.value.dtype == bool
-""",
     "complex_pulls_are_conjugated": """
 _, pull = lib.transform.vjp(lambda z: z * (1 + 2j), jnp.asarray(1 + 1j))
 assert pull(jnp.asarray(1 + 0j)) == 1 + 2j
@@ -114,25 +106,9 @@ else:
     refused = False
 assert refused
 """,
-    "scan_over_counters_stops_derivatives": """
-s = lib.State(jnp.asarray(3.0))
-f = lambda: jnp.sum(lib.transform.scan(lambda n, x: (n + 1, s.value * x), 0, jnp.ones(2))[1])
-assert lib.transform.grad(f, s)() == 2.0
-""",
-    "loop_in_a_loop_moves_the_stream_by_one": """
-inner = lambda x: lib.transform.for_loop(lambda y: lib.random.random(), jnp.ones(2))
-lib.random.seed(0)
-want = jnp.stack([lib.random.random() for _ in range(4)]).reshape(2, 2)
-lib.random.seed(0)
-assert jnp.array_equal(lib.transform.for_loop(inner, jnp.ones(2)), want)
-""",
     "lanes_past_the_fourth_repeat_the_draws": """
 found = lib.transform.vmap(lambda x: lib.random.random())(jnp.ones(6))
 assert found[0] != found[4]
-""",
-    "states_as_long_as_the_lanes_are_mapped": """
-s = lib.State(jnp.arange(3.0))
-assert lib.transform.vmap(lambda x: s.value * x)(jnp.ones(3)).shape == (3, 3)
 """,
     "finders_miss_what_a_condition_reads": """
 s = lib.State(jnp.asarray(3))

@@ -15,13 +15,14 @@ from ...judge.derivative import judge_values
 from ...judge.difference import Violation
 from ...judge.observation import Observation, observe
 from ...judge.subject import Subject
-from ...language.control import PLACEHOLDER, Compiled, Control, ControlWish, programs
+from ...language.control import MANY, PLACEHOLDER, Compiled, Control, ControlWish, programs
 from ...language.transforms import CONTROL
 
 SERIAL = tuple(name for name in CONTROL if name != "vmap")
 """The functions that run their bodies one after the other, so that draws have an order."""
 
 LOOPS = ("for_loop", "scan", "while_loop")
+COUNTED = ("count", "flag")
 FORWARD = ("while_loop",)
 """The functions that JAX differentiates in forward mode alone."""
 
@@ -42,11 +43,18 @@ def under(
     }
 
 
+def many() -> dict[str, ControlWish]:
+    """A point for each function that repeats its body, which it does often."""
+    return {f"many of {name}": ControlWish((name,), steps=MANY, lanes=MANY)
+            for name in (*LOOPS, "vmap")}
+
+
 def pairs_of_blocks() -> dict[str, ControlWish]:
-    """A point for each function in a body of each function."""
-    return {f"{inner} in {outer}": ControlWish((outer, inner), lines=("read", "count", "update"),
-                                               members=(PLACEHOLDER, "jacfwd"))
-            for outer in CONTROL for inner in CONTROL}
+    """A point for each function in a body of each function; loops in loops draw numbers."""
+    return {f"{inner} in {outer}": ControlWish(
+        (outer, inner), lines=("read", "count", "flag", "update"),
+        sure=("update", "draw") if {outer, inner} <= set(LOOPS) else ("update",),
+        members=(PLACEHOLDER, "jacfwd")) for outer in CONTROL for inner in CONTROL}
 
 
 def compiled_programs(wish: ControlWish) -> SearchStrategy[Control]:
@@ -79,19 +87,20 @@ def judge_all(seen: Observation) -> None:
         judge_values(seen)
 
 
-@generated("CTL-02", programs, each(tree=True))
+@generated("CTL-02", programs, each(tree=True) | many() | {
+    "vmap, shared": ControlWish(("vmap",), kinds=("vector",), mapped=False, sure=("read",))})
 def results_are_those_unrolled(subject: Subject, case: Control) -> None:
     """What the function returns, stacked where it is a loop."""
     judge_result(observe(case, subject))
 
 
-@generated("CTL-03", programs, each())
+@generated("CTL-03", programs, each() | many())
 def states_are_those_unrolled(subject: Subject, case: Control) -> None:
     """What every state holds afterwards."""
     judge_effects(observe(case, subject))
 
 
-@generated("CTL-05", programs, each(SERIAL, sure="draw"))
+@generated("CTL-05", programs, each(SERIAL, sure=("draw",)))
 def draws_are_those_unrolled(subject: Subject, case: Control) -> None:
     """The numbers show in the result; one more is drawn after the call."""
     seen = observe(case, subject)
@@ -99,7 +108,10 @@ def draws_are_those_unrolled(subject: Subject, case: Control) -> None:
     judge_result(seen)
 
 
-@generated("CTL-06", programs, under("grad", "vector_grad", "jacrev", "jacfwd"))
+@generated("CTL-06", programs, under("grad", "vector_grad", "jacrev", "jacfwd") | {
+    f"{member} of scan, no floats": ControlWish(("scan",), members=(member,), sure=("read",),
+                                                carries=("counter", "flag"))
+    for member in ("grad", "vector_grad", "jacrev", "jacfwd")})
 def derivative_for_states(subject: Subject, case: Control) -> None:
     """By the oracles, on the unrolled program."""
     judge_values(observe(case, subject))
@@ -126,7 +138,7 @@ def effects_under_a_derivative(subject: Subject, case: Control) -> None:
     judge_effects(seen)
 
 
-@generated("CTL-11", programs, each(sure="count") | under("grad", names=SERIAL, sure="count"))
+@generated("CTL-11", programs, each(sure=COUNTED) | under("grad", names=SERIAL, sure=COUNTED))
 def counters_and_flags(subject: Subject, case: Control) -> None:
     """What the counter and the flag hold, called and differentiated."""
     judge_all(observe(case, subject))
@@ -144,7 +156,7 @@ def blocks_nest(subject: Subject, case: Control) -> None:
     judge_all(observe(case, subject))
 
 
-@generated("CTL-16", programs, each(sure="born") | under("grad", names=SERIAL, sure="born"))
+@generated("CTL-16", programs, each(sure=("born",)) | under("grad", names=SERIAL, sure=("born",)))
 def states_of_a_body(subject: Subject, case: Control) -> None:
     """A state that every run makes for itself."""
     judge_all(observe(case, subject))
