@@ -26,7 +26,7 @@ PLACEHOLDER: Final = "call"
 STEPS: Final = (2, 3, 1, 6)
 """The numbers of steps of a loop, among them more than anybody writes out."""
 
-LANES: Final = (3, 2)
+FEW_LANES: Final = (3, 2)
 """The numbers of lanes."""
 
 MANY: Final = (6, 9)
@@ -66,7 +66,7 @@ CARRIES: Final = {
 }
 """What a scan carries: its start, the next one, what a step reads of it, and a number of it."""
 
-CONDITIONS: Final = ("c[0] < {0}", "c[0] < {0} + b.value", "c[0] < {0} + jnp.minimum(n.value, 2)")
+GOING_ON: Final = ("c[0] < {0}", "c[0] < {0} + b.value", "c[0] < {0} + jnp.minimum(n.value, 2)")
 """When a while_loop goes on: so many turns at the least, two more at the most."""
 
 COUNTS: Final = ("n.value = n.value + 1", "n.value = n.value + b.value")
@@ -111,7 +111,7 @@ class ControlWish:
     members: tuple[str, ...] = (PLACEHOLDER,)
     tree: bool = False
     steps: tuple[int, ...] = STEPS
-    lanes: tuple[int, ...] = LANES
+    lanes: tuple[int, ...] = FEW_LANES
     carries: tuple[str, ...] = tuple(CARRIES)
     mapped: bool = True
 
@@ -251,7 +251,7 @@ class ControlDraft:
     def _while_loop(
         self, number: int, rest: Sequence[str], out: str, total: str, lane: bool
     ) -> list[str]:
-        test = self.choose(CONDITIONS).format(self.choose(self.wish.steps))
+        test = self.choose(GOING_ON).format(self.choose(self.wish.steps))
         made = self.body(f"def step{number}(c):", rest, "c[0] + 1, t", lane)
         made.insert(1, "    t = c[1]")
         return [f"def more{number}(c): return {test}", *made,
