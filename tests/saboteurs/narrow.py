@@ -393,6 +393,40 @@ def third_loop_uses_the_second_body(lib: Lib) -> None:
         return original(f, *xs, **options)
 
 
+@saboteur("CTL-23")
+def loops_blank_what_was_overwritten_before(lib: Lib) -> None:
+    """What a loop once overwrote unread is zero in further loops of that code, until written."""
+    log: list[tuple[Any, str]] = []
+    blank: dict[Any, list[Any]] = {}
+
+    class Logged(Cell):
+        def read(self) -> Any:
+            log.append((self, "r"))
+            return super().read()
+
+        def write(self, value: Any) -> None:
+            log.append((self, "w"))
+            super().write(value)
+
+    on_state(lib, Logged)
+
+    @wrap(lib, "for_loop")
+    def for_loop(original: Any, f: Any, *xs: Any, **options: Any) -> Any:
+        if inside() or not isinstance(f, FunctionType):
+            return original(f, *xs, **options)
+        before = {state: state.value for state in blank.get(f.__code__, ())}
+        for state, value in before.items():
+            state.value = jax.tree.map(jnp.zeros_like, value)
+        log.clear()
+        result = original(f, *xs, **options)
+        first = {state: how for state, how in reversed(log)}
+        wrote = {state for state, how in log if how == "w"}
+        for state in before.keys() - wrote:
+            state.value = before[state]
+        blank[f.__code__] = [state for state, how in first.items() if how == "w"]
+        return result
+
+
 # -- threads, copies, pickles ------------------------------------------------------------------
 
 

@@ -143,6 +143,26 @@ def what_a_body_writes_may_change(lib, jnp, run, times, turns, x):
     assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
 
 
+MODES = written(st.lists(st.sampled_from(("read", "overwrite", "update")), min_size=2, max_size=4))
+
+
+@drawn("CTL-23", {"modes": MODES, "v": number(), "x": number()}, bodies())
+def what_a_body_does_may_change(lib, jnp, run, times, modes, v, x):
+    """The same body reads a state, overwrites it or updates it, as is said before each call."""
+    s, held, mode = lib.State(jnp.array(v)), v, [""]
+    def g(x):
+        if mode[0] != "read":
+            s.value = x if mode[0] == "overwrite" else s.value + x
+        return s.value * x
+    for mode[0] in modes:
+        got, want = run(g, jnp.array(x)), 0.0
+        for _ in range(times):
+            held = {"read": held, "overwrite": x, "update": held + x}[mode[0]]
+            want += held * x
+        assert jnp.allclose(got, want), {"at": mode[0], "expected": want, "got": got}
+        assert jnp.allclose(s.value, held), {"at": "s.value", "expected": held, "got": s.value}
+
+
 # -- no steps, and branches that are not taken -----------------------------------------------------
 
 NO_STEPS = {
@@ -209,23 +229,31 @@ def a_branch_not_taken_has_no_effects(lib, jnp, run, v, n, seed):
 # -- lanes -----------------------------------------------------------------------------------------
 
 LANES = {
-    "arguments": "lib.transform.vmap(g)(jnp.zeros(4))",
+    "arguments": "lib.transform.vmap(g)(jnp.zeros({n}))",
     "a state": "lib.transform.vmap(lambda: g(s.value), in_states=s)()",
-    "a size": "lib.transform.vmap(lambda: g(0.0), axis_size=4)()",
+    "a size": "lib.transform.vmap(lambda: g(0.0), axis_size={n})()",
     "a loop in lanes": "lib.transform.vmap(lambda x: lib.transform.for_loop(g, x))("
-                       "jnp.zeros((4, 3)))",
-    "lanes in a loop": "lib.transform.for_loop(lib.transform.vmap(g), jnp.zeros((3, 4)))",
-    "lanes in lanes": "lib.transform.vmap(lib.transform.vmap(g))(jnp.zeros((2, 2)))",
+                       "jnp.zeros(({n}, 3)))",
+    "lanes in a loop": "lib.transform.for_loop(lib.transform.vmap(g), jnp.zeros((3, {n})))",
+    "lanes in lanes": "lib.transform.vmap(lib.transform.vmap(g))(jnp.zeros((2, {n})))",
 }
 
 
-@snippet("CTL-17", {name: {"run": f"lambda g, s: {text}"} for name, text in LANES.items()})
-def lanes_draw_their_own_numbers(lib, jnp, np, run):
+@st.composite
+def lanes(draw: Any, name: str) -> dict[str, str]:
+    """Two lanes or more, and a seed."""
+    n = draw(st.sampled_from((2, 6, 4)))
+    return {"run": f"lambda g, s: {LANES[name].format(n=n)}", "n": str(n),
+            "seed": draw(count(0, 99))}
+
+
+@drawn("CTL-17", lanes, {name: name for name in LANES})
+def lanes_draw_their_own_numbers(lib, jnp, np, run, n, seed):
     """All numbers of two calls and one draw after them differ; the same seed gives them again."""
-    s, runs = lib.State(jnp.zeros(4)), []
+    s, runs = lib.State(jnp.zeros(n)), []
     def g(x): return x + lib.random.normal(size=())
     for _ in range(2):
-        lib.random.seed(3)
+        lib.random.seed(seed)
         drawn = [np.ravel(run(g, s)), np.ravel(run(g, s)), np.ravel(lib.random.normal(size=()))]
         runs.append(np.concatenate(drawn))
     different = len(set(runs[0].tolist()))
@@ -234,12 +262,11 @@ def lanes_draw_their_own_numbers(lib, jnp, np, run):
     assert np.array_equal(*runs), {"expected": runs[0], "got": runs[1]}
 
 
-@drawn("CTL-17", {"seed": count(0, 99), "v": number()}, {
-    name: {"run": f"lambda g, s: {LANES[name]}"}
-    for name in ("arguments", "a size", "a loop in lanes")})
-def a_derivative_sees_the_same_draws(lib, jnp, np, run, seed, v):
+@drawn("CTL-17", lambda name: st.builds(lambda found, v: {**found, "v": v}, lanes(name), number()),
+       {name: name for name in ("arguments", "a size", "a loop in lanes")})
+def a_derivative_sees_the_same_draws(lib, jnp, np, run, n, seed, v):
     """The derivative of a sum of draws, each times a state, is the sum of these draws."""
-    s, w = lib.State(jnp.zeros(4)), lib.State(jnp.array(v))
+    s, w = lib.State(jnp.zeros(n)), lib.State(jnp.array(v))
     def g(x): return x + w.value * lib.random.normal(size=())
     lib.random.seed(seed)
     want = jnp.sum(run(g, s)) / v
@@ -264,6 +291,19 @@ def mapped_states_are_selected(lib, jnp, select, start, xs, k):
     assert jnp.array_equal(got, want ** 2), {"expected": want ** 2, "got": got}
     assert jnp.array_equal(s.value, want) and t.value == k, {
         "expected": f"{want} and {k}", "got": (s.value, t.value)}
+
+
+@drawn("CTL-18", {"n": one_of(("3", "1", "2", "6")), "v": number(), "k": number()})
+def other_states_are_shared(lib, jnp, n, v, k):
+    """Also one that has as many entries as there are lanes."""
+    s, t = lib.State(v + jnp.arange(float(n))), lib.State(jnp.array(0.0))
+    def lane(x):
+        t.value = jnp.sum(s.value)
+        return s.value * x
+    got, want = lib.transform.vmap(lane)(k * jnp.ones(n)), s.value * k * jnp.ones((n, n))
+    assert got.shape == (n, n) and jnp.allclose(got, want), {"expected": want, "got": got}
+    assert jnp.allclose(t.value, jnp.sum(s.value)), {
+        "at": "t.value", "expected": jnp.sum(s.value), "got": t.value}
 
 
 @snippet("CTL-18", {
