@@ -90,31 +90,6 @@ lib.transform.jvp(f, (1.0,), (1.0,))
 s.value = jnp.asarray(3.0)
 assert lib.transform.jvp(f, (1.0,), (1.0,))[1] == 9.0
 """,
-    "nested_writes_in_bodies_are_dropped": """
-s = lib.State(jnp.asarray(0.0))
-def write(x):
-    s.value = x
-    return x
-def inner(x):
-    jax.vmap(write)(x * jnp.ones(2))
-    return x ** 3
-try:
-    lib.transform.grad(lib.transform.grad(inner))(1.0)
-except Exception:
-    refused = True
-else:
-    refused = False
-assert refused
-""",
-    "lanes_past_the_fourth_repeat_the_draws": """
-found = lib.transform.vmap(lambda x: lib.random.random())(jnp.ones(6))
-assert found[0] != found[4]
-""",
-    "finders_miss_what_a_condition_reads": """
-s = lib.State(jnp.asarray(3))
-f = lambda: lib.transform.while_loop(lambda n: n < s.value, lambda n: n + 1, 0)
-assert len(lib.transform.StateFinder(f)()) == 1
-""",
     "nested_failures_move_the_stream": """
 def fail(x):
     raise ZeroDivisionError

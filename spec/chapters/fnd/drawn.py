@@ -49,8 +49,20 @@ INNER = {
     "compiled gradient": "lib.transform.jit(lib.transform.grad(g))(t)",
     "vjp": "lib.transform.vjp(g, t)[0]",
     "jvp": "lib.transform.jvp(g, (t,), (t,))[1]",
+    "loop": "lib.transform.for_loop(g, jnp.stack([t, t]))[1]",
+    "branch": "lib.transform.cond(t > 0.0, g, lambda t: t, t)",
+    "lanes": "lib.transform.vmap(lambda _: g(t))(jnp.ones(2))[0]",
+    "checkpoint": "lib.transform.checkpoint(g)(t)",
 }
 """Calls of a function g inside of the function."""
+
+IN_CONDITIONS = {
+    "condition of a loop":
+        "lib.transform.while_loop(lambda n: n + 0.0 * g(t) < 2.0, lambda n: n + 1.0, 0.0 * t)",
+    "condition of a branch": "lib.transform.cond(g(t) > 0.0, jnp.sin, jnp.cos, t)",
+    "index of a branch": "lib.transform.switch(jnp.int32(g(t)), [jnp.sin, jnp.cos], t)",
+}
+"""The same of a function g that only reads."""
 
 CLOSURE = "closure"
 """The function holds the states in its closure, rather than in its module."""
@@ -100,7 +112,7 @@ class Accesses(Script):
         before = ["h = lib.transform.jit(g)", "h(jnp.array(2.0))"]
         return ["def g(t):", *body, "    return t",
                 *(before if self.inner == "compiled before" else ()),
-                "def f(t):", f"    return {INNER[self.inner]}"]
+                "def f(t):", f"    return {(INNER | IN_CONDITIONS)[self.inner]}"]
 
     @property
     def usage(self) -> str:
@@ -155,6 +167,8 @@ class FinderWish:
         Options of the finder, as source.
     fewest, most : int
         How many lines.
+    steps : tuple of str
+        The accesses to choose from.
     usages : tuple of str
         The usages to choose from, if not that of the options.
     more : tuple of str
@@ -170,6 +184,7 @@ class FinderWish:
     options: Mapping[str, str] = field(default_factory=dict)
     fewest: int = 1
     most: int = 6
+    steps: tuple[str, ...] = tuple(STEPS)
     usages: tuple[str, ...] = ()
     more: tuple[str, ...] = ()
     sure: bool = False
@@ -190,7 +205,7 @@ def accesses(draw: Any, wish: FinderWish) -> Accesses:
     tags = draw(st.lists(filters.ONE_TAG, min_size=len(kinds), max_size=len(kinds))) \
         if wish.form else [None] * len(kinds)
     states = st.sampled_from([f"s{i}" for i in range(len(kinds))])
-    step = st.tuples(st.sampled_from((*STEPS, *wish.more)), states)
+    step = st.tuples(st.sampled_from((*wish.steps, *wish.more)), states)
     steps = draw(st.lists(step, min_size=wish.fewest, max_size=wish.most))
     if wish.sure:
         steps.insert(draw(st.integers(0, len(steps))), (wish.more[-1], draw(states)))
@@ -239,6 +254,8 @@ for _rule, _usage in (("FND-01", "all"), ("FND-02", "write"), ("FND-03", "read")
 
 generated("FND-17", accesses, {
     name: FinderWish(asks(), 1, 3, usages=USAGES, inner=name) for name in INNER
+} | {
+    name: FinderWish(asks(), 1, 3, ("read",), USAGES, inner=name) for name in IN_CONDITIONS
 })(judge)
 generated("FND-18", accesses, {
     f"{touch}, {inner or 'module'}": FinderWish(asks(), 0, 4, more=(touch,), sure=True, inner=inner)
