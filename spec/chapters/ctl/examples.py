@@ -240,14 +240,14 @@ LANES = {
 
 
 @st.composite
-def lanes(draw: Any, name: str) -> dict[str, str]:
+def lanes_of(draw: Any, name: str) -> dict[str, str]:
     """Two lanes or more, and a seed."""
     n = draw(st.sampled_from((2, 6, 4)))
     return {"run": f"lambda g, s: {LANES[name].format(n=n)}", "n": str(n),
             "seed": draw(count(0, 99))}
 
 
-@drawn("CTL-17", lanes, {name: name for name in LANES})
+@drawn("CTL-17", lanes_of, {name: name for name in LANES})
 def lanes_draw_their_own_numbers(lib, jnp, np, run, n, seed):
     """All numbers of two calls and one draw after them differ; the same seed gives them again."""
     s, runs = lib.State(jnp.zeros(n)), []
@@ -262,8 +262,9 @@ def lanes_draw_their_own_numbers(lib, jnp, np, run, n, seed):
     assert np.array_equal(*runs), {"expected": runs[0], "got": runs[1]}
 
 
-@drawn("CTL-17", lambda name: st.builds(lambda found, v: {**found, "v": v}, lanes(name), number()),
-       {name: name for name in ("arguments", "a size", "a loop in lanes")})
+@drawn("CTL-17", lambda name: st.builds(
+    lambda found, v: {**found, "v": v}, lanes_of(name), number()),
+    {name: name for name in ("arguments", "a size", "a loop in lanes")})
 def a_derivative_sees_the_same_draws(lib, jnp, np, run, n, seed, v):
     """The derivative of a sum of draws, each times a state, is the sum of these draws."""
     s, w = lib.State(jnp.zeros(n)), lib.State(jnp.array(v))
