@@ -35,10 +35,11 @@ MANY: Final = (6, 9)
 SEED: Final = 7
 
 READ_VALUES: Final = {
-    "number": "{0}.value", "vector": "jnp.sum({0}.value)",
+    "number": "{0}.value", "vector": "jnp.mean({0}.value)",
     "dict": "jnp.sum({0}.value['a']) * {0}.value['b'][0]",
 }
-"""The kinds of floating state, and a number that depends on its value."""
+"""The kinds of floating state, and a number that depends on its value, with a slope of one at most:
+many steps would make too much of the rounding of the first."""
 
 NEW_VALUES: Final = {
     "number": "{e}", "vector": "{e} * jnp.linspace(1.0, 0.25, {n})",
