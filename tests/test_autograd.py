@@ -14,6 +14,7 @@ from spec.chapters import all_checks
 from spec.chapters.rules import registry
 from spec.judge.subject import CLASSES, Subject
 from spec.judge.verdict import Outcome, Verdict
+from spec.language.dtypes import BFLOAT16
 from spec.run.decide import decide
 from spec.run.implementation import load
 from spec.run.profiles import Profile
@@ -23,7 +24,7 @@ LOOK = Profile("look", 1, 0)
 DAYS = 10
 """In how many days every rule is asked."""
 CORE = {*CLASSES["basic"], *CLASSES["core"]}
-LACKING = {"jax", *set().union(*CLASSES.values()) - CORE}
+LACKING = {"jax", BFLOAT16, *set().union(*CLASSES.values()) - CORE}
 RULES = [rule for rule in registry() if not rule.startswith("CTL")]
 
 

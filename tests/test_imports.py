@@ -16,7 +16,8 @@ ROOT = Path(__file__).parent.parent
 
 MAY_IMPORT = {
     # Not "spec": within the package imports are relative, since a wheel carries it by another name.
-    "spec": {"numpy", "hypothesis", "pytest", "_pytest", "rich"},
+    # NumPy's bfloat16 is that of ml_dtypes, which is imported where it is asked for.
+    "spec": {"ml_dtypes", "numpy", "hypothesis", "pytest", "_pytest", "rich"},
     # NumPy's arrays and dtypes are what JAX takes; typing_extensions is read by checkers alone.
     "refimpl": {"refimpl", "jax", "numpy", "typing_extensions"},
 }

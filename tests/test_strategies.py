@@ -221,7 +221,7 @@ def test_kinds_of_value(kind: str) -> None:
 
 
 def test_single_precision_stays_single_on_the_model() -> None:
-    wish = replace(EVERYTHING, dtype="float32", auxes=("array",), bystanders=False, draws=False)
+    wish = replace(EVERYTHING, dtypes=("float32",), auxes=("array",), bystanders=False, draws=False)
     for case in drawn(cases(wish), 100):
         dtypes = {np.asarray(leaf).dtype for _, leaf in trees.leaves(expectation(case).out)}
         assert dtypes == {np.dtype(np.float32)}, repr(case)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..language import trees
 from ..language.cases import Case
+from ..language.dtypes import kind_of
 from ..language.programs import Ref
 from ..language.script import execute
 from ..language.trees import Tree
@@ -25,6 +26,14 @@ from .magnitude import Magnitude
 VALUES_ONLY = 5
 """Up to how many inputs second derivatives are also taken from values alone, which costs their
 square."""
+
+
+def exact(leaf: Any) -> Any:
+    """The same numbers in double precision, where they are of a shorter dtype."""
+    array = np.asarray(leaf)
+    if array.dtype.itemsize >= np.dtype(np.float64).itemsize or kind_of(array.dtype) != "f":
+        return leaf
+    return array.astype(np.float64)
 
 
 class Expectation:
@@ -65,6 +74,9 @@ class Expectation:
                   if trees.is_inexact(leaf))
         # Beside float32, JAX's weak types decide what a sum is, and NumPy does not know them.
         self.dtypes_known = all(leaf.dtype == np.float64 for leaf in floats)
+        # A derivative is that of the same numbers in exact arithmetic, whatever their dtypes.
+        self.exact_start = {id: trees.map_leaves(exact, value) for id, value in self.start.items()}
+        self.exact_args = [trees.map_leaves(exact, arg) for arg in self.args]
 
     # -- running ---------------------------------------------------------------------------
 
@@ -85,7 +97,8 @@ class Expectation:
     def function(self, vector: Array) -> Array:
         """The flat output at a flat input; real or complex."""
         states, args = self.placed(vector)
-        out, _ = self._run(self.start | states, [args.get(i, a) for i, a in enumerate(self.args)])
+        out, _ = self._run(self.exact_start | states,
+                           [args.get(i, a) for i, a in enumerate(self.exact_args)])
         return self.flat(out)
 
     def placed(self, vector: Array) -> tuple[dict[str, Tree], dict[int, Tree]]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..language.dtypes import BFLOAT16, dtype_of, kind_of
+
 
 class Magnitude:
     """NumPy's names; while it is open, it notes the largest number that a function meets.
@@ -22,7 +24,7 @@ class Magnitude:
         self.largest, self.open = 1.0, True
 
     def __getattr__(self, name: str) -> Any:
-        value = getattr(np, name)
+        value = dtype_of(name).type if name == BFLOAT16 else getattr(np, name)
         if not self.open or not callable(value) or isinstance(value, type):
             return value
 
@@ -38,5 +40,5 @@ class Magnitude:
         """Take an array or a number into account; of anything else, nothing."""
         if isinstance(number, (int, float, complex, np.ndarray, np.generic)):
             array = np.asarray(number)
-            if array.dtype.kind in "iufc":
+            if kind_of(array.dtype) in "iufc":
                 self.largest = max(self.largest, float(np.max(np.abs(array), initial=0.0)))

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from ..expected.layout import AnyMapping, Array, Slot
 from ..language import trees
+from ..language.dtypes import eps_of, is_half, kind_of, widened
 from . import difference
 from .difference import Difference
+
+COMPUTED: Final = 64
+ROUNDED: Final = 2
+"""How many units of the eps of its dtype a value may be off: where the program computes in that
+dtype, and in half precision, where it only rounds what it computed in float64."""
 
 
 def mirrors(expected: Any, got: Any, place: str, *, strict: bool = True) -> Difference | None:
@@ -134,7 +140,7 @@ def _same_leaf(
     expected: Any, got: Any, place: str, rtol: float, dtypes: bool
 ) -> Difference | None:
     want = np.asarray(expected)
-    if want.dtype.kind not in "biufc":
+    if kind_of(want.dtype) not in "biufc":
         same_symbol = type(got) is type(expected) and got == expected
         return None if same_symbol else difference.of_symbol(place, expected, got)
     if isinstance(got, (Mapping, list, tuple, str)) or got is None:
@@ -152,10 +158,11 @@ def _same_array(
 ) -> Difference | None:
     if want.shape != have.shape:
         return difference.of_shape(place, want.shape, have)
-    if dtypes and want.dtype != have.dtype and {want.dtype.kind, have.dtype.kind} & set("bfc"):
+    kinds = {kind_of(want.dtype), kind_of(have.dtype)}
+    if dtypes and want.dtype != have.dtype and kinds & {*"bfc"}:
         return difference.of_dtype(place, want.dtype, have.dtype)
-    if have.dtype.kind in "fc":  # a result is no more exact than its own dtype
-        rtol = max(rtol, 64 * float(np.finfo(have.dtype).eps))
-    if np.allclose(have, want, rtol=rtol, atol=rtol, equal_nan=True):
+    if kind_of(have.dtype) in "fc":  # a result is no more exact than its own dtype
+        rtol = max(rtol, (ROUNDED if is_half(have.dtype) else COMPUTED) * eps_of(have.dtype))
+    if np.allclose(widened(have), widened(want), rtol=rtol, atol=rtol, equal_nan=True):
         return None
     return difference.of_value(place, want, have, rtol)

@@ -11,6 +11,7 @@ import numpy as np
 from ..expected import oracles
 from ..expected.layout import Array, Slot
 from ..language import returns, trees
+from ..language.dtypes import eps_of, kind_of
 from ..language.script import execute
 from . import compare, difference
 from .difference import Difference, Inconclusive, Unreadable, Violation
@@ -71,7 +72,7 @@ def _flat(slots: list[tuple[Slot, Array, str]], best: Array) -> Array:
 
 
 def _eps(dtype: np.dtype[Any]) -> float:
-    return float(np.finfo(dtype).eps) if dtype.kind in "fc" else 0.0
+    return eps_of(dtype) if kind_of(dtype) in "fc" else 0.0
 
 
 def _entry(slot: Slot, shape: tuple[int, ...], index: tuple[int, ...]) -> str | None:

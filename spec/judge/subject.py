@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from ..language.dtypes import BFLOAT16
 from ..language.transforms import CONTROL, FAMILY
 
 CLASSES: Final = {
@@ -54,6 +55,9 @@ PREFIXES: Final = frozenset(
 """The namespaces of the interface, as dotted paths."""
 
 
+DTYPES: Final = (BFLOAT16,)
+"""The dtypes of drawn programs that an array namespace may do without."""
+
 _LOOKUP: Final = re.compile(r"\blib\.(\w+(?:\.\w+)*)")
 
 
@@ -95,6 +99,18 @@ class Room:
         if dotted in self._hidden or (value is None and dotted in NAMES):
             raise Absent(dotted)
         return getattr(self._room, name) if value is None else value
+
+
+class Arrays:
+    """An array namespace that does without some dtype: what it lacks raises Absent."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        if name in DTYPES and not hasattr(self._module, name):
+            raise Absent(name)
+        return getattr(self._module, name)
 
 
 class Lacking:
@@ -177,8 +193,9 @@ class Subject:
 
     @cached_property
     def xp(self) -> Any:
-        """The array namespace."""
-        return importlib.import_module(self.arrays)
+        """The array namespace; a dtype that it lacks raises Absent."""
+        module = importlib.import_module(self.arrays)
+        return module if all(hasattr(module, name) for name in DTYPES) else Arrays(module)
 
     @property
     def on_jax(self) -> bool:

@@ -69,7 +69,7 @@ class Outcome:
     verdict : Verdict
         The decision.
     message : str
-        Why, where it is not a pass.
+        Why, where it is not a pass; of a pass, what some cases were left out for.
     place, expected, actual : str
         Where the implementation differs, what should have been there and what was; empty where
         nothing was compared.
@@ -131,6 +131,13 @@ class Outcome:
     def lacks(self) -> tuple[str, ...]:
         """The names for want of which the point is absent, the one looked up first first."""
         return lacked(self.message) if self.verdict is Verdict.ABSENT else ()
+
+    @property
+    def narrowed(self) -> tuple[str, ...]:
+        """The names for want of which some of the cases that were drawn were left out, of a point
+        that passes without them."""
+        left_out = self.verdict is Verdict.PASS and self.message.startswith(NEEDS)
+        return lacked(self.message) if left_out else ()
 
     @property
     def id(self) -> str:

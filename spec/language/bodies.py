@@ -39,14 +39,15 @@ ACCESS: Final = choice("access", ("read", "write only", "read then write", "writ
 WRITTEN: Final = choice("written", ("0", "1", "2", "3"), {"write": ("1", "2", "3")})
 
 FREE: Final = choice("anything", (
-    "array", "integers", "flags", "short", "half", "complex", "empty", "number", "symbol",
-    "dict", "list", "tuple", "named tuple"))
+    "array", "integers", "flags", "short", "half", "bfloat16", "complex", "empty", "number",
+    "symbol", "dict", "list", "tuple", "named tuple"))
 
 LEAVES: Final[Mapping[str, tuple[str, ...]]] = {
     "integers": ("jnp.array([1, 2])", "jnp.array(2, jnp.int32)", "jnp.array([3], jnp.uint8)"),
     "flags": ("jnp.array([True, False])", "jnp.array(True)"),
     "short": ("jnp.array(0.5, jnp.float32)", "jnp.array([0.25, -0.5], jnp.float32)"),
     "half": ("jnp.array(0.5, jnp.float16)", "jnp.array([0.25, -0.5, 1.0], jnp.float16)"),
+    "bfloat16": ("jnp.array(0.5, jnp.bfloat16)", "jnp.array([0.25, -0.5], jnp.bfloat16)"),
     "complex": ("jnp.array(1.0 + 2.0j)", "jnp.array([0.5j], jnp.complex64)"),
     "empty": ("jnp.zeros((0, 3))", "jnp.zeros((2, 0), jnp.int32)"),
     "number": ("2.5", "3", "-1.0", "True", "1j"),
@@ -162,6 +163,11 @@ class Body(Chooser):
         self.events: dict[str, str] = {}
         self.scratch: Var | None = None
         self.count = 0
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the states and arguments, once it is chosen."""
+        return self.wish.dtypes[0]
 
     # -- scopes --------------------------------------------------------------------------------
 
@@ -308,7 +314,7 @@ class Body(Chooser):
         if name.state:
             self.events[name.state] += "r"
             self.note_place(name.text)
-        return fit(name, shape, self.wish.dtype)
+        return fit(name, shape, self.dtype)
 
     def note_place(self, text: str) -> None:
         """Note by which way a state is reached."""

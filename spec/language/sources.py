@@ -74,7 +74,7 @@ def order(size: int) -> Text:
 CONTENTS: Final = (
     "jnp.array([1.0, 2.0])", "jnp.array(1.5)", "jnp.array(1.5, jnp.float32)", "jnp.array([1, 2])",
     "jnp.array([True, False])", "jnp.array(1.0 + 2.0j)", "jnp.zeros((0, 3))", "0.5", "3", "True",
-    "None", "jnp.ones((2, 1), jnp.float16)",
+    "None", "jnp.ones((2, 1), jnp.float16)", "jnp.array([0.5, -1.5], jnp.bfloat16)",
 )
 """Leaves of a value that a state may hold, Python's own numbers among them."""
 

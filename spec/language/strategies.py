@@ -77,7 +77,7 @@ ARGNUM: Final = choice("argnums", ("None", *ARGNUMS), {
 AUX: Final = choice("aux", AUXES)
 VALUE: Final = choice("value", (*KINDS, "discrete"), {"discrete state": ("discrete",)})
 SELECTED: Final = choice("selected value", ("leaf", "pytree"), {"pytree state": ("pytree",)})
-DTYPE: Final = choice("dtype", ("float64", "float32", "float16"))
+DTYPE: Final = choice("dtype", ("float64", "float32", "float16", "bfloat16"))
 SIZES: Final = choice("shapes", ("usual", "large"))
 HELD: Final = choice("value of a state", ("its own", "that of another"))
 FORM: Final = choice("function", DEFINITIONS)
@@ -118,6 +118,8 @@ class Draft(Tracing):
     """
 
     def __init__(self, draw: DrawFn, wish: Wish) -> None:
+        if len(wish.dtypes) > 1:
+            wish = replace(wish, dtypes=(draw(st.sampled_from(wish.dtypes)),))
         large = wish.large and draw(st.booleans())
         # Arrays alone, since the oracles take a call, or more, for every entry of every input.
         super().__init__(draw, replace(wish, shapes=LARGE, kinds=("array",)) if large else wish)
@@ -129,7 +131,7 @@ class Draft(Tracing):
         draw, wish = self.draw, self.wish
         member, row = draw(st.sampled_from(wish.members)), draw(st.sampled_from(wish.rows))
         self.note(CALL, f"{row.id} {member}")
-        self.note(DTYPE, wish.dtype)
+        self.note(DTYPE, self.dtype)
         self.note(FAILURE, "none")
         with_args = row.args if row.args is not None else draw(st.booleans())
         form = self.choose(CONTAINER, wish.containers) if row.states else ""
@@ -181,7 +183,7 @@ class Draft(Tracing):
             self.kinds[id], value, shares = self.kinds[other.id], other.value, other.id
         else:
             self.kinds[id] = self.choose(VALUE, self.wish.value_kinds)
-            value = self.draw(values(self.kinds[id], self.wish.dtype, self.wish.shapes))
+            value = self.draw(values(self.kinds[id], self.dtype, self.wish.shapes))
         self.note(HELD, "that of another" if shares else "its own")
         kind = self.draw(st.sampled_from(("State", "ParamState")))
         return self.known(Var(id, value, "ParamState" if param else kind, shares=shares))
@@ -189,7 +191,7 @@ class Draft(Tracing):
     def bystander(self, id: str) -> Var:
         """One more state, with integers and booleans in it."""
         self.note(VALUE, "discrete")
-        var = Var(id, self.draw(discrete(self.wish.dtype, self.wish.shapes)))
+        var = Var(id, self.draw(discrete(self.dtype, self.wish.shapes)))
         self.tests += tests_of(var)
         return self.known(var)
 
@@ -209,7 +211,7 @@ class Draft(Tracing):
     def argument(self, index: int) -> Tree:
         """A positional argument."""
         kind = self.draw(st.sampled_from(self.wish.value_kinds))
-        value = self.draw(values(kind, self.wish.dtype, self.wish.shapes))
+        value = self.draw(values(kind, self.dtype, self.wish.shapes))
         self.scope += names_in(f"x{index}", value)
         return value
 
@@ -221,10 +223,10 @@ class Draft(Tracing):
         params, given = [], {}
         for name in ("scale", "shift")[:self.draw(st.integers(1, 2))]:
             shape = self.draw(st.sampled_from(self.wish.shapes))
-            params.append(Param(name, self.draw(arrays(shape, self.wish.dtype)), has_default=True))
+            params.append(Param(name, self.draw(arrays(shape, self.dtype)), has_default=True))
             self.scope.append(Name(name, shape))
             if self.choose(KEYWORD, ("left out", "given")) == "given":
-                given[name] = self.draw(arrays(shape, self.wish.dtype))
+                given[name] = self.draw(arrays(shape, self.dtype))
         return params, given
 
     def chosen(self, form: str, states: Sequence[Var]) -> dict[str, Tree]:

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from .dtypes import kind_of, widened
+
 Path = tuple[Any, ...]
 Tree = Any
 
@@ -77,7 +79,7 @@ def namedtuples(tree: Tree) -> Iterator[type]:
 
 def is_inexact(leaf: Any) -> bool:
     """Whether a leaf holds floating or complex numbers, so that it can be differentiated."""
-    return np.asarray(leaf).dtype.kind in "fc"
+    return kind_of(np.asarray(leaf).dtype) in "fc"
 
 
 def literal(tree: Tree, xp: str = "jnp") -> str:
@@ -109,4 +111,4 @@ def _array_literal(array: np.ndarray[Any, Any], xp: str) -> str:
     dtype = "" if array.dtype in plain else f", dtype={xp}.{array.dtype.name}"
     if array.size == 0:
         return f"{xp}.zeros({array.shape}{dtype})"
-    return f"{xp}.array({literal(array.tolist())}{dtype})"
+    return f"{xp}.array({literal(widened(array).tolist())}{dtype})"

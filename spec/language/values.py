@@ -13,6 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from .dtypes import dtype_of
 from .trees import NAMED, Tree
 
 Shape = tuple[int, ...]
@@ -28,7 +29,7 @@ def arrays(shape: Shape, dtype: str = "float64") -> SearchStrategy[Any]:
     """Arrays of a shape with short decimals."""
     size = int(np.prod(shape))
     numbers = st.lists(st.sampled_from(NUMBERS), min_size=size, max_size=size)
-    return numbers.map(lambda values: np.array(values, dtype).reshape(shape))
+    return numbers.map(lambda values: np.array(values, dtype_of(dtype)).reshape(shape))
 
 
 KINDS: Final[dict[str, Callable[[SearchStrategy[Any], SearchStrategy[Any]], Any]]] = {

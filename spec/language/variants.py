@@ -332,7 +332,8 @@ def calls_in_turn(draw: DrawFn, member: str) -> InTurn:
 
 ARRAYS_IN_AUX: Final = (
     "a", "jnp.sum(a)", "a > 0.25", "a.astype('float32')", "jnp.argmax(a)", "jnp.zeros((0, 2))",
-    "jnp.array(3, 'int32')", "jnp.stack([a, a])", "jnp.array(True)",
+    "jnp.array(3, 'int32')", "jnp.stack([a, a])", "jnp.array(True)", "a.astype(jnp.float16)",
+    "a.astype(jnp.bfloat16)",
 )
 """Arrays of several shapes and dtypes, made of the array ``a``."""
 

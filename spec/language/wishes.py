@@ -49,8 +49,8 @@ class Wish:
     outputs : tuple of str
         The kinds of output to choose from; see :data:`spec.language.call_forms.OUTPUTS`.
         A transform that takes scalars only gets a scalar.
-    dtype : str
-        The dtype of states and arguments.
+    dtypes : tuple of str
+        The dtypes to choose from: that of all states and arguments of a program.
     containers : tuple of str
         The containers of ``grad_states`` to choose from; see
         :data:`spec.language.call_forms.CONTAINERS`.
@@ -101,7 +101,7 @@ class Wish:
     draws: bool = False
     writes: bool = False
     outputs: tuple[str, ...] = ("scalar", "array")
-    dtype: str = "float64"
+    dtypes: tuple[str, ...] = ("float64",)
     containers: tuple[str, ...] = ("list",)
     argnums: tuple[str, ...] = ("int",)
     auxes: tuple[str, ...] = ("array", "dict")
@@ -128,7 +128,7 @@ class Wish:
     def value_kinds(self) -> tuple[str, ...]:
         """The kinds of value to choose from; a Python number has no dtype but float64."""
         chosen = self.kinds or (COMMON if self.nested else ("array",))
-        return tuple(kind for kind in chosen if kind != "number" or self.dtype == "float64")
+        return tuple(kind for kind in chosen if kind != "number" or self.dtypes == ("float64",))
 
 
 def calm(**wishes: Any) -> Wish:

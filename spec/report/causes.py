@@ -85,6 +85,8 @@ def _error(outcome: Outcome) -> str:
 
 
 def wanting(outcomes: Iterable[Outcome]) -> dict[str, int]:
-    """The names that the implementation lacks, with how many rules need each."""
-    pairs = {(name, outcome.rule) for outcome in outcomes for name in outcome.lacks}
+    """The names that the implementation lacks, with how many rules need each, if only for some of
+    the cases that they draw."""
+    pairs = {(name, outcome.rule) for outcome in outcomes
+             for name in (*outcome.lacks, *outcome.narrowed)}
     return dict(Counter(name for name, _ in sorted(pairs)).most_common())

@@ -245,6 +245,26 @@ def gradients_in_half_precision_are_widened(lib: Lib) -> None:
     on_call(lib, lambda call: call.var_grads(change))
 
 
+@saboteur("DER-08")
+def bfloat16_alone_is_widened(lib: Lib) -> None:
+    """Gradients that are all bfloat16 come in float32."""
+    def change(grads: Any) -> Any:
+        kinds = {jnp.result_type(g) for g in jax.tree.leaves(grads)}
+        widen = kinds == {jnp.dtype("bfloat16")}
+        return map_leaves(lambda g: g.astype("float32"), grads) if widen else grads
+
+    on_call(lib, lambda call: call.grads(change))
+
+
+@saboteur("DER-08")
+def bfloat16_gradients_are_doubled(lib: Lib) -> None:
+    """A gradient in bfloat16 is twice what it should be."""
+    def change(grads: Any) -> Any:
+        return map_leaves(lambda g: 2 * g if g.dtype == "bfloat16" else g, grads)
+
+    on_call(lib, lambda call: call.grads(change))
+
+
 @saboteur("AUX-04")
 def named_tuples_inside_of_aux_are_plain(lib: Lib) -> None:
     """A named tuple that stands inside of another container in aux comes back as a tuple."""

@@ -148,13 +148,13 @@ def vector_grad_sums_every_entry_of_every_leaf(subject: Subject, case: Case) -> 
     judge_values(observe(case, subject))
 
 
-HALF: Final = Wish(dtype="float16", functions=CALM, steps=(0, 1))
+HALF: Final = Wish(dtypes=("float16", "bfloat16"), functions=CALM, steps=(0, 1))
 """Short functions: half precision leaves little of long ones."""
 
 
 @generated("DER-08", Calls.strategy,
            differentiating("states", HALF, DISTINCT.where(mode="reverse"), id="{member} half")
-           | differentiating("states", Wish(dtype="float32"), DISTINCT))
+           | differentiating("states", Wish(dtypes=("float32",)), DISTINCT))
 def short_dtypes_are_kept_and_right(subject: Subject, case: Case) -> None:
     """The dtype of every leaf, and values as close to float64 as a short dtype allows."""
     seen = observe(case, subject)

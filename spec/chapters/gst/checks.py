@@ -325,15 +325,15 @@ def zero_size_is_mirrored(lib, jnp, np, T, want, v, shape):
 
 DTYPED: Final = EXACT.where(mode="reverse")
 """The members that give every leaf the dtype of the input, rather than one of both sides'."""
-TWO_DTYPES: Final = written(st.lists(
-    st.sampled_from(("float32", "float64")), min_size=4, max_size=4).filter(
-        lambda dtypes: len(set(dtypes)) == 2))
+SEVERAL_DTYPES: Final = written(st.lists(
+    st.sampled_from(("float32", "float64", "float16", "bfloat16")), min_size=4, max_size=4).filter(
+        lambda dtypes: len(set(dtypes)) > 1))
 
 
-@drawn("GST-18", {"dtypes": TWO_DTYPES}, DTYPED.bound())
+@drawn("GST-18", {"dtypes": SEVERAL_DTYPES}, DTYPED.bound())
 def every_leaf_has_its_own_dtype(lib, jnp, T, dtypes):
     """Two leaves of one state, another state, and an argument."""
-    w, v, b, x = (jnp.ones(3, dtype) for dtype in dtypes)
+    w, v, b, x = (jnp.ones(3, getattr(jnp, dtype)) for dtype in dtypes)
     one, other = lib.State({'w': w, 'v': v}), lib.State(b)
     def f(x): return jnp.sum(one.value['w'] * one.value['v'] * other.value * x)
     grads = T(f, grad_states=[one, other])(x)

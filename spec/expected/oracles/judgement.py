@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from ...language.dtypes import eps_of, kind_of
 from .estimate import Array, Estimate
 
 # An oracle that is less certain than this share of 1 + |D| decides nothing.
@@ -20,7 +21,8 @@ GRANTED = 1e-6
 # eps times 1 + the largest entry. 2**13 eps is 9.8e-4 in float32, and 1.8e-12 in float64, the share
 # that the complex step allows there. The 1 stands for intermediates of order one that cancelled
 # (1 - tanh(a)**2); it excuses and never grants. For float64 the oracles' tolerances contain it.
-# In half precision as much would allow anything: there it is 2**5 eps, a thirty-second in float16.
+# In half precision as much would allow anything: there it is 2**5 eps, a thirty-second in float16,
+# and a quarter in bfloat16.
 ROUNDING = 2.0**13
 HALF_ROUNDING = 2.0**5
 
@@ -170,6 +172,6 @@ def _nowhere(decision: Decision, reason: str) -> Judgement:
 
 def _eps(dtype: DTypeLike) -> float:
     kind = np.dtype(dtype)
-    if kind.kind not in "fc":
+    if kind_of(kind) not in "fc":
         raise ValueError(f"judge: dtype is {kind}; expected a floating or complex NumPy dtype")
-    return float(np.finfo(kind).eps)
+    return eps_of(kind)
