@@ -15,9 +15,10 @@ from spec.chapters.rules import registry
 from spec.judge.subject import CLASSES, Subject
 from spec.judge.verdict import Outcome, Verdict
 from spec.language.dtypes import BFLOAT16
+from spec.report.causes import wanting
 from spec.run.decide import decide
 from spec.run.implementation import load
-from spec.run.profiles import Profile
+from spec.run.profiles import PROFILES, Profile
 from tests.day import slice_of
 
 LOOK = Profile("look", 1, 0)
@@ -46,6 +47,15 @@ def test_the_reference_on_autograd_keeps_core(rule: str) -> None:
               if o.verdict not in (Verdict.PASS, Verdict.ABSENT)]
     assert not broken, "\n".join(broken)
     assert {name for outcome in outcomes for name in outcome.lacks} <= LACKING
+
+
+def test_a_dtype_that_it_lacks_narrows_what_is_drawn() -> None:
+    """It is named as lacking, and the other dtypes are judged."""
+    check = next(check for check in all_checks() if check.rule == "GST-18")
+    outcomes = [decide(check, subject(), point, PROFILES["quick"], 0) for point in check.cases]
+    judged = [outcome for outcome in outcomes if outcome.verdict is Verdict.PASS]
+    assert judged and all(outcome.narrowed == (BFLOAT16,) for outcome in judged)
+    assert wanting(judged) == {BFLOAT16: 1}
 
 
 def test_the_reference_has_the_names_of_core_and_no_others() -> None:

@@ -98,7 +98,7 @@ def _decide_generated(
     if 2 * search.undecided > search.examples:
         reasons = "; ".join(reason for reason, _ in search.reasons.most_common(2))
         return _counted(search, Verdict.INCONCLUSIVE, reasons)
-    narrowed = needing(subject.lacking(search.absent)) if search.absent else ""
+    narrowed = needing([str(search.absent)]) if search.absent else ""
     return _counted(search, Verdict.PASS, narrowed)
 
 
