@@ -332,6 +332,26 @@ def complex_pulls_are_conjugated(lib: Lib) -> None:
 
 
 @saboteur("DER-28")
+def complex_tangents_are_conjugated(lib: Lib) -> None:
+    """In jvp alone, the tangents of complex numbers are conjugated."""
+    @wrap(lib, "jvp")
+    def jvp(original: Any, *args: Any, **options: Any) -> Any:
+        output, tangent, *aux = original(*args, **options)
+        return output, map_leaves(jnp.conj, tangent), *aux
+
+
+@saboteur("DER-25")
+def cotangents_of_real_numbers_are_complex(lib: Lib) -> None:
+    """Where the output is complex, so is the cotangent of a real input."""
+    @wrap(lib, "vjp")
+    def vjp(original: Any, /, fun: Any, *args: Any, **options: Any) -> Any:
+        output, pull, *aux = original(fun, *args, **options)
+        if not any(map(jnp.iscomplexobj, jax.tree.leaves(output))):
+            return output, pull, *aux
+        return output, lambda ct: map_leaves(lambda g: g + 0j, pull(ct)), *aux
+
+
+@saboteur("DER-28")
 def fourth_tangent_is_dropped(lib: Lib) -> None:
     """jvp goes along three tangents at most."""
     @wrap(lib, "jvp")

@@ -30,10 +30,6 @@ finder = lib.transform.StateFinder(
     lambda: sum(s.value for s in states), usage="read", return_type="list")
 assert finder() == states
 """,
-    "complex_pulls_are_conjugated": """
-_, pull = lib.transform.vjp(lambda z: z * (1 + 2j), jnp.asarray(1 + 1j))
-assert pull(jnp.asarray(1 + 0j)) == 1 + 2j
-""",
     "fourth_direction_is_the_first": """
 states = [lib.State(jnp.asarray(1.0)) for _ in range(4)]
 found = lib.transform.fwd_grad(lambda: sum(s.value for s in states), states, key=0)()

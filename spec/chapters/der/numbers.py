@@ -56,6 +56,44 @@ def real_function_of_a_complex_state(lib, jnp, T, a, b, c, x, y):
     assert jnp.allclose(got, want), {"expected": f"df/dx - i df/dy = {want}", "got": got}
 
 
+@drawn("DER-25", {"c": number(), "v": complex_number(), "w": complex_number(),
+                  "k": complex_number()})
+def pullback_of_a_holomorphic_function(lib, jnp, c, v, w, k):
+    """By a state and an argument; nothing is conjugated."""
+    s, z, ct = lib.State(jnp.array([v, w])), jnp.array([w, 1.0]), jnp.array([k, 1.0])
+    _, pull = lib.transform.vjp(
+        lambda z: jnp.exp(c * s.value) * z ** 2, z, grad_states=[s], argnums=0)
+    (by_state,), by_argument = pull(ct)
+    right = jnp.exp(c * s.value)
+    for at, got, want in (("state", by_state, ct * c * right * z ** 2),
+                          ("argument", by_argument, ct * 2.0 * right * z)):
+        assert jnp.allclose(got, want), {"at": at, "expected": want, "got": got}
+
+
+@drawn("DER-25", {"c": complex_number(), "x": number(), "y": number(), "k": complex_number()})
+def pullback_between_real_and_complex(lib, jnp, c, x, y, k):
+    """The cotangent of a real number is real; that of a complex one is df/dx - i df/dy."""
+    def widened(x): return c * x ** 2
+    def product(z): return jnp.real(z) * jnp.imag(z) ** 2
+    _, pull = lib.transform.vjp(widened, jnp.array(x), argnums=0)
+    got, want = pull(jnp.array(k)), jnp.real(2.0 * k * c * x)
+    assert jnp.allclose(got, want) and not jnp.iscomplexobj(got), {"expected": want, "got": got}
+    _, pull = lib.transform.vjp(product, jnp.array(complex(x, y)), argnums=0)
+    got, want = pull(jnp.array(y)), y * (y ** 2 - 2j * x * y)
+    assert jnp.allclose(got, want), {"expected": want, "got": got}
+
+
+@drawn("DER-28", {"c": complex_number(), "v": complex_number(), "x": number(), "k": number()})
+def tangent_of_complex_numbers(lib, jnp, c, v, x, k):
+    """From complex to complex, and from real to complex; the state is no input."""
+    s, z, t = lib.State(jnp.array(v)), jnp.array([v, 1.0]), jnp.array([1j, k])
+    _, got = lib.transform.jvp(lambda z: s.value * jnp.exp(c * z), (z,), (t,))
+    want = v * c * jnp.exp(c * z) * t
+    assert jnp.allclose(got, want), {"at": "complex", "expected": want, "got": got}
+    _, got = lib.transform.jvp(lambda x: c * x ** 2, (jnp.array(x),), (jnp.array(k),))
+    assert jnp.allclose(got, 2.0 * c * x * k), {"expected": 2.0 * c * x * k, "got": got}
+
+
 INTEGERS = st.sampled_from((
     "jnp.array([1, 2])", "jnp.array(3)", "jnp.array([True, False])", "jnp.array([[1], [2]])",
     "jnp.array([1, 2], jnp.int8)", "jnp.array(3, jnp.uint32)"))
