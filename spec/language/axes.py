@@ -106,6 +106,11 @@ def by_order(first: str, second: str, sample: str = "None") -> Callable[[Member]
     return lambda member: (first if member.order == 1 else second) if member.exact else sample
 
 
+def keyed(member: Member) -> str:
+    """A parameter: the options with which a member takes no key from the random stream."""
+    return "{}" if member.exact else "{'key': 0}"
+
+
 EVERY: Final = Members(FAMILY)
 SCALAR: Final = EVERY.where(outputs="scalar")
 EXACT: Final = EVERY.where(exact=True)

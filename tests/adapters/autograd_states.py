@@ -135,10 +135,21 @@ class State(Cell):
 
     def __init__(self, value: Any, name: str | None = None, *, tag: Any = None) -> None:
         self.name, self.tag = name, tag
+        self.begin(value)
+
+    def begin(self, value: Any) -> None:
+        """Hold a first value, in the call that is running."""
         self.stored = value
         if here.frames:
             here.frames[-1].values[self] = value
             here.frames[-1].born[self] = value
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "stored": self.value}
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        vars(self).update(held)
+        self.begin(held["stored"])
 
     @property
     def value(self) -> Any:

@@ -578,7 +578,7 @@ def careless() -> Iterator[None]:
         yield
 
 
-@saboteur("CMP-20", "CMP-22", also="CMP")
+@saboteur("CMP-20", also="CMP")
 def jvp_leaves_values_in_what_jax_remembers(lib: Lib) -> None:
     """In jvp alone, bodies that JAX traces once keep the values of states that they read."""
     @wrap(lib, "jvp")
@@ -761,7 +761,7 @@ def finders_miss_what_a_condition_reads(lib: Lib) -> None:
 # -- nested, born, failed ----------------------------------------------------------------------
 
 
-@saboteur("WRB-22", "WRB-16")
+@saboteur("WRB-22")
 def nested_failures_move_the_stream(lib: Lib) -> None:
     """A transform that fails inside of another call leaves the random stream one key further."""
     def hook(call: Call) -> Any:

@@ -100,14 +100,25 @@ ONCE = {
 """What JAX traces once, as it is one object at every call."""
 
 
+AS_TRANSFORMS = {
+    "jvp": "lambda f, **_: lambda x: lib.transform.jvp(f, (x,), (jnp.ones_like(x),))[1]",
+    "vjp": "lambda f, **_: lambda x: lib.transform.vjp(f, x)[1](jnp.array(1.0))",
+}
+"""The products with the Jacobian, as transforms that differentiate by the argument."""
+
+
 def once(members: Members) -> dict[str, dict[str, str]]:
-    """One point for each of these ways and member."""
-    return members.bound({way: {"make": text} for way, text in ONCE.items()}, "{point}, {member}",
-                         order=lambda member: "0")
+    """One point for each of these ways and member, or product."""
+    ways = {way: {"make": text} for way, text in ONCE.items()}
+    return members.bound(ways, "{point}, {member}") | {
+        f"{way}, {name}": {"T": text, **made}
+        for way, made in ways.items() for name, text in AS_TRANSFORMS.items()
+    }
 
 
-@snippet("CMP-20", once(representatives("reverse"))
-         | DISTINCT.bound({"jax.jit, the state": {"make": "jax.jit"}}, order=by_order("1", "2")))
+@snippet("CMP-20", {
+    point: {**given, "order": "0"} for point, given in once(representatives("reverse")).items()
+} | DISTINCT.bound({"jax.jit, the state": {"make": "jax.jit"}}, order=by_order("1", "2")))
 def traced_once_is_right_or_refused(lib, jnp, jax, T, make, order):
     """What is differentiated is the argument alone, or the state."""
     s, x, seen = lib.State(jnp.array(0.5)), jnp.array(2.0), "agrees"
@@ -160,8 +171,7 @@ def traced_once_in_a_pull_is_right_or_refused(lib, jnp, jax):
     return seen
 
 
-@snippet("CMP-22", representatives("reverse", "forward").bound(
-    {way: {"make": text} for way, text in ONCE.items()}, "{point}, {member}"))
+@snippet("CMP-22", once(TWO_MODES))
 def a_plain_call_after_transforms(lib, jnp, jax, make, T):
     """Only transforms have called the function before, and they may have failed."""
     s, x = lib.State(jnp.array(0.5)), jnp.array(2.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from ...judge.check import drawn, snippet
-from ...language.axes import EXACT, by_order
+from ...language.axes import EVERY, EXACT, by_order, keyed
 from ...language.sources import (
     STATES,
     array,
@@ -176,6 +176,57 @@ def a_deep_copy_differentiates_its_own_states(lib, jnp, T, slope, values):
         model.w.value = jnp.array(w)
     got, want = [float(model.slope()) for model in models], [slope(w) for w in values]
     assert got == want, {"expected": want, "got": got}
+
+
+WRITES_IN_TURN = st.lists(
+    st.tuples(st.integers(0, 1), st.integers(0, 1), st.sampled_from((0.5, -1.0, 2.0))),
+    min_size=1, max_size=3)
+
+
+@drawn("STA-16", {"deep": one_of(("False", "True")), "kind": one_of(STATES),
+                  "before": some_of((0.5, -1.0, 2.0), 0, 2), "turns": written(WRITES_IN_TURN),
+                  "v": number(), "x": number()}, EXACT.bound())
+def a_copy_made_in_a_call_is_apart(lib, jnp, T, deep, kind, before, turns, v, x):
+    """State and copy are written in turn, beside plain objects that hold what is given."""
+    from copy import copy, deepcopy
+    from types import SimpleNamespace as Plain
+    def f(s):
+        _ = [setattr(s, "value", k * s.value + x) for k in before]
+        held = [s, deepcopy(s) if deep else copy(s)]
+        for i, j, k in turns:
+            held[i].value = k * held[j].value + x
+        return jnp.sin(held[0].value) * jnp.cos(held[1].value)
+    s, p = kind(jnp.array(v)), Plain(value=v)
+    got = T(lambda: f(s), grad_states=s)(), s.value
+    want = T(lambda v: f(Plain(value=v)))(jnp.array(v)), (f(p), p.value)[1]
+    assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
+
+
+IN_THREADS = {
+    "vjp": "lambda f: lambda x: lib.transform.vjp(f, x)[0]",
+    "jvp": "lambda f: lambda x: lib.transform.jvp(f, (x,), (jnp.ones_like(x),))",
+    "jit": "lib.transform.jit",
+    "a compiled transform": "lambda f: lib.transform.jit(lib.transform.grad(f))",
+    "a loop": "lambda f: lambda x: lib.transform.for_loop(f, jnp.array([x, x]))",
+    "a plain call": "lambda f: f",
+}
+
+
+@drawn("STA-09", {"turns": written(st.lists(st.booleans(), min_size=2, max_size=4).filter(any)),
+                  "v": number(), "xs": numbers(4)},
+       {name: {"make": text} for name, text in IN_THREADS.items()}
+       | EVERY.bound(make=lambda one: f"lambda f: lib.transform.{one.name}(f, **{keyed(one)})"))
+def calls_may_come_from_any_thread(lib, jnp, make, turns, v, xs):
+    """In turn from the main thread and from others, which may be the first to call or compile."""
+    from concurrent.futures import ThreadPoolExecutor
+    s, t = (lib.State(jnp.array(v)) for _ in range(2))
+    def of(s): return make(lambda x: setattr(s, "value", 0.5 * s.value + x) or jnp.sin(s.value))
+    here, anywhere = of(s), of(t)
+    for elsewhere, x in zip(turns, map(jnp.array, xs), strict=False):
+        result = ThreadPoolExecutor(1).submit(anywhere, x).result() if elsewhere else anywhere(x)
+        got, want = [jnp.array(result), t.value], [jnp.array(here(x)), s.value]
+        same = all(map(jnp.allclose, got, want))
+        assert same, {"at": x, "expected": want, "got": got}
 
 
 @drawn("STA-09", {"values": numbers(2)}, EXACT.bound(power=by_order("2", "1")))

@@ -15,7 +15,15 @@ from ...judge.check import drawn, generated, snippet
 from ...judge.difference import Difference, Unreadable, Violation, raised
 from ...judge.stream import next_draw
 from ...judge.subject import Subject
-from ...language.axes import EVERY, FIRST_ORDER, REPRESENTATIVES, Calls, representatives
+from ...language.axes import (
+    DISTINCT,
+    EVERY,
+    FIRST_ORDER,
+    REPRESENTATIVES,
+    Calls,
+    keyed,
+    representatives,
+)
 from ...language.cases import Case
 from ...language.sources import count, moving, number, numbers, one_of, some_of
 from ...language.values import SHAPES
@@ -97,7 +105,7 @@ def stream_is_as_before(subject: Subject, case: Case) -> None:
 @snippet("WRB-16", EVERY.bound({
     "no pair for has_aux": {"options": "dict(has_aux=True)"},
     "an untouched state": {"options": "dict(grad_states=lib.State(jnp.array(1.0)))"},
-}, "{point}, {member}", key=lambda member: "{}" if member.exact else "{'key': 0}"))
+}, "{point}, {member}", key=keyed))
 def stream_is_as_it_was_after_a_refusal(lib, jnp, T, key, options):
     """The next draw is the first one after the seed."""
     lib.random.seed(7)
@@ -233,6 +241,25 @@ def inner_failure_takes_back_its_own_writes(lib, jnp, T, moves, move, start, x, 
     T(f)(jnp.array(x)), move(t, x), move(t, 0.5 * x)
     got, want = (jnp.array([state.value for state in states]) for states in (s, t))
     assert jnp.allclose(got, want), {"at": "the states", "expected": want, "got": got}
+
+
+@drawn("WRB-22", {"member": one_of(f"lib.transform.{member}" for member in DISTINCT),
+                  "draw": st.just("lambda n: [lib.random.normal(size=()) for _ in range(n)]"),
+                  "draws": some_of((0, 1, 2), 3, 3), "x": number()}, EVERY.bound(key=keyed))
+def inner_failure_takes_back_its_own_draws(lib, jnp, T, key, member, draw, draws, x):
+    """Draws before a transform that fails, of the function of that one, and after it."""
+    def f(x):
+        draw(draws[0])
+        try:
+            member(lambda y: (draw(draws[1]), 1 / 0))(x)
+        except ZeroDivisionError:
+            draw(draws[2])
+        return jnp.sin(x)
+    lib.random.seed(7)
+    got = [T(f, **key)(jnp.array(x)), *draw(1)][-1]
+    lib.random.seed(7)
+    want = draw(draws[0] + draws[2] + 1)[-1]
+    assert jnp.array_equal(got, want), {"at": "the next draw", "expected": want, "got": got}
 
 
 @snippet("WRB-22", REPRESENTATIVES.bound())
