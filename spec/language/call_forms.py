@@ -83,6 +83,7 @@ def argnums_forms(form: str, count: int) -> st.SearchStrategy[Any]:
 OUTPUTS: Final[dict[str, tuple[str, tuple[Shape, ...]]]] = {
     "scalar": ("{0}", ((),)),
     "array": ("{0}", ((3,),)),
+    "long": ("{0}", ((6,),)),
     "tree": ("{{'p': {0}, 'q': [{1}]}}", ((3,), ())),
     "wide": ("[{0}, {{'d': {1}, 'b': {2}}}, {3}]", ((), (3,), (), (3,))),
 }

@@ -115,11 +115,16 @@ def waves(terms: Text = TERMS) -> dict[str, Text]:
     return {"terms": terms, "h": st.just(WAVE)}
 
 
+_FACTORS = st.tuples(st.integers(0, 2), st.sampled_from((0.5, -1.0, 2.0)))
 WRITES_OF_THREE: Final[Text] = written(st.lists(
-    st.tuples(st.integers(0, 2), st.integers(0, 2), st.sampled_from((0.5, -1.0, 2.0))),
-    min_size=1, max_size=4))
+    st.builds(lambda i, jk: (i, *jk), st.integers(0, 2), _FACTORS), min_size=1, max_size=4))
 """Writes of three states, as triples: the state ``i`` becomes ``k`` times the state ``j``, plus an
 argument."""
+
+WRITES_OF_ALL: Final[Text] = written(st.builds(
+    lambda order, factors: [(i, *jk) for i, jk in zip(order, factors, strict=True)],
+    st.permutations(range(3)), st.tuples(_FACTORS, _FACTORS, _FACTORS)))
+"""The same with one write of each."""
 
 MOVE: Final = "lambda s, x: [setattr(s[i], 'value', k * s[j].value + x) for i, j, k in moves]"
 

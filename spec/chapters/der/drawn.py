@@ -28,7 +28,7 @@ from ...language.cases import Case
 from ...language.programs import Assign, Draw, Statement
 from ...language.returns import SIDES
 from ...language.transforms import Member
-from ...language.values import SHAPES
+from ...language.values import LARGE, SHAPES
 from ...language.wishes import CALM, Wish
 
 PLAINEST: Final = Wish(operations=True, large=True)
@@ -65,13 +65,24 @@ def of_arrays(drawn: SearchStrategy[Case]) -> SearchStrategy[Case]:
     return drawn.map(replaced)
 
 
-@generated("DER-01", Calls.strategy, differentiating("arguments"))
+MANY_ROWS: Final = Wish(shapes=LARGE[:1], functions=CALM, outputs=("long",), most=1, steps=(0, 1),
+                        arguments=(0, 1))
+"""Outputs of more entries than anybody writes out."""
+
+
+def many_rows(side: str) -> dict[str, Calls]:
+    """Calls of the members that give a row for every entry of the output."""
+    return differentiating(
+        side, MANY_ROWS, EXACT.where(layout="jacobian"), id="{member}, many rows")
+
+
+@generated("DER-01", Calls.strategy, differentiating("arguments") | many_rows("arguments"))
 def derivatives_of_arguments_are_right(subject: Subject, case: Case) -> None:
     """Against the complex step and central differences."""
     judge_values(observe(case, subject))
 
 
-@generated("DER-02", Calls.strategy, differentiating("states"))
+@generated("DER-02", Calls.strategy, differentiating("states") | many_rows("states"))
 def derivatives_of_states_are_right(subject: Subject, case: Case) -> None:
     """Against the complex step and central differences."""
     judge_values(observe(case, subject))

@@ -60,6 +60,16 @@ def tangents_are_standard_and_independent(lib, jnp, np, key):
     assert max(map(abs, means)) < 6, {"expected": "no correlation", "got": means}
 
 
+@drawn("DER-31", {"key": count(0, 99), "n": one_of(("5", "2", "9")), "v": number()})
+def every_state_has_a_direction_of_its_own(lib, jnp, key, n, v):
+    """Of a sum, entry i is the sum of all directions times direction i."""
+    states = [lib.State(jnp.array(v)) for _ in range(n)]
+    got = lib.transform.fwd_grad(
+        lambda x: x + sum(s.value for s in states), grad_states=states, argnums=0, key=key)(v)
+    found = [float(g) for g in (*got[0], got[1])]
+    assert len(set(found)) == n + 1, {"expected": f"{n + 1} different numbers", "got": found}
+
+
 @drawn("DER-29", {"slope": one_of(("0.0", "3.0", "-3.0", "-0.25")), "x": number()})
 def without_a_key_the_sign_is_right(lib, jnp, slope, x):
     got = lib.transform.fwd_grad(lambda x, c: c * x)(jnp.array(x), slope)

@@ -167,6 +167,8 @@ class FinderWish:
         Options of the finder, as source.
     fewest, most : int
         How many lines.
+    states : tuple of int
+        The least and the greatest number of states.
     steps : tuple of str
         The accesses to choose from.
     usages : tuple of str
@@ -184,6 +186,7 @@ class FinderWish:
     options: Mapping[str, str] = field(default_factory=dict)
     fewest: int = 1
     most: int = 6
+    states: tuple[int, int] = (2, 4)
     steps: tuple[str, ...] = tuple(STEPS)
     usages: tuple[str, ...] = ()
     more: tuple[str, ...] = ()
@@ -200,8 +203,9 @@ def asks(usage: str = "all", return_type: str = "list", **options: str) -> dict[
 
 @st.composite
 def accesses(draw: Any, wish: FinderWish) -> Accesses:
-    """Functions of some accesses of up to four states, some of them never used."""
-    kinds = draw(st.lists(st.sampled_from(("State", "ParamState")), min_size=2, max_size=4))
+    """Functions of some accesses of some states, some of them never used."""
+    kinds = draw(st.lists(st.sampled_from(("State", "ParamState")), min_size=wish.states[0],
+                          max_size=wish.states[1]))
     tags = draw(st.lists(filters.ONE_TAG, min_size=len(kinds), max_size=len(kinds))) \
         if wish.form else [None] * len(kinds)
     states = st.sampled_from([f"s{i}" for i in range(len(kinds))])
@@ -250,12 +254,15 @@ def judge(subject: Subject, case: Accesses) -> None:
 
 for _rule, _usage in (("FND-01", "all"), ("FND-02", "write"), ("FND-03", "read")):
     _points = {f"{_usage}, {n} accesses": FinderWish(asks(_usage), n, n) for n in range(7)}
+    _steps = ("read",) if _usage == "read" else ("write", "update")
+    _points[f"{_usage}, many states"] = FinderWish(
+        asks(_usage), 12, 16, (8, 9), _steps if _usage != "all" else tuple(STEPS))
     generated(_rule, accesses, _points)(judge)
 
 generated("FND-17", accesses, {
     name: FinderWish(asks(), 1, 3, usages=USAGES, inner=name) for name in INNER
 } | {
-    name: FinderWish(asks(), 1, 3, ("read",), USAGES, inner=name) for name in IN_CONDITIONS
+    name: FinderWish(asks(), 1, 3, (2, 4), ("read",), USAGES, inner=name) for name in IN_CONDITIONS
 })(judge)
 generated("FND-18", accesses, {
     f"{touch}, {inner or 'module'}": FinderWish(asks(), 0, 4, more=(touch,), sure=True, inner=inner)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ...judge.check import drawn, snippet
 from ...language.axes import EVERY, EXACT, FIRST_ORDER
-from ...language.sources import count, moving, number, numbers, one_of, some_of
+from ...language.sources import WRITES_OF_ALL, count, moving, number, numbers, one_of, some_of
 
 THREE = {**moving(), "chosen": one_of(("[]", "[1]", "[2, 0]"))}
 """Parameters of a function that writes three states, of which some are selected."""
@@ -27,7 +27,7 @@ def calls_add_up(lib, jnp, np, T, moves, move, start, chosen, xs):
         assert np.allclose(got, want), {"at": "the states", "expected": want, "got": got}
 
 
-@drawn("WRB-09", {**THREE, "x": number(), "kinds": some_of((0, 1), 3, 3),
+@drawn("WRB-09", {**THREE, "moves": WRITES_OF_ALL, "x": number(), "kinds": some_of((0, 1), 3, 3),
                   "start": numbers(3) | one_of(("[1.0, 1.0, 1.0]", "[2.0, 1.0, 2.0]"))},
        EVERY.bound())
 def states_of_one_name_are_written_apart(lib, jnp, np, T, moves, move, start, chosen, x, kinds):

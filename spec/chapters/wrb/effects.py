@@ -44,6 +44,7 @@ FREEING = replace(WRITING, fewest=2)  # so that another state is still selected
 LONG = replace(WRITING, steps=(3, 8), flow=True, models=True, functions=("jnp.sin({0})",))
 TELLING = replace(LONG, rows=rows("states", has_aux=True, return_value=True))
 DRAWING = replace(WRITING, writes=False, draws=True, most=1)
+SPREADING = replace(DRAWING, rows=rows("states", return_value=True), outputs=("tree", "wide"))
 CONTAINING = replace(WRITING, most=1, kinds=("dict", "tuple", "list", "wide", "named", "deep"))
 ANYTHING = replace(WRITING, rows=plain("arguments"), scratch=True, models=True,
                    steps=(1, 4))
@@ -150,7 +151,9 @@ def judge_states(seen: Observation) -> None:
 STREAM = cells("random stream", success=True)
 
 
-@generated("WRB-05", with_key, tabled(STREAM) | generated_for(DRAWING, change=that_draw))
+@generated("WRB-05", with_key, tabled(STREAM) | generated_for(DRAWING, change=that_draw)
+           | EVERY.where(outputs="any").calls(
+               SPREADING, id="{member} | several outputs", change=that_draw))
 def stream_is_as_after_a_plain_call(subject: Subject, case: Case) -> None:
     """By the table, where f may draw nothing at all, and in generated programs."""
     judge_stream(subject, case)
