@@ -31,7 +31,7 @@ SUBJECT = Subject("refimpl", SimpleNamespace())
 
 LONGEST_SCRIPT = 15
 LONG = {"CMP-09": 16, "CMP-20": 18, "SEL-11": 17, "SEL-17": 17, "WRB-12": 17, "WRB-13": 17,
-        "WRB-30": 28}
+        "WRB-30": 32}
 """What is right or refused takes a `try`; to stop a library at a line takes a tracer."""
 PROVIDED = {"lib", "jnp", "np", "jax"}
 RULES = tuple(registry().values())

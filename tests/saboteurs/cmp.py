@@ -20,6 +20,7 @@ from tests.saboteurs.hooks import (
     on_call,
     on_state,
     selected,
+    states_in,
     store,
     under_jax,
     written,
@@ -423,3 +424,16 @@ def a_body_lifts_one_state(lib: Lib) -> None:
             return value if last[2] is self else jax.lax.stop_gradient(value)
 
     on_state(lib, Alone)
+
+
+@saboteur("CMP-12", also="CMP")
+def compiled_functions_take_all_within_reach(lib: Lib) -> None:
+    """From the second call on, every state in a closure is an input, used or not."""
+    def hook(call: Call) -> Any:
+        cells = [cell.cell_contents for cell in getattr(call.fun, "__closure__", None) or ()]
+        if call.memory.setdefault("_called", False):
+            jax.eval_shape(lambda values: values, [s.value for s in states_in(cells)])
+        call.memory["_called"] = True
+        return call.proceed()
+
+    on_call(lib, hook, ("jit",))

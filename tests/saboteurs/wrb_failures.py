@@ -221,3 +221,21 @@ def foreign_writes_take_a_number(lib: Lib) -> None:
                 store(self, jax.tree.map(lambda x: jnp.zeros(jnp.shape(x)[:0]), value))
 
     on_state(lib, Inventive)
+
+
+@saboteur("WRB-30", also="WRB CTL")
+def interrupted_loops_write_no_more(lib: Lib) -> None:
+    """A loop that is interrupted leaves its frame behind, so that no later one writes for good."""
+    original, left = lib.transform.for_loop, list[BaseException]()
+
+    def for_loop(f: Any, *xs: Any, **options: Any) -> Any:
+        found = refimpl.transform.StateFinder(f, usage="write", return_type="list")
+        states = found(*[x[0] for x in xs]) if left else []
+        try:
+            with kept(states):
+                return original(f, *xs, **options)
+        except KeyboardInterrupt as error:
+            left.append(error)
+            raise
+
+    lib.transform.for_loop = for_loop

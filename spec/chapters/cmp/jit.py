@@ -9,6 +9,7 @@ from ...language.axes import REPRESENTATIVES, by_order
 from ...language.sources import (
     FEW_TERMS,
     count,
+    list_of,
     moving,
     number,
     numbers,
@@ -89,6 +90,28 @@ def a_state_read_in_a_call_that_failed_may_change_its_type(lib, jnp, call, sizes
         s.value = jnp.ones(size)
         got, want = f(jnp.array(5.0)), 5.0 * size
         assert got == want, {"at": size, "expected": want, "got": got}
+
+
+ODD_VALUES = ("'text'", "object()", "[1.0, 'text']", "None", "jnp.ones(3)", "{'a': 2}")
+WITHIN_REACH = {"itself": "lambda s: s", "a list": "lambda s: [{'k': s}]",
+                "a module": "lambda s: (lambda m: setattr(m, 's', s) or m)(lib.nn.Module())"}
+
+
+@drawn("CMP-12", {"values": list_of(one_of(ODD_VALUES), 1, 3), "x": number()},
+       {name: {"hold": text} for name, text in WITHIN_REACH.items()})
+def a_state_that_is_not_used_may_become_anything(lib, jnp, hold, values, x):
+    """The function closes over what holds the state, and another state is written."""
+    n, idle = lib.State(jnp.array(0.0)), lib.State(jnp.array(1.0))
+    held = hold(idle)
+    @lib.transform.jit
+    def f(x):
+        n.value = n.value + x
+        return 2.0 * x if held is not None else x
+
+    for turn, value in enumerate([*values, 0.0], 1):
+        got, want = [float(f(jnp.array(x))), float(n.value)], [2.0 * x, turn * x]
+        assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
+        idle.value = value
 
 
 STATICS = ("'times'", "'plus'", "2", "0.5", "None", "(1, 'times')")
