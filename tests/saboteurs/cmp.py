@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import jax
@@ -428,11 +429,12 @@ def a_body_lifts_one_state(lib: Lib) -> None:
 
 @saboteur("CMP-12", also="CMP")
 def compiled_functions_take_all_within_reach(lib: Lib) -> None:
-    """From the second call on, every state in a closure is an input, used or not."""
+    """From the second call on, every state that a function closes over is an input, used or not."""
     def hook(call: Call) -> Any:
-        cells = [cell.cell_contents for cell in getattr(call.fun, "__closure__", None) or ()]
-        if call.memory.setdefault("_called", False):
-            jax.eval_shape(lambda values: values, [s.value for s in states_in(cells)])
+        if call.memory.setdefault("_called", False) and inspect.isfunction(call.fun):
+            seen = inspect.getclosurevars(call.fun)
+            reached = states_in([*seen.nonlocals.values(), *seen.globals.values()])
+            jax.eval_shape(lambda values: values, [s.value for s in reached])
         call.memory["_called"] = True
         return call.proceed()
 
