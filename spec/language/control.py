@@ -36,10 +36,9 @@ SEED: Final = 7
 
 READ_VALUES: Final = {
     "number": "{0}.value", "vector": "jnp.mean({0}.value)",
-    "dict": "jnp.sum({0}.value['a']) * {0}.value['b'][0]",
+    "dict": "jnp.sin(jnp.mean({0}.value['a'])) * {0}.value['b'][0]",
 }
-"""The kinds of floating state, and a number that depends on its value, with a slope of one at most:
-many steps would make too much of the rounding of the first."""
+"""The kinds of floating state, and a number that depends on its value."""
 
 NEW_VALUES: Final = {
     "number": "{e}", "vector": "{e} * jnp.linspace(1.0, 0.25, {n})",
@@ -54,9 +53,11 @@ ENTRY_VALUES: Final[Mapping[str, Callable[[float, float, int], Any]]] = {
 """The value on entry of each kind, made of two numbers; vectors have ``n`` entries."""
 
 EXPRESSIONS: Final = (
-    "jnp.sin({t} + {r})", "0.5 * {r} + {t}", "jnp.tanh({t}) * {r}", "{t} * jnp.cos({r})",
+    "jnp.sin({t} + {r})", "0.5 * {r} + {t}", "jnp.tanh({t}) * {r}", "jnp.tanh({t}) * jnp.cos({r})",
 )
-"""What a line makes of ``t`` and a state that it reads."""
+"""What a line makes of ``t`` and a state that it reads.  The slope by the state is one at most, and
+``t`` grows by no more than a factor in a block: many steps would else make too much of the rounding
+of the first."""
 
 CARRIES: Final = {
     "number": ("t", "jnp.sin(c + t)", "0.0", "{y}"),
@@ -211,7 +212,7 @@ class ControlDraft:
         self.depth += function == "vmap"
         tree = self.wish.tree and outermost and self.draw(st.booleans())
         out = "{'u': t, 'v': jnp.cos(t) * jnp.array([1.0, -0.5])}" if tree else "t"
-        total = "jnp.sum({0}['u']) + jnp.sum({0}['v'])" if tree else "jnp.sum({0})"
+        total = "jnp.mean({0}['u']) + jnp.mean({0}['v'])" if tree else "jnp.mean({0})"
         lines: list[str] = getattr(self, f"_{function}")(number, rest, out, total, lane)
         self.times //= runs.get(function, 1)
         self.depth -= function == "vmap"
