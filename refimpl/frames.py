@@ -122,6 +122,8 @@ class Frame:
     """States that were written inside, by what is over: rules of derivatives come too late."""
     closed = 0
     """Which derivatives such a rule may lose: those of the innermost transform (-1), or of all."""
+    lifts = False
+    """Whether what is bound is what is differentiated."""
 
     def __init__(self, bound: "Iterable[tuple[State, Any]]" = (), kept: bool = False) -> None:
         self.trace = EAGER
@@ -187,8 +189,7 @@ class Frame:
         if threading.get_ident() != self.thread:
             raise StateError(
                 f"{state!r} is read in a thread that was started inside of a transform, where JAX "
-                "cannot trace it. Read it before, in the thread of the transform, or start the "
-                "thread outside"
+                "cannot trace it. Read it before, in the transform's thread, or start it outside"
             )
         if not self._is_traced_here(state, value):
             raise StateError(
@@ -220,7 +221,7 @@ class Frame:
         It does in a body; in a rule of a derivative, which comes when the run is over, it may
         lose them, silently.
         """
-        lifted = [i for i, frame in enumerate(stack.frames) if isinstance(frame, Lifted)]
+        lifted = [i for i, frame in enumerate(stack.frames) if frame.lifts]
         homes = [i for i, f in enumerate(stack.frames) if state in f.values or state in f.bound]
         return self.lost == () or not (lifted and homes) or homes[-1] < lifted[self.closed]
 
@@ -276,8 +277,7 @@ class Frame:
                 raise StateError(
                     f"a {type(original).__name__} that {state!r} holds was changed by another "
                     "name than the value of the state, in the course of a transform. The function "
-                    "works on a copy, so that nothing is changed if it fails: change it through "
-                    "the value"
+                    "works on a copy, so that a failure changes nothing: change it by the value"
                 )
         writes = {}
         for state, written in self.touched.items():
@@ -311,10 +311,6 @@ class Frame:
                 state._value = value
             else:
                 below.born[state] = below.first[state] = value
-
-
-class Lifted(Frame):
-    """The frame of a run that is differentiated."""
 
 
 def note_read(state: "State", late: bool = False) -> list[Frame]:

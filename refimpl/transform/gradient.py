@@ -20,7 +20,7 @@ from weakref import ref
 import jax
 import jax.numpy as jnp
 
-from ..frames import Effects, Frame, Lifted, StateError, settle, transaction
+from ..frames import Effects, Frame, StateError, settle, transaction
 from ..memory import watched
 from ..reach import hides_tracer
 from ..summary import summary
@@ -190,13 +190,15 @@ class GradientTransform(Deferred[P, Pytree]):
             if not self.once:
                 outside = _outside(selected.states)
                 around.bound.update(zip(self.selection.states, outside, strict=True))
+                around.lifts = True
             everything = list(args)
             for position, arg in zip(positions, selected.args, strict=True):
                 everything[position] = arg
             # *Why this is hard, 3.* JAX may run this several times, and wants a pure function of
             # arrays. So each run has a frame of its own, which it leaves through `Carried`.
             bound = zip(self.selection.states, selected.states, strict=True)
-            with Lifted(bound) as frame:
+            with Frame(bound) as frame:
+                frame.lifts = True
                 result = self.target(*everything, **kwargs)
                 output, aux = self._split_aux(result) if self.has_aux else (result, None)
             effects = frame.close()

@@ -55,7 +55,7 @@ def vmap(
     Raises
     ------
     ValueError
-        If the lanes write different values to a shared state.
+        If the lanes write values of their own to a shared state.
     """
     options: dict[str, Any] = {
         "in_axes": tuple(in_axes) if isinstance(in_axes, list) else in_axes,
@@ -245,7 +245,7 @@ class _Lanes(Beliefs[Any]):
             lanes(*given)
         except ValueError:
             raise ValueError(
-                f"the lanes of vmap write different values to {state!r}, which they share. "
+                f"the lanes of vmap write values of their own to {state!r}, which they share. "
                 "Give it an axis in out_states (and in in_states, if every lane has a value of its "
                 "own to begin with), or write what is the same in all lanes, such as a mean over "
                 "axis_name"

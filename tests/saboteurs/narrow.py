@@ -587,6 +587,35 @@ def jvp_leaves_values_in_what_jax_remembers(lib: Lib) -> None:
             return original(*args, **options)
 
 
+@saboteur("CMP-23")
+def late_rules_lose_second_derivatives(lib: Lib) -> None:
+    """In hessian, what a late rule reads is the value on entry, whatever is differentiated."""
+    @wrap(lib, "hessian")
+    def hessian(original: Any, *args: Any, **options: Any) -> Any:
+        made = original(*args, **options)
+
+        def called(*args: Any, **kwargs: Any) -> Any:
+            outside = refimpl.transform.gradient._outside
+
+            def constants(values: Any) -> Any:
+                return jax.tree.map(jax.lax.stop_gradient, outside(values))
+
+            with mock.patch.object(refimpl.transform.gradient, "_outside", constants):
+                return made(*args, **kwargs)
+
+        return called
+
+
+@saboteur("CMP-23")
+def rules_in_bodies_lose_what_jax_loses(lib: Lib) -> None:
+    """What the rule of a derivative reads in a body is taken where JAX drops its derivative."""
+    def hook(call: Call) -> Any:
+        with mock.patch.object(refimpl.frames.Frame, "_takes_in", lambda frame, state: True):
+            return call.proceed()
+
+    on_call(lib, hook)
+
+
 @saboteur("WRB-24", also="WRB CMP")
 def nested_writes_in_bodies_are_dropped(lib: Lib) -> None:
     """A write under a transform of JAX's is refused in one call, and dropped in a nested one."""

@@ -231,6 +231,51 @@ def a_rule_reads_what_is_selected(lib, jnp, jax, make, run, terms, h, v, x):
     return seen
 
 
+IN_BODIES = {
+    "plain": "lambda g: g",
+    "in a loop": "lambda g: lambda x: lib.transform.for_loop(g, x[None])[0]",
+    "in a branch": "lambda g: lambda x: lib.transform.cond(x < 100.0, g, lambda x: 0.0 * x, x)",
+    "in a checkpoint": "lib.transform.checkpoint",
+    "in a compiled function": "lib.transform.jit",
+}
+
+
+@drawn("CMP-23", {"whole": one_of(("lambda f: f", "lib.transform.jit")), "v": number(),
+                  "x": number()}, {
+    f"{part}, {where}, differentiated": {"make": text, "run": run}
+    for part, text in SLOPES.items() for where, run in IN_BODIES.items()})
+def what_a_rule_reads_is_differentiated(lib, jnp, jax, make, run, whole, v, x):
+    """The derivative by the state of a derivative that is the state, by the rule."""
+    s, seen, got = lib.State(jnp.array(v)), "agrees", 1.0
+    ruled = run(make(s))
+    def slope(): return lib.transform.grad(ruled)(jnp.array(x))
+    try:
+        got = whole(lib.transform.grad(slope, grad_states=s))()
+    except Exception:
+        seen = "raises"
+    assert jnp.allclose(got, 1.0), {"expected": 1.0, "got": got}
+    return seen
+
+
+@drawn("CMP-23", {"whole": one_of(("lambda f: f", "lib.transform.jit")), "v": number(),
+                  "x": number()}, {
+    f"{part}, {where}, twice": {"make": text, "run": run}
+    for part, text in SLOPES.items() for where, run in list(IN_BODIES.items())[:2]})
+def second_derivatives_by_a_rule(lib, jnp, jax, make, run, whole, v, x):
+    """Blocks by the state and the argument; the rule alone makes something of the state."""
+    s, seen, got = lib.State(jnp.array(v)), "agrees", (0.0, 0.0, 1.0, 0.0)
+    ruled = run(make(s))
+    def f(x): return ruled(x) + 0.0 * s.value
+    try:
+        rows = whole(lib.transform.hessian(f, grad_states=s, argnums=0))(jnp.array(x))
+        got = [float(block) for row in rows for block in row]
+    except Exception:
+        seen = "raises"
+    assert jnp.allclose(jnp.array(got), jnp.array((0.0, 0.0, 1.0, 0.0))), {
+        "expected": "zeros, and 1 by the argument and then the state", "got": got}
+    return seen
+
+
 @drawn("CMP-23", {"k": number(), "v": number(), "x": number()},
        {f"{part}, in a loop": {"make": text} for part, text in SLOPES.items()})
 def a_rule_reads_what_a_body_wrote(lib, jnp, jax, make, k, v, x):
