@@ -12,6 +12,7 @@ import jax
 import jsonschema
 import pytest
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyFailure
 
 import refimpl
 from spec.__main__ import main
@@ -25,7 +26,7 @@ from spec.report import committed, digest, document, journal
 from spec.report.journal import Kept
 from spec.run.decide import decide
 from spec.run.profiles import PROFILES, Profile
-from spec.run.search import MOST
+from spec.run.search import MOST, Search
 from tests.saboteurs.asking import shows
 from tests.saboteurs.hooks import Call, on_call
 from tests.saboteurs.roster import Lib, copy_of
@@ -151,6 +152,24 @@ def test_a_case_that_is_met_again_has_the_same_answer(seed: int) -> None:
     outcome, ran = asked(fickle, seed=seed)
     assert outcome.verdict is Verdict.FAIL
     assert set(ran.values()) == {1}
+
+
+def test_what_hypothesis_finds_unreliable_is_told_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A library that fails may fail in another way when Hypothesis runs the case again."""
+    draw = Search._draw
+
+    def unreliable(search: Search, seed: int) -> None:
+        try:
+            draw(search, seed)
+        except Violation as violation:
+            raise FlakyFailure("unreliable", [violation]) from violation
+
+    want, _ = asked(shallow)
+    monkeypatch.setattr(Search, "_draw", unreliable)
+    got, _ = asked(shallow)
+    assert got.verdict is Verdict.FAIL and got.message == want.message
 
 
 def test_where_nothing_fails_nothing_more_is_run() -> None:

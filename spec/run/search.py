@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 import hypothesis
 from hypothesis import HealthCheck, Phase
 from hypothesis.database import DirectoryBasedExampleDatabase
-from hypothesis.errors import Unsatisfiable
+from hypothesis.errors import Flaky, Unsatisfiable
 
 from ..chapters.rules import registry
 from ..judge.check import Check
@@ -126,8 +126,9 @@ class Search:
             self._draw(seed)
             if self.skipped and not self.examples:  # no other case can be had
                 self._draw(seed)
-        except (Violation, _Enough):
-            assert self.latest is not None
+        except (Violation, _Enough, Flaky):  # a library that fails may do so in another way
+            if self.latest is None:
+                raise
             long = repr(self.latest.case).count("\n") >= FEW_LINES
             return self._pruned(self.latest) if long or self._ended() else self.latest
         except Unsatisfiable:

@@ -92,9 +92,8 @@ for _rule, _forms in {
     "ARG-01": ("int",), "ARG-03": ("list", "tuple"),
     "ARG-05": ("negative", "negatives"),
 }.items():
-    generated(_rule, Calls.strategy, both_rows(*_forms) | BESIDE.calls(
-        calm(argnums=_forms, keywords=True, arguments=(2, 4), most=1), plain("arguments"),
-        "keywords beside {member}"))(gradients_of_the_chosen_arguments)
+    generated(_rule, Calls.strategy, both_rows(*_forms, keywords=True))(
+        gradients_of_the_chosen_arguments)
 
 
 def unless_refused(subject: Subject, case: Case, taken: str) -> str:

@@ -63,9 +63,9 @@ def tangents_are_standard_and_independent(lib, jnp, np, key):
 @drawn("DER-31", {"key": count(0, 99), "n": one_of(("5", "2", "9")), "v": number()})
 def every_state_has_a_direction_of_its_own(lib, jnp, key, n, v):
     """Of a sum, entry i is the sum of all directions times direction i."""
-    states = [lib.State(jnp.array(v)) for _ in range(n)]
+    states, x = [lib.State(jnp.array(v)) for _ in range(n)], jnp.array(v)
     got = lib.transform.fwd_grad(
-        lambda x: x + sum(s.value for s in states), grad_states=states, argnums=0, key=key)(v)
+        lambda x: x + sum(s.value for s in states), grad_states=states, argnums=0, key=key)(x)
     found = [float(g) for g in (*got[0], got[1])]
     assert len(set(found)) == n + 1, {"expected": f"{n + 1} different numbers", "got": found}
 

@@ -152,7 +152,7 @@ STREAM = cells("random stream", success=True)
 
 
 @generated("WRB-05", with_key, tabled(STREAM) | generated_for(DRAWING, change=that_draw)
-           | EVERY.where(outputs="any").calls(
+           | EVERY.where(outputs="any", layout="gradient").calls(
                SPREADING, id="{member} | several outputs", change=that_draw))
 def stream_is_as_after_a_plain_call(subject: Subject, case: Case) -> None:
     """By the table, where f may draw nothing at all, and in generated programs."""
