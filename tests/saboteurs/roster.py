@@ -27,7 +27,7 @@ TOGETHER = ("CMP-21",)
 """Rules that ask for everything at once, and so notice nearly every mistake."""
 
 TOOLS = ("asking", "elsewhere", "first_sight", "fresh", "hooks", "matrix", "narrow", "primitives",
-         "roster", "uncaught")
+         "quiet", "roster", "uncaught")
 """The modules of this package that are no chapter's."""
 
 
