@@ -18,7 +18,7 @@ import operator
 import threading
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
@@ -120,13 +120,11 @@ class Frame:
 
     lost: "Container[State]" = ()
     """States that were written inside, by what is over: rules of derivatives come too late."""
-    closed = 0
-    """Which derivatives such a rule may lose: those of the innermost transform (-1), or of all."""
-    lifts = False
-    """Whether what is bound is what is differentiated."""
+    hosts = False
+    """Whether nothing runs in it but functions with frames of their own, and such rules."""
 
     def __init__(self, bound: "Iterable[tuple[State, Any]]" = (), kept: bool = False) -> None:
-        self.trace = EAGER
+        self.trace, self.level = EAGER, EAGER_TRACE
         self.thread = threading.get_ident()
         self.kept = kept
         self.bound: dict[State, Any] = dict(bound)
@@ -140,13 +138,15 @@ class Frame:
         """The stacks of threads that were started in it, which end with it."""
         self.touched: dict[State, bool] = {}
         self.fetched: dict[State, None] = {}
+        self.staged_in_rules: dict[State, None] = {}
+        """Of the outermost frame: the tracers that rules of derivatives closed over, as staged."""
         # Weak, so that a state that only lived inside of the function is not kept or committed.
         self.born: WeakKeyDictionary[State, Any] = WeakKeyDictionary()
         self.first: WeakKeyDictionary[State, Any] = WeakKeyDictionary()
 
     def __enter__(self) -> "Frame":
         memory.renew()
-        self.trace = trace_now()
+        self.trace, self.level = trace_now(), find_top_trace(())
         self.depth = len(stack.frames)
         stack.frames.append(self)
         return self
@@ -191,39 +191,29 @@ class Frame:
                 f"{state!r} is read in a thread that was started inside of a transform, where JAX "
                 "cannot trace it. Read it before, in the transform's thread, or start it outside"
             )
-        if not self._is_traced_here(state, value):
-            raise StateError(
-                f"{state!r} is differentiated, or depends on what is, and is read by a function "
-                "with a custom derivative, where JAX cannot trace it. So hand the value to the "
-                "function as an argument"
-            )
+        if not self._is_traced_here(value):
+            raise in_rule(state)
+        if memory.is_staging() and self._is_in_rule():
+            stack.frames[0].staged_in_rules.setdefault(state)
 
-    def _is_traced_here(self, state: "State", value: Any) -> bool:
-        """Whether all tracers of a value mean something to the trace that is running.
-
-        JAX runs rules of derivatives outside of the trace that asked for them.
-        """
-        now = trace_now()
-        body = now != EAGER and all(frame.trace != now for frame in stack.frames)
-        staged = body and memory.is_staging()
-        if staged and self._takes_in(state):
+    def _is_traced_here(self, value: Any) -> bool:
+        """Whether all tracers of a value mean something to the trace that is running."""
+        if not self._is_in_rule():
             return True
-        tracers = tracers_in(value)
-        try:
-            used = [jax.lax.expand_dims(tracer, (0,)) for tracer in tracers]
-        except jax.errors.UnexpectedTracerError:
-            return False
-        return (body and not staged) or all(map(operator.is_, map(type, used), map(type, tracers)))
+        with suppress(jax.errors.UnexpectedTracerError):
+            return all(type(jax.lax.expand_dims(t, (0,))) is type(t) for t in tracers_in(value))
+        return False
 
-    def _takes_in(self, state: "State") -> bool:
-        """Whether JAX keeps the derivatives of a value that a function closes over as it is staged.
+    def _is_in_rule(self) -> bool:
+        """Whether the rule of a derivative runs here, and no body of the function.
 
-        It does in a body; in a rule of a derivative, which comes when the run is over, it may
-        lose them, silently.
+        JAX runs a rule outside of the trace of the function that asks for it, and may lose the
+        derivatives of what it closes over, silently. A body is traced below that of the function.
         """
-        lifted = [i for i, frame in enumerate(stack.frames) if frame.lifts]
-        homes = [i for i, f in enumerate(stack.frames) if state in f.values or state in f.bound]
-        return self.lost == () or not (lifted and homes) or homes[-1] < lifted[self.closed]
+        level = find_top_trace(())
+        while level is not self.level and level is not None:
+            level = getattr(level, "parent_trace", None)
+        return self.hosts or level is None
 
     def peek(self, state: "State") -> Any:
         """Value of the state, noted as used but not as read by the function."""
@@ -465,6 +455,15 @@ def transaction() -> Iterator[Frame]:
 def has_tracers(value: Any) -> bool:
     """Whether a value has the tracer of a JAX transform in it."""
     return isinstance(value, Tracer) if isinstance(value, jax.Array) else bool(tracers_in(value))
+
+
+def in_rule(state: "State") -> StateError:
+    """The error for a value that a function with a custom derivative cannot take in."""
+    return StateError(
+        f"{state!r} is traced here, such as what is differentiated or compiled, and is read by a "
+        "function with a custom derivative, where JAX loses it. So hand the value to the function "
+        "as an argument"
+    )
 
 
 def _late(state: "State") -> StateError:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, overload
 import jax
 
 from .state import State
-from .typing import Filter, Path, Predicate
+from .typing import Filter, Path
 from .util.filter import to_predicate
 
 __all__ = ["NestedDict", "Node", "states", "treefy_states"]
@@ -87,7 +87,7 @@ def states(node: object, /, *filters: Any) -> Any:
     predicates = [to_predicate(filter) for filter in filters or (...,)]
     found: list[dict[Path, State]] = [{} for _ in predicates]
     for path, state in _walk(node):
-        index = _first(predicates, path, state)
+        index = next((i for i, selects in enumerate(predicates) if selects(path, state)), None)
         if index is not None:
             found[index][path] = state
     return tuple(found) if len(filters) > 1 else found[0]
@@ -119,10 +119,6 @@ def treefy_states(node: object, /, *filters: Any) -> Any:
         raise TypeError(f"the path to {node!r} itself is empty; there is nothing to nest")
     found: Any = states(node, *filters)
     return tuple(map(_nest, found)) if isinstance(found, tuple) else _nest(found)
-
-
-def _first(predicates: list[Predicate], path: Path, state: State) -> int | None:
-    return next((i for i, predicate in enumerate(predicates) if predicate(path, state)), None)
 
 
 def _nest(flat: dict[Path, State]) -> NestedDict:

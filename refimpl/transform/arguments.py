@@ -62,8 +62,7 @@ def static_parameters(
 
 
 def _indices(wanted: Any) -> tuple[int, ...]:
-    indices = (wanted,) if hasattr(wanted, "__index__") else wanted
-    return tuple(map(operator.index, indices))
+    return tuple(map(operator.index, (wanted,) if hasattr(wanted, "__index__") else wanted))
 
 
 def with_signature(pure: Callable[..., Any], fun: Callable[..., Any]) -> Callable[..., Any]:

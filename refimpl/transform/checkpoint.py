@@ -71,7 +71,7 @@ def checkpoint(
 
         written: set[State] = set()
         runs: list[Run] = []
-        with around(lambda: written, closed=-1):
+        with around(lambda: written):
             given = [arg if held is None else None for held, arg in zip(objects, args, strict=True)]
             arrays = {key: arg for key, arg in kwargs.items() if key not in named}
             output, carried = jax.checkpoint(pure, **options)(*given, **arrays)

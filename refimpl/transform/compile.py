@@ -32,6 +32,7 @@ from ..frames import (
     Effects,
     Frame,
     current,
+    in_rule,
     lookup,
     publish,
     settle,
@@ -95,6 +96,7 @@ class _Version:
         """The states that a call usually writes, and in `cells` where it does."""
         self.cells: list[dict[str, Any]] = []
         self.used: dict[State, None] = {}
+        self.in_rules: dict[State, None] = {}
         self.exact = True
         """Whether a further call may use the traces that are there."""
         self.creates = False
@@ -115,6 +117,7 @@ class _Version:
         unknown = [state for state in effects.fetched if state not in frame.bound]
         _expect_numbers(unknown)
         self.used.update(effects.fetched)
+        self.in_rules.update(frame.staged_in_rules)
         self.creates = self.creates or bool(effects.born)
         if unknown or effects.born:
             self.exact = False
@@ -232,10 +235,12 @@ class Jitted(Deferred[P, R]):
         compiled, held = version.compiled, [state._value for state in version.inputs]
         try:  # without names, as a dict is dear, beside what JAX takes for a short step
             output, values = compiled(held, *given, **named) if named else compiled(held, *given)
-        except TypeError:
+        except TypeError as error:
             special = self._for_objects(args, kwargs)
             if special is self:
                 if not any(map(_odd_leaves, held)):
+                    for state in version.in_rules:  # JAX traces such programs, and fails later
+                        raise in_rule(state) from error
                     raise
                 version.exact, self._only = False, None  # it begins anew, without such states
             return special(*args, **kwargs)
@@ -312,8 +317,7 @@ class Jitted(Deferred[P, R]):
         inputs = dict.fromkeys(s for s in guessed if not _odd_leaves(current(s)))
         while True:
             alive = (state for state in inputs if current(state) is not UNSET)
-            count = len(args) - len({*self._static_positions(args)})
-            version = _Version(self, alive, count)
+            version = _Version(self, alive, len(args) - len({*self._static_positions(args)}))
             version.trace(args, kwargs)
             if version.is_good_guess():
                 break

@@ -157,6 +157,7 @@ class GradientTransform(Deferred[P, Pytree]):
     def _differentiate(self, args: Sequence[Any], kwargs: dict[str, Any], shape: Shape) -> Triple:
         positions = self.selection.positions(len(args))
         with transaction() as frame:
+            frame.hosts = True
             states = [frame.peek(state) for state in self.selection.states]
             frame.bound.update(zip(self.selection.states, states, strict=True))
             selected = Selected(states, [args[position] for position in positions])
@@ -190,7 +191,6 @@ class GradientTransform(Deferred[P, Pytree]):
             if not self.once:
                 outside = _outside(selected.states)
                 around.bound.update(zip(self.selection.states, outside, strict=True))
-                around.lifts = True
             everything = list(args)
             for position, arg in zip(positions, selected.args, strict=True):
                 everything[position] = arg
@@ -198,7 +198,6 @@ class GradientTransform(Deferred[P, Pytree]):
             # arrays. So each run has a frame of its own, which it leaves through `Carried`.
             bound = zip(self.selection.states, selected.states, strict=True)
             with Frame(bound) as frame:
-                frame.lifts = True
                 result = self.target(*everything, **kwargs)
                 output, aux = self._split_aux(result) if self.has_aux else (result, None)
             effects = frame.close()

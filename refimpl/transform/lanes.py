@@ -142,7 +142,7 @@ class _Lanes(Beliefs[Any]):
 
     def call(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Run all lanes, and commit what they did."""
-        with around(self.written, closed=-1):
+        with around(self.written):
             output, groups, born = self.trace(lambda: self._stage(args, kwargs), rehearsed=False)
             writes = {state: keys[0] for state, keys in self.keys.items()}
             for states, values in zip(self.groups, groups, strict=True):

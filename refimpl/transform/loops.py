@@ -108,7 +108,7 @@ def _scan(states: "_InCarry", step: Function, init: Any, xs: Any, options: dict[
             )
         return (values, result[0]), result[1]
 
-    with around(states.written, closed=0):
+    with around(states.written):
         (values, carry), ys = states.trace(
             lambda: jax.lax.scan(_anew(lifted), (states.start(), init), xs, **options)
         )

@@ -105,6 +105,7 @@ class _PullBack:
         before = stack.frames.changes
         with whole_stack():
             with Frame(kept=in_foreign_body()) as frame:
+                frame.hosts = True
                 frame.lost = self.written if before == self.changes else _Every()
                 (grads,) = pull(cotangent)
                 grads = self.selection.shape(grads)

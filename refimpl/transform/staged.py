@@ -93,12 +93,11 @@ class _Around(Frame):
     which JAX runs when the bodies are over. What these wrote to states cannot be seen any more.
     """
 
-    def __init__(self, written: Callable[[], Container[State]], closed: int | None) -> None:
+    hosts = True
+
+    def __init__(self, written: Callable[[], Container[State]]) -> None:
         super().__init__(kept=in_foreign_body())
         self.written = written
-        self.shut = closed is None
-        """Whether a rule may read no tracer at all."""
-        self.closed = closed or 0
 
     @property
     def lost(self) -> Container[State]:  # type: ignore[override]
@@ -106,23 +105,12 @@ class _Around(Frame):
         running = any(isinstance(frame, _Body) for frame in stack.frames[self.depth + 1 :])
         return () if running else self.written()
 
-    def _is_traced_here(self, state: State, value: Any) -> bool:
-        return (self.lost == () or not self.shut) and super()._is_traced_here(state, value)
-
 
 @contextmanager
-def around(written: Callable[[], Container[State]], closed: int | None = None) -> Iterator[None]:
-    """A transaction around the staging of bodies.
-
-    Parameters
-    ----------
-    written : callable
-        Returns the states that the bodies have written so far.
-    closed : int, optional
-        As in `Frame`; by default a rule may read no tracer at all.
-    """
+def around(written: Callable[[], Container[State]]) -> Iterator[None]:
+    """A transaction around the staging of bodies; `written` gives what they wrote so far."""
     with whole_stack():
-        with _Around(written, closed) as frame:
+        with _Around(written) as frame:
             yield
         settle(frame.close())
 

@@ -235,6 +235,7 @@ IN_BODIES = {
     "plain": "lambda g: g",
     "in a loop": "lambda g: lambda x: lib.transform.for_loop(g, x[None])[0]",
     "in a branch": "lambda g: lambda x: lib.transform.cond(x < 100.0, g, lambda x: 0.0 * x, x)",
+    "in a branch of JAX's": "lambda g: lambda x: jax.lax.cond(x < 100.0, g, lambda x: 0.0 * x, x)",
     "in a checkpoint": "lib.transform.checkpoint",
     "in a compiled function": "lib.transform.jit",
 }
