@@ -88,7 +88,7 @@ class Selected(Script):
 
 def names(least: int) -> st.SearchStrategy[list[str]]:
     """Different names, in the order of assignment."""
-    return st.lists(st.sampled_from(ATTRIBUTES), min_size=least, max_size=3, unique=True)
+    return st.lists(st.sampled_from(ATTRIBUTES), min_size=least, max_size=5, unique=True)
 
 
 class Growing:

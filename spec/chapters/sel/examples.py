@@ -43,6 +43,7 @@ ORDERS = {
                                  [("B",), ("_c",), ("a",), ("b",)]),
     "indices as numbers": (f"{{'a': [{S} for _ in range(11)]}}", [("a", i) for i in range(11)]),
     "keys": (f"{{'a': {{'z': {S}, 'y': {S}}}}}", [("a", "y"), ("a", "z")]),
+    "numbers in names": (f"{{'w9': {S}, 'w10': {S}, 'W2': {S}}}", [("W2",), ("w10",), ("w9",)]),
     "keys as numbers": (f"{{'a': {{10: {S}, 9: {S}}}}}", [("a", 9), ("a", 10)]),
     "depth first": (f"{{'c': {S}, 'a': {S}, 'b': [[{S}], {S}]}}",
                     [("a",), ("b", 0, 0), ("b", 1), ("c",)]),
