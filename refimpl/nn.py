@@ -1,7 +1,5 @@
 """Modules: objects that hold states and other modules in their attributes (STA-07)."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
@@ -69,7 +67,5 @@ class Module(graph.Node):
 
 
 def _like(old: Pytree, new: Pytree) -> Pytree:
-    def fit(before: Any, after: Any) -> Any:
-        return jnp.asarray(after) if isinstance(before, jax.Array) else after
-
-    return jax.tree.map(fit, old, copy_containers(new))
+    kept = copy_containers(new)
+    return jax.tree.map(lambda a, b: jnp.asarray(b) if isinstance(a, jax.Array) else b, old, kept)

@@ -204,7 +204,7 @@ def _draw(
 ) -> Array:
     """Numbers from a sampler of `jax.random`, of the shape that NumPy would give them."""
     least = jnp.broadcast_shapes(*map(jnp.shape, parameters))
-    shape = least if size is None else _as_shape(size)
+    shape = least if size is None else tuple(map(int, np.atleast_1d(size)))
     if jnp.broadcast_shapes(least, shape) != shape:
         raise ValueError(f"size {shape} does not hold parameters of shape {least}")
     kind = {} if dtype is None else {"dtype": dtype}
@@ -215,7 +215,3 @@ def _array(parameter: ArrayLike) -> Any:
     """A list and the like as an array; a number stays, as it leaves the dtype to the draw."""
     plain = np.isscalar(parameter) or hasattr(parameter, "dtype")
     return parameter if plain else jnp.asarray(parameter)
-
-
-def _as_shape(size: Any) -> tuple[int, ...]:
-    return tuple(map(int, size)) if np.ndim(size) else (int(size),)

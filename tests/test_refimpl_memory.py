@@ -146,6 +146,38 @@ def test_what_is_dropped_is_freed(wrap: Any) -> None:
     assert [made() for made in alive] == [None] * 7
 
 
+class Model(refimpl.nn.Module):
+    """What is made anew for each experiment, with a method that is compiled for all of them."""
+
+    def __init__(self, scale: float) -> None:
+        self.w, self.n = ParamState(jnp.full(1000, scale)), State(jnp.zeros(()))
+
+    @jit
+    def step(self, x: Any) -> Any:
+        self.n.value = self.n.value + 1.0
+        return jnp.sum(self.w.value * x)
+
+
+called = jit(lambda model, x: Model.step(model, x))
+"""A compiled function that outlives the models it is called with."""
+
+
+@pytest.mark.parametrize("call", [
+    lambda m: m.step(2.0), lambda m: called(m, 2.0), lambda m: called(model=m, x=2.0),
+])  # fmt: skip
+def test_what_is_compiled_for_a_model_goes_with_it(call: Any) -> None:
+    """A method belongs to the class, which stays; the models that it was called on do not."""
+    alive: list[weakref.ref[Any]] = []
+    for scale in (1.0, 2.0, 3.0):
+        model = Model(scale)
+        assert [float(call(model)), float(call(model))] == [2000.0 * scale] * 2
+        assert float(model.n.value) == 2.0
+        alive.extend(map(weakref.ref, (model, model.w, model.n, model.w.value)))
+    del model
+    gc.collect()
+    assert [made() for made in alive] == [None] * 12
+
+
 class Layer:
     """What several models have, so that the same code writes other states each time."""
 

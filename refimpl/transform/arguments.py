@@ -5,6 +5,7 @@ import inspect
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import ref
 
 from ..graph import Node
 from ..state import State
@@ -14,13 +15,13 @@ class _Same:
     """A module or state among static arguments; its states count, not what it says is equal."""
 
     def __init__(self, it: Any) -> None:
-        self.it = it
+        self.it, self.number = ref(it), id(it)  # what was compiled for it shall not keep it alive
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.it is other.it
+        return isinstance(other, _Same) and self.it() is other.it() is not None
 
     def __hash__(self) -> int:
-        return id(self.it)
+        return self.number
 
 
 OBJECTS = (State, Node)
@@ -34,7 +35,7 @@ def wrap(argument: Any) -> Any:
 
 def unwrap(argument: Any) -> Any:
     """What was wrapped."""
-    return argument.it if isinstance(argument, _Same) else argument
+    return argument.it() if isinstance(argument, _Same) else argument
 
 
 def _parameters(fun: Callable[..., Any]) -> list[inspect.Parameter]:

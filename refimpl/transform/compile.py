@@ -97,6 +97,7 @@ class _Version:
         self.cells: list[dict[str, Any]] = []
         self.used: dict[State, None] = {}
         self.in_rules: dict[State, None] = {}
+        self.objects: list[ref[Any]] = []
         self.exact = True
         """Whether a further call may use the traces that are there."""
         self.creates = False
@@ -313,7 +314,8 @@ class Jitted(Deferred[P, R]):
         """A version whose inputs are all that the call uses, as far as its traces can tell."""
         key = self._key(args, kwargs)
         known = self._versions.pop(key, None)
-        guessed = [*(known.used if known else ()), *guess_states(self.fun, key)]
+        given = list(map(unwrap, (*args, *kwargs.values())))
+        guessed = [*(known.used if known else ()), *guess_states(self.fun, *given)]
         inputs = dict.fromkeys(s for s in guessed if not _odd_leaves(current(s)))
         while True:
             alive = (state for state in inputs if current(state) is not UNSET)
@@ -325,6 +327,8 @@ class Jitted(Deferred[P, R]):
         while len(self._versions) >= _MOST:
             self._versions.pop(next(iter(self._versions)), None)
         self._versions[key] = version
+        forget = functools.partial(_forget, ref(self), key)
+        version.objects = [ref(arg, forget) for arg in given if isinstance(arg, OBJECTS)]
         alone = not any(self._statics) and not self._placed_alike
         self._only = version if alone and version.exact else None
         return version
@@ -349,6 +353,12 @@ class Jitted(Deferred[P, R]):
             *([len(args)] if self._placed_alike else ()),
         )
         return key if is_hashable(key) else ()  # JAX says what is wrong
+
+
+def _forget(owner: "ref[Jitted[..., Any]]", key: Hashable, _: object) -> None:
+    """Drop what was compiled for an object that is no more."""
+    if (made := owner()) is not None:
+        made._versions.pop(key, None)
 
 
 _numbers = itertools.count()

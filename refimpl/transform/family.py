@@ -259,13 +259,11 @@ def _no_columns(fun: Function, selected: Selected) -> tuple[Pytree, Carried]:
     """The Jacobian with respect to nothing, which JAX cannot always make: empty blocks."""
     output, carried = fun(selected)
 
-    def blocks(row: Array) -> Pytree:
-        return jax.tree.map(
-            lambda column: jnp.zeros(jnp.shape(row) + jnp.shape(column), jnp.result_type(row)),
-            selected,
-        )
+    def block(row: Array, column: Array) -> Array:
+        return jnp.zeros(jnp.shape(row) + jnp.shape(column), jnp.result_type(row))
 
-    return jax.tree.map(blocks, output), carried
+    rows = jax.tree.map(lambda row: jax.tree.map(functools.partial(block, row), selected), output)
+    return rows, carried
 
 
 def _size(tree: Pytree) -> int:

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import itertools
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
@@ -144,10 +145,7 @@ class StateFinder(Deferred[P, Any]):
         result: dict[Hashable, State] = {}
         for index, state in enumerate(states):
             wanted = index if self.key_fn is None else self.key_fn(index, state)
-            key = base = wanted if is_hashable(wanted) else str(wanted)
-            suffix = 0
-            while key in result:
-                suffix += 1
-                key = f"{base}_{suffix}"
-            result[key] = state
+            base = wanted if is_hashable(wanted) else str(wanted)
+            keys = itertools.chain((base,), (f"{base}_{n}" for n in itertools.count(1)))
+            result[next(key for key in keys if key not in result)] = state
         return result

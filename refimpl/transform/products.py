@@ -14,7 +14,7 @@ from ..frames import Effects, Frame, in_foreign_body, settle, stack, whole_stack
 from ..memory import code_of, watched
 from ..state import State
 from ..summary import summary
-from ..typing import Argnums, ArrayLike, Container, Function, Pytree, Seed
+from ..typing import Argnums, Container, Function, Pytree, Seed
 from .family import Options, member
 from .gradient import Carried, GradientTransform
 from .selection import Selected, Selection
@@ -187,10 +187,6 @@ def _jvp(fun: Function, *, argnums: int, has_aux: bool, tangents: Selected) -> F
     return run
 
 
-def _is_real(leaf: ArrayLike) -> bool:
-    return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.floating))
-
-
 def _fwd_grad(
     fun: Function, *, argnums: int, has_aux: bool, tangent_size: int | None, key: Seed | None
 ) -> Function:
@@ -226,7 +222,8 @@ def _fwd_grad(
 
     def push(selected: Selected, tangent: Selected) -> tuple[Pytree, Carried]:
         output, slope, carried = jax.jvp(fun, (selected,), (tangent,), has_aux=has_aux)
-        real = all(map(_is_real, jax.tree.leaves((output, tangent))))
+        kinds = map(jnp.result_type, jax.tree.leaves((output, tangent)))
+        real = all(jnp.issubdtype(kind, jnp.floating) for kind in kinds)
         if [jnp.shape(leaf) for leaf in jax.tree.leaves(output)] != [()] or not real:
             raise TypeError(
                 "fwd_grad needs a real scalar output and real numbers to differentiate with "
