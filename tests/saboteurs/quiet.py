@@ -218,7 +218,7 @@ def third_level_of_nesting_is_a_constant(lib: Lib) -> None:
 # -- control flow ------------------------------------------------------------------------------
 
 
-@saboteur("CTL-03", "CTL-15")
+@saboteur("CTL-03")
 def branches_match_states_by_order(lib: Lib) -> None:
     """Where both branches of a cond write the same states in different orders, the second gives
     its values to the states in the order of the first, if that fits."""

@@ -43,17 +43,6 @@ assert s.value == {"a": [1.0], "b": 2.0}
 half = jnp.ones((), "float16")
 assert lib.transform.jit(lambda x: x * half)(2.0).dtype == "float16"
 """,
-    "branches_match_states_by_order": """
-a, b = lib.State(jnp.asarray(0.0)), lib.State(jnp.asarray(0.0))
-def yes():
-    a.value = jnp.asarray(1.0)
-    b.value = jnp.asarray(2.0)
-def no():
-    b.value = jnp.asarray(2.0)
-    a.value = jnp.asarray(1.0)
-lib.transform.cond(jnp.asarray(False), yes, no)
-assert a.value == 1.0 and b.value == 2.0
-""",
     "unrolled_loops_in_reverse_stack_forwards": """
 found = lib.transform.for_loop(lambda x: 2 * x, jnp.arange(4.0), reverse=True, unroll=2)
 assert jnp.array_equal(found, 2 * jnp.arange(4.0))

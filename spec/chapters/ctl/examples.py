@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ...judge.check import drawn, snippet
-from ...language.sources import array, count, number, numbers, one_of, written
+from ...language.sources import array, count, number, numbers, one_of, order, written
 from .drawn import FORWARD, LOOPS, SERIAL
 
 RUNS = {
@@ -224,6 +224,28 @@ def a_branch_not_taken_has_no_effects(lib, jnp, run, v, n, seed):
     got = lib.transform.grad(lambda: run(s, f, g), grad_states=s, return_value=True)()
     told = (*got, s.value, t.value, lib.random.normal(size=()))
     assert told == want, {"expected": want, "got": told}
+
+
+BRANCHES = {
+    "cond": "lib.transform.cond(jnp.array(which == 0), f, g, x)",
+    "switch": "lib.transform.switch(jnp.array(which), [f, g], x)",
+}
+
+
+@drawn("CTL-03", {"start": numbers(3), "x": number(), "theirs": order(3)}, {
+    name: {"run": f"lambda which, f, g, x: {text}"} for name, text in BRANCHES.items()})
+def branches_write_in_orders_of_their_own(lib, jnp, run, start, x, theirs):
+    """Both branches write the same states, in two orders; each branch is taken once."""
+    states, want = [lib.State(jnp.array(v)) for v in start], jnp.array(start)
+    def branch(order, k):
+        def write(x):
+            for i in order:
+                states[i].value = k * states[i].value + i * x
+        return write
+    for which, k in enumerate((3.0, 5.0)):
+        run(which, branch([0, 1, 2], 3.0), branch(theirs, 5.0), x)
+        want, got = k * want + x * jnp.arange(3), jnp.array([state.value for state in states])
+        assert jnp.allclose(got, want), {"at": f"branch {which}", "expected": want, "got": got}
 
 
 # -- lanes -----------------------------------------------------------------------------------------
