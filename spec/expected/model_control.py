@@ -20,18 +20,24 @@ from .journal import Journaled, journal
 Function = Callable[..., Any]
 
 
-def for_loop(f: Function, *xs: Tree) -> Tree:
+def for_loop(f: Function, *xs: Tree, reverse: bool = False, unroll: int = 1) -> Tree:
     """Call a function with every entry of the leading axes, and stack its results."""
-    return stack([f(*(entry(x, step) for x in xs)) for step in range(length(xs))])
+    return scan(lambda _, x: (None, f(*x)), None, xs, reverse, unroll)[1]
 
 
-def scan(f: Function, init: Tree, xs: Tree) -> tuple[Tree, Tree]:
-    """Fold a function over the leading axes."""
+def scan(
+    f: Function, init: Tree, xs: Tree, reverse: bool = False, unroll: int = 1
+) -> tuple[Tree, Tree]:
+    """Fold a function over the leading axes, from the last entry if in reverse.
+
+    The results stand where their entries do; how the loop is compiled makes no difference.
+    """
+    turn = slice(None, None, -1 if reverse else None)
     ys = []
-    for step in range(length(xs)):
+    for step in range(length(xs))[turn]:
         init, y = f(init, entry(xs, step))
         ys.append(y)
-    return init, stack(ys)
+    return init, stack(ys[turn])
 
 
 def while_loop(cond_fun: Function, body_fun: Function, init_val: Tree) -> Tree:

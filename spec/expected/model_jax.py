@@ -13,17 +13,6 @@ from . import model_control
 from .model_control import Function, entry, length, stack
 
 
-def scan(f: Function, init: Tree, xs: Tree, *, reverse: bool = False) -> tuple[Tree, Tree]:
-    """Fold a function over the leading axes, from their end if that is asked for."""
-    if not reverse:
-        return model_control.scan(f, init, xs)
-    ys = []
-    for step in range(length(xs))[::-1]:
-        init, y = f(init, entry(xs, step))
-        ys.append(y)
-    return init, stack(ys[::-1])
-
-
 def fori_loop(lower: int, upper: int, body_fun: Function, init_val: Tree) -> Tree:
     """Call a function with every number from one to another, and on its own result."""
     for step in range(lower, upper):
@@ -63,7 +52,8 @@ class Ruled:
 def library() -> SimpleNamespace:
     """The functions by name."""
     itself: Callable[[Function], Function] = model_control.checkpoint
-    lax = SimpleNamespace(scan=scan, fori_loop=fori_loop, map=model_control.for_loop,
-                          cond=model_control.cond, switch=model_control.switch)
+    lax = SimpleNamespace(scan=model_control.scan, fori_loop=fori_loop,
+                          map=model_control.for_loop, cond=model_control.cond,
+                          switch=model_control.switch)
     return SimpleNamespace(lax=lax, vmap=vmap, checkpoint=itself, jit=itself, custom_jvp=Ruled,
                            custom_vjp=Ruled)

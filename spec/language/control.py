@@ -59,6 +59,11 @@ EXPRESSIONS: Final = (
 ``t`` grows by no more than a factor in a block: many steps would else make too much of the rounding
 of the first."""
 
+LOOP_WORDS: Final = ("", ", reverse=True, unroll=2", ", unroll=2", ", reverse=True, unroll=3",
+                     ", reverse=True", ", reverse=True, unroll=4")
+"""The options of a loop over entries: in which direction, and how many steps JAX compiles as one.
+"""
+
 CARRIES: Final = {
     "number": ("t", "jnp.sin(c + t)", "0.0", "{y}"),
     "counter": ("jnp.array(0)", "c + 1", "0.25 * c", "{y}"),
@@ -103,6 +108,8 @@ class ControlWish:
         What a scan may carry.
     mapped : bool
         Whether states may be mapped.
+    words : tuple of str
+        The options of a loop over entries to choose from.
     """
 
     blocks: tuple[str, ...]
@@ -116,6 +123,7 @@ class ControlWish:
     lanes: tuple[int, ...] = FEW_LANES
     carries: tuple[str, ...] = tuple(CARRIES)
     mapped: bool = True
+    words: tuple[str, ...] = LOOP_WORDS
 
 
 @dataclass(frozen=True)
@@ -238,7 +246,8 @@ class ControlDraft:
     ) -> list[str]:
         xs = self._entries(self.choose(self.wish.steps))
         return [*self.body(f"def step{number}(t):", rest, out, lane),
-                f"y = lib.transform.for_loop(step{number}, {xs})", f"t = {total.format('y')}"]
+                f"y = lib.transform.for_loop(step{number}, {xs}{self.choose(self.wish.words)})",
+                f"t = {total.format('y')}"]
 
     def _scan(
         self, number: int, rest: Sequence[str], out: str, total: str, lane: bool
@@ -247,7 +256,8 @@ class ControlDraft:
         start, following, seen, end = CARRIES[self.choose(self.wish.carries)]
         made = self.body(f"def step{number}(c, t):", rest, f"{following}, {out}", lane)
         made[1:1] = [f"    t = t + {seen}"] if seen != "0.0" else []
-        return [*made, f"y = lib.transform.scan(step{number}, {start}, {xs})",
+        words = self.choose(self.wish.words)
+        return [*made, f"y = lib.transform.scan(step{number}, {start}, {xs}{words})",
                 f"t = {end.format(y='y[0]')} + {total.format('y[1]')}"]
 
     def _while_loop(

@@ -247,7 +247,7 @@ def branches_match_states_by_order(lib: Lib) -> None:
         return original(pred, noting, placing, *operands)
 
 
-@saboteur("CTL-02", "CTL-01")
+@saboteur("CTL-02")
 def unrolled_loops_in_reverse_stack_forwards(lib: Lib) -> None:
     """A loop that runs in reverse and is unrolled stacks what it returns in the order of time."""
     def turned(stacked: Any, reverse: bool, unroll: Any) -> Any:

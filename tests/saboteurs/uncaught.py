@@ -43,10 +43,6 @@ assert s.value == {"a": [1.0], "b": 2.0}
 half = jnp.ones((), "float16")
 assert lib.transform.jit(lambda x: x * half)(2.0).dtype == "float16"
 """,
-    "unrolled_loops_in_reverse_stack_forwards": """
-found = lib.transform.for_loop(lambda x: 2 * x, jnp.arange(4.0), reverse=True, unroll=2)
-assert jnp.array_equal(found, 2 * jnp.arange(4.0))
-""",
     "cotangents_are_matched_by_order": """
 _, pull = lib.transform.vjp(lambda x: {"a": x, "b": 2.0 * x}, jnp.asarray(1.0))
 assert pull({"b": jnp.asarray(0.0), "a": jnp.asarray(1.0)}) == 1.0
