@@ -56,7 +56,7 @@ LEAVES: Final[Mapping[str, tuple[str, ...]]] = {
 """Parts of values that may be anything, as source."""
 
 NODES: Final[Mapping[str, tuple[str, ...]]] = {
-    "dict": ("{{'b': {0}, 'a': {1}}}", "{{'c': {0}, 'a': {1}, 'b': {0}}}"),
+    "dict": ("{{'b': {0}, 'a': {1}}}", "{{10: {0}, 2: {1}, 9: {0}}}"),
     "list": ("[{0}]", "[{0}, {1}, {0}]"),
     "tuple": ("({0},)", "({0}, {1})"),
     "named tuple": (f"{NAMED.__name__}({{0}}, {{1}})",),

@@ -28,7 +28,7 @@ PLAIN: Final[dict[str, Callable[[list[Any]], Tree]]] = {
     "nested": lambda states: {"a": [states[0], ()], "z": {1: tuple(states[1:])}},
     "none": lambda states: [None, *states, None],
     "twice": lambda states: (states[0], states, states[0]),
-    "often": lambda states: [states[0], *states, {"a": states[-1]}, states[0]],
+    "often": lambda states: [states[0], *states, {10: states[-1], 9: states[0]}, states[0]],
 }
 """The containers that are made of the chosen states."""
 

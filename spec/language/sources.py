@@ -89,7 +89,8 @@ def containers(part: Text) -> Text:
     return st.lists(part, max_size=3).flatmap(lambda parts: one_of((
         f"[{', '.join(parts)}]",
         f"({''.join(f'{part}, ' for part in parts).rstrip()})",
-        "{" + ", ".join(f"'{key}': {part}" for key, part in zip("bca", parts, strict=False)) + "}",
+        *("{" + ", ".join(f"{key!r}: {part}" for key, part in zip(keys, parts, strict=False)) + "}"
+          for keys in ("bca", (10, 2, 9))),
     )))
 
 

@@ -37,7 +37,7 @@ KINDS: Final[dict[str, Callable[[SearchStrategy[Any], SearchStrategy[Any]], Any]
     "dict": lambda some, none: st.fixed_dictionaries({"b": some, "a": some}),
     "tuple": lambda some, none: st.tuples(some, some),
     "list": lambda some, none: st.tuples(some).map(list),
-    "wide": lambda some, none: st.fixed_dictionaries({"d": some, "b": some, "c": some, "a": some}),
+    "wide": lambda some, none: st.fixed_dictionaries({10: some, 2: some, 9: some, 1: some}),
     "named": lambda some, none: st.builds(NAMED, some, some),
     "number": lambda some, none: st.sampled_from(NUMBERS),
     "deep": lambda some, none: st.fixed_dictionaries(
@@ -46,8 +46,9 @@ KINDS: Final[dict[str, Callable[[SearchStrategy[Any], SearchStrategy[Any]], Any]
     "zero": lambda some, none: none,
 }
 """The kinds of floating value, of arrays with some entries and arrays with none: ``wide`` has more
-keys than two, ``named`` is a named tuple that any script can import, ``deep`` a container in a
-container, with a None beside an array, and ``empty`` holds an array of no entries beside another.
+keys than two, which are integers that come in another order as text, ``named`` is a named tuple
+that any script can import, ``deep`` a container in a container, with a None beside an array, and
+``empty`` holds an array of no entries beside another.
 """
 
 CONTAINERS_OF_ARRAYS: Final = ("dict", "tuple", "list", "wide", "named", "deep", "empty")

@@ -353,6 +353,7 @@ def aux_of(leaves: Sequence[str], least: int = 1) -> Change:
     trees = st.recursive(leaf, lambda some: st.one_of(
         st.lists(some, max_size=3), st.lists(some, max_size=3).map(tuple),
         st.dictionaries(st.sampled_from(("mse", "l2", "b", "a")), some, max_size=3),
+        st.dictionaries(st.sampled_from((10, 2, 9, 1)), some, max_size=3),
         st.tuples(some, st.none()), st.builds(NAMED, some, some)), max_leaves=5)
 
     @changed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any, Final
 
@@ -180,6 +181,9 @@ generated("ARG-06", Calls.strategy, BESIDE.calls(
 _points: dict[str, Calls] = {}
 for _kind in ("dict", "tuple", "list", "deep"):
     _points |= EVERY.calls(calm(kinds=(_kind,)), plain("arguments"), f"{_kind} {{member}}")
+# Entries of one shape, which by their values alone are told apart.
+_wish = replace(calm(kinds=("wide",)), shapes=((3,),))
+_points |= EVERY.calls(_wish, plain("arguments"), "wide {member}")
 generated("ARG-07", Calls.strategy, _points)(gradients_of_the_chosen_arguments)
 
 
