@@ -291,7 +291,7 @@ def key_zero_is_no_key(lib: Lib) -> None:
     on_call(lib, hook, ("fwd_grad",))
 
 
-@saboteur("DER-25")
+@saboteur("DER-25", "DER-26")
 def cotangents_are_matched_by_order(lib: Lib) -> None:
     """The entries of a dict of cotangents are taken in the order in which they were inserted, and
     those of the output in that of their keys."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from hypothesis import strategies as st
@@ -23,6 +23,7 @@ from ...judge.subject import Subject
 from ...language import trees
 from ...language.axes import plain
 from ...language.cases import Case
+from ...language.programs import Source
 from ...language.returns import SIDES
 from ...language.script import Script
 from ...language.sources import array, number, numbers, one_of
@@ -47,6 +48,22 @@ class Product(Script):
         return [*self.case.setup(), *self.calls]
 
 
+MULTIPLES: Final = (
+    1.0, {"b": 1.0, "a": -0.5, "c": 2.0}, (1.0, [-0.5]),
+    {"b": {"d": 1.0, "c": 2.0}, "a": {"d": -1.0, "c": 0.5}},
+)
+"""Trees of outputs, each a multiple of one array or number."""
+
+
+def reordered(draw: Any, tree: trees.Tree) -> trees.Tree:
+    """The tree with the keys of its dicts inserted in any order."""
+    if isinstance(tree, dict):
+        return {key: reordered(draw, tree[key]) for key in draw(st.permutations(list(tree)))}
+    nodes = trees.items(tree)
+    return tree if nodes is None else trees.rebuild(
+        tree, [reordered(draw, child) for _, child in nodes])
+
+
 @st.composite
 def pullbacks(draw: Any, sides: str, most: int = 1) -> Product:
     """Calls of ``vjp`` and of its pullback, at so many cotangents at the most."""
@@ -55,7 +72,11 @@ def pullbacks(draw: Any, sides: str, most: int = 1) -> Product:
         ("vector_grad",), plain(sides), nested=True, writes=True, outputs=(kind,),
         containers=("one", "list", "tuple", "namedtuple", "nested"),
         argnums=("int", "list", "tuple"), operations=True, models=True)))
-    cotangents = draw(st.lists(arrays(shape), min_size=min(most, 3), max_size=most))
+    parts, out = draw(st.sampled_from(MULTIPLES)), case.program.out
+    several = trees.map_leaves(lambda k: Source(out if k == 1.0 else f"{k} * ({out})"), parts)
+    case = replace(case, program=replace(case.program, out=trees.literal(several)))
+    cotangents = [trees.map_leaves(lambda _: draw(arrays(shape)), reordered(draw, parts))
+                  for _ in range(draw(st.integers(min(most, 3), most)))]
     words = [trees.literal(arg) for arg in case.args]
     if case.selection is not None:
         words.append(f"grad_states={case.selection.source()}")
@@ -70,7 +91,9 @@ def pullbacks(draw: Any, sides: str, most: int = 1) -> Product:
 def weighted(product: Product, cotangent: Any) -> Case:
     """The case whose gradient is what the pullback gives at a cotangent."""
     program = product.case.program
-    out = f"{trees.literal(cotangent)} * ({program.out})"
+    out = " + ".join(
+        f"{trees.literal(leaf)} * ({program.out}){''.join(f'[{key!r}]' for key in path)}"
+        for path, leaf in trees.leaves(cotangent))
     return replace(product.case, program=replace(program, out=out))
 
 
