@@ -39,10 +39,4 @@ assert s.value == {"a": [1.0], "b": 2.0}
 half = jnp.ones((), "float16")
 assert lib.transform.jit(lambda x: x * half)(2.0).dtype == "float16"
 """,
-    "pullbacks_keep_their_point_in_the_function": """
-f = lambda x: x ** 2
-_, first = lib.transform.vjp(f, jnp.asarray(1.0))
-lib.transform.vjp(f, jnp.asarray(5.0))
-assert first(jnp.asarray(1.0)) == 2.0
-""",
 }

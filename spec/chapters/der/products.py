@@ -26,7 +26,7 @@ from ...language.cases import Case
 from ...language.programs import Source
 from ...language.returns import SIDES
 from ...language.script import Script
-from ...language.sources import array, number, numbers, one_of
+from ...language.sources import array, list_of, number, numbers, one_of, written
 from ...language.strategies import cases
 from ...language.values import arrays
 from ...language.wishes import Wish
@@ -111,22 +111,31 @@ def a_pullback_multiplies_by_the_transposed_jacobian(subject: Subject, product: 
         judge_effects(seen)
 
 
-@drawn("DER-26", {"start": array((2,)), "new": array((2,)), "cotangents": st.lists(
-    array((2,)), min_size=2, max_size=3).map(lambda texts: f"[{', '.join(texts)}]")})
-def a_pullback_can_be_called_again(lib, jnp, start, new, cotangents):
-    """The state is written between the call of vjp and those of the pullback."""
-    s, n = lib.State(start), lib.State(jnp.array(0.0))
-    def f():
-        n.value = n.value + 1.0
-        return s.value ** 2
+TURNS = written(st.lists(st.tuples(st.integers(0, 2), st.sampled_from((1.0, -0.5, 2.0))),
+                         min_size=2, max_size=4))
 
-    out, pull = lib.transform.vjp(f, grad_states=s)
+
+@drawn("DER-26", {"points": list_of(array((2,)), 1, 3), "new": array((2,)), "turns": TURNS}, {
+    "a state": {"vjp": "lambda f, s: lib.transform.vjp(f, grad_states=s)"},
+    "an argument": {"vjp": "lambda f, s: lib.transform.vjp(f, s.value, argnums=0)"},
+})
+def a_pullback_can_be_called_again(lib, jnp, vjp, points, new, turns):
+    """One function has some pullbacks, each at a point of its own, which are called in any order.
+
+    Between the calls of vjp, and before those of the pullbacks, the state is written.
+    """
+    s, n = lib.State(new), lib.State(jnp.array(0.0))
+    def f(x=None):
+        n.value = n.value + 1.0
+        return (s.value if x is None else x) ** 2
+    pulls = [vjp(f, s)[1] for s.value in points]
     s.value = new
-    for ct in cotangents:
-        want, got = 2.0 * start * ct, pull(ct)
-        assert jnp.allclose(got, want), {"at": f"pullback of {ct}", "expected": want, "got": got}
-    assert n.value == 1.0 and jnp.allclose(s.value, new), {
-        "at": "n.value, s.value", "expected": (1.0, new), "got": (n.value, s.value)}
+    for which, k in turns:
+        i, ct = which % len(points), jnp.array([k, 1.0])
+        want, got = 2.0 * points[i] * ct, pulls[i](ct)
+        assert jnp.allclose(got, want), {"at": f"pullback {i}", "expected": want, "got": got}
+    assert n.value == len(points) and jnp.allclose(s.value, new), {
+        "at": "n.value, s.value", "expected": (len(points), new), "got": (n.value, s.value)}
 
 
 @drawn("DER-34", {"values": st.integers(2, 4).flatmap(numbers), "ct": number()})
