@@ -567,7 +567,7 @@ def argnums_are_told(form: str) -> bool:
 
 
 AUXES = {
-    "array": "x", "dict": {"m": "x"}, "number": [2.5, 3], "text": ("text", ["x"]),
+    "array": "x", "dict": {"m": "x"}, "number": [2.5, 3, 10**10], "text": ("text", ["x"]),
     "none": (None, "x"), "mixed": {"n": 3, "m": ("x", True)}, "free": "x",
 }
 """What each form of aux is."""

@@ -50,7 +50,7 @@ LEAVES: Final[Mapping[str, tuple[str, ...]]] = {
     "bfloat16": ("jnp.array(0.5, jnp.bfloat16)", "jnp.array([0.25, -0.5], jnp.bfloat16)"),
     "complex": ("jnp.array(1.0 + 2.0j)", "jnp.array([0.5j], jnp.complex64)"),
     "empty": ("jnp.zeros((0, 3))", "jnp.zeros((2, 0), jnp.int32)"),
-    "number": ("2.5", "3", "-1.0", "True", "1j"),
+    "number": ("2.5", "3", "-10000000000", "True", "1j"),
     "symbol": ("None", "()", "[]", "{}"),
 }
 """Parts of values that may be anything, as source."""

@@ -92,7 +92,7 @@ OUTPUTS: Final[dict[str, tuple[str, tuple[Shape, ...]]]] = {
 AUXES: Final = {
     "array": "{0}",
     "dict": "{{'m': {0}}}",
-    "number": "[2.5, 3]",
+    "number": "[2.5, 3, 10000000000]",
     "text": "('text', [{0}])",
     "none": "(None, {0})",
     "mixed": "{{'n': 3, 'm': ({0}, True)}}",

@@ -69,7 +69,7 @@ def containers_keep_their_structure(subject: Subject, case: Case) -> None:
     judge_part(seen, "aux")
 
 
-PYTHON_VALUES: Final = ("3", "2.5", "True", "1j", "None")
+PYTHON_VALUES: Final = ("3", "-10000000000", "2.5", "True", "1j", "None")
 OPAQUE: Final = (
     "'text'", "''", "...", "object()", "dict", "lambda: 0", "{1, 2}", "np.random.default_rng(0)",
     "lib.State(1.0)", "[object(), 'text', 3]",
