@@ -566,9 +566,10 @@ def argnums_are_told(form: str) -> bool:
     return all(ARGNUMS[form](case.argnums) and f"argnums: {form}" in case.labels for case in given)
 
 
-AUXES = {
+AUXES: dict[str, Any] = {
     "array": "x", "dict": {"m": "x"}, "number": [2.5, 3, 10**10], "text": ("text", ["x"]),
-    "none": (None, "x"), "mixed": {"n": 3, "m": ("x", True)}, "free": "x",
+    "none": (None, "x"), "nothing": None, "empty": {"e": []},
+    "mixed": {"n": 3, "m": ("x", True)}, "free": "x",
 }
 """What each form of aux is."""
 

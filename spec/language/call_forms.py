@@ -95,6 +95,8 @@ AUXES: Final = {
     "number": "[2.5, 3, 10000000000]",
     "text": "('text', [{0}])",
     "none": "(None, {0})",
+    "nothing": "None",
+    "empty": "{{'e': []}}",
     "mixed": "{{'n': 3, 'm': ({0}, True)}}",
     "free": "{0}",
 }

@@ -60,7 +60,7 @@ def without(call: Call, grads: Any, value: Any, aux: list[Any]) -> Any:
 # -- results and their places ------------------------------------------------------------------
 
 
-@saboteur("RET-10", "RET-12", "AUX-03", "AUX-04")
+@saboteur("RET-10", "RET-12")
 def empty_aux_of_both_sides_is_left_out(lib: Lib) -> None:
     """With states and arguments, an aux without leaves has no place in the result."""
     def hook(call: Call) -> Any:

@@ -11,7 +11,8 @@ from ...language.cases import Case
 from ...language.returns import ROWS
 from ...language.wishes import calm
 
-SIMPLE = calm(containers=("dict",), argnums=("int", "tuple"), most=2)
+SIMPLE = calm(containers=("dict",), argnums=("int", "tuple"), most=2,
+              auxes=("array", "dict", "nothing", "empty"))
 
 
 def result_has_the_structure_of_the_row(subject: Subject, case: Case) -> None:
