@@ -85,6 +85,42 @@ def states_are_as_before(subject: Subject, case: Case) -> None:
             raise Violation(found, f"after the failed call, {found}")
 
 
+CHANGES = (
+    ("[1.0]", ".append(e)"), ("[1.0, 2.0]", ".clear()"), ("[1.0, 2.0]", ".__setitem__(1, e)"),
+    ("{'a': 1.0}", ".update(a=e)"), ("{}", ".update(b=e)"), ("{'a': 1.0, 'b': 2.0}", ".pop('b')"),
+)
+OUTER = (
+    ("{{'c': {0}, 'b': 0.5}}", "['c']"), ("[{0}, 2.0]", "[0]"), ("({0}, 0.5)", "[0]"),
+    ("{{'a': [1.0], 'b': {0}}}", "['b']"),
+)
+"""Containers with the change of one, and with the place of another within."""
+
+
+@st.composite
+def changed_within(draw: Any, _: None) -> dict[str, str]:
+    """A value, and a change in place of a container that up to two others hold, by a transform."""
+    value, change = draw(st.sampled_from(CHANGES))
+    for around, place in draw(st.lists(st.sampled_from(OUTER), max_size=2)):
+        value, change = around.format(value), place + change
+    return {"held": f"lambda: {value}", "change": f"lambda v, e: v{change}",
+            "e": draw(one_of(("lambda x: 3.0", "lambda x: x"))), "x": draw(number()),
+            "T": draw(one_of(f"lib.transform.{member}" for member in EVERY))}
+
+
+@drawn("WRB-15", changed_within)
+def what_f_changed_in_place_is_as_before(lib, jnp, T, held, change, e, x):
+    """A container of the value, at any depth, is changed before f raises."""
+    s = lib.State(held())
+    def f(x):
+        change(s.value, e(x))
+        return 1 / 0
+    try:
+        T(f)(jnp.array(x))
+    except Exception:  # of f, or of the change, where it is refused
+        pass
+    assert s.value == held(), {"at": "s.value", "expected": held(), "got": s.value}
+
+
 @generated("WRB-16", with_key, failed(FAILED_DRAWS, EVERY, "draws"), wide=5)
 def stream_is_as_before(subject: Subject, case: Case) -> None:
     """The next draw is the first one after the seed."""
