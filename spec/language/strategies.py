@@ -82,7 +82,7 @@ SIZES: Final = choice("shapes", ("usual", "large"))
 HELD: Final = choice("value of a state", ("its own", "that of another"))
 FORM: Final = choice("function", DEFINITIONS)
 OUTPUT: Final = choice("output", OUTPUTS, {
-    "pytree output": [kind for kind, (text, _) in OUTPUTS.items() if text != "{0}"]})
+    "pytree output": [kind for kind, (_, shapes) in OUTPUTS.items() if len(shapes) > 1]})
 COUNT: Final = choice("states", map(str, range(9)))
 RANDOM: Final = choice("random", ("draws", "no draws"), {"draw": ("draws",)})
 MODULAR_OFTEN: Final = st.sampled_from((True, True, False))

@@ -147,6 +147,7 @@ EVERYTHING: Final = Wish(
 ORDINARY: Final = replace(
     EVERYTHING, kinds=(
         "array", "array", "dict", "tuple", "list", "wide", "named", "deep", "empty", "zero"),
+    outputs=("scalar", "array", "long", "tree", "wide"),
     most=4, fewest=2, steps=(1, 6), arguments=(0, 2), large=False,
     containers=("one", "list", "tuple", "dict", "nested", "module"),
     argnums=("int", "list", "tuple"), auxes=("array", "dict", "free"),

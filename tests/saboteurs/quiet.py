@@ -135,7 +135,7 @@ def large_integers_in_aux_wrap_around(lib: Lib) -> None:
 # -- effects -----------------------------------------------------------------------------------
 
 
-@saboteur("WRB-01", "WRB-02")
+@saboteur("WRB-02")
 def outputs_without_entries_write_nothing(lib: Lib) -> None:
     """A Jacobian of an output that has no entries is made without the effects of the call."""
     def hook(call: Call) -> Any:

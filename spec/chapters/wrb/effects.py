@@ -45,6 +45,7 @@ LONG = replace(WRITING, steps=(3, 8), flow=True, models=True, functions=("jnp.si
 TELLING = replace(LONG, rows=rows("states", has_aux=True, return_value=True))
 DRAWING = replace(WRITING, writes=False, draws=True, most=1)
 SPREADING = replace(DRAWING, rows=rows("states", return_value=True), outputs=("tree", "wide"))
+EMPTY = replace(WRITING, outputs=("no entries",))
 CONTAINING = replace(WRITING, most=1, kinds=("dict", "tuple", "list", "wide", "named", "deep"))
 ANYTHING = replace(WRITING, rows=plain("arguments"), scratch=True, models=True,
                    steps=(1, 4))
@@ -105,7 +106,8 @@ def written_states_are_as_after_a_plain_call(subject: Subject, case: Case) -> No
     judge_effects(observe(case, subject), selected=False)
 
 
-@rule("WRB-02", tabled(SELECTED_WRITES) | generated_for(WRITING))
+@rule("WRB-02", tabled(SELECTED_WRITES) | generated_for(WRITING) | EVERY.where(outputs="any").calls(
+    EMPTY, id="{member} | an output of no entries", change=that_write))
 def selected_written_states_are_as_after_a_plain_call(subject: Subject, case: Case) -> None:
     """Every selected state, by the table and in generated programs."""
     judge_effects(observe(case, subject), selected=True)
