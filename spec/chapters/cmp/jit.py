@@ -37,7 +37,8 @@ def a_value_changed_between_calls_is_seen(lib, jnp, jax, made, turns, terms, h, 
 
 
 SOME = ("jnp.array(2.0)", "jnp.array([1.0, -2.0, 3.0])", "jnp.ones((2, 3))",
-        "jnp.array([0.5], jnp.float32)", "jnp.array([2.0])", "jnp.array(1.5, jnp.float32)")
+        "jnp.array([0.5], jnp.float32)", "jnp.array([2.0])", "jnp.array(1.5, jnp.float32)",
+        "2.5", "-0.5")
 CHANGING = st.lists(st.sampled_from(SOME), min_size=2, max_size=4).map(
     lambda texts: f"[{', '.join(texts)}]")
 
@@ -45,17 +46,17 @@ CHANGING = st.lists(st.sampled_from(SOME), min_size=2, max_size=4).map(
 @drawn("CMP-12", {"values": CHANGING}, {
     "of a state": {"held": "True"}, "of an argument": {"held": "False"}})
 def types_may_change_between_calls(lib, jnp, held, values):
-    """Shapes and dtypes, also back again; another state is written."""
-    s, n = lib.State(values[0]), lib.State(jnp.array(0.0))
+    """Shapes and dtypes, also back again, Python numbers among arrays; another state is written."""
+    s, n, half = lib.State(values[0]), lib.State(jnp.array(0.0)), jnp.array(3.0, jnp.float16)
     @lib.transform.jit
     def f(x):
-        n.value = n.value + x.size
-        return (s.value if held else x) * x.size
+        n.value = n.value + jnp.size(x)
+        return (s.value if held else x) * half
 
     total = 0
     for turn, value in enumerate(values):
-        s.value, total = value, total + value.size
-        got, want = f(value), value * value.size
+        s.value, total = value, total + jnp.size(value)
+        got, want = f(value), value * half
         alike = (got.shape, got.dtype) == (want.shape, want.dtype) and jnp.allclose(got, want)
         assert alike, {"at": turn, "expected": want, "got": got}
         assert n.value == total, {"at": turn, "expected": total, "got": n.value}
