@@ -348,6 +348,31 @@ class TestLoops:
             for_loop(step, length=2)
         assert state.value is first
 
+    def test_what_was_overwritten_may_be_read_with_another_type(self) -> None:
+        """The same code writes a number of each lane in vmap, and turns the pair outside of it."""
+        m, turning = State(jnp.array([1.0, 2.0]), name="m"), [False]
+
+        def body(y: Any) -> Any:
+            m.value = jnp.stack([m.value[1], y]) if turning[0] else y * 1.0
+            return y
+
+        for turning[0] in (False, True, False, True):
+            m.value, xs = jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0])
+            if turning[0]:
+                for_loop(body, xs)
+            else:
+                vmap(lambda x: for_loop(body, x[None]), in_states=m)(xs)
+            assert list(map(float, m.value)) == [3.0, 4.0]
+
+        def fails(y: Any) -> Any:
+            m.value = y
+            raise KeyError("of its own")
+
+        for _ in range(2):
+            with pytest.raises(KeyError, match="of its own"):
+                for_loop(fails, jnp.ones(3))
+        assert list(map(float, m.value)) == [3.0, 4.0]
+
     def test_what_is_overwritten_first_may_have_been_anything(self) -> None:
         out: State[Any] = State("nothing yet")
 

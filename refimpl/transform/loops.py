@@ -13,7 +13,7 @@ from ..frames import UNSET, Frame, lookup, whole_stack
 from ..state import State
 from ..typing import ArrayLike, Function, Pytree, T
 from .checks import expect_function
-from .staged import Beliefs, around, fits, note, placed, run, show
+from .staged import Again, Beliefs, around, fits, note, placed, run, show
 
 C = TypeVar("C")
 
@@ -197,7 +197,15 @@ class _InCarry(Beliefs[Any]):
     def step(self, fun: Function, values: Sequence[Any], *args: Any) -> tuple[Any, list[Any]]:
         """Run a body on the values of states from the carry; its result, and their new values."""
         before = dict(zip(self.carried, values, strict=True))
-        output, effects = self.run(fun, before.items(), args)
+        try:
+            output, effects = self.run(fun, before.items(), args)
+        except Exception:
+            blank = [state for state, types in self.held.items() if types is not _ENTRY]
+            if not blank:
+                raise
+            # It may be this that the code reads here, and that had other types when it did not.
+            self.held.update(dict.fromkeys(blank, _ENTRY))
+            raise Again from None
         as_believed = self._compare(before, effects.writes)
         after = {**before, **effects.writes} if as_believed else before
         return output, list(after.values())

@@ -17,7 +17,7 @@ import functools
 import gc
 import operator
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from types import CodeType
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary, WeakSet, ref
@@ -47,7 +47,7 @@ Belief = TypeVar("Belief")
 Result = TypeVar("Result")
 
 
-class _Again(Exception):
+class Again(Exception):
     """Ends a trace that did to states what it was not believed to do."""
 
 
@@ -146,13 +146,14 @@ class Beliefs(Generic[Belief]):
         """
         if rehearsed and self.doubtful and not _unstaged(jax.config):
             self.effects, self.rehearsing = Effects({}, {}, {}, {}), True
-            jax.eval_shape(lambda: stage())  # a new function, as JAX remembers what it traced
+            with suppress(Again):
+                jax.eval_shape(lambda: stage())  # a new function, as JAX remembers what it traced
             self.rehearsing = False
         while True:
             self.effects = Effects({}, {}, {}, {})
             try:
                 result = stage()
-            except _Again:
+            except Again:
                 _shared.add(self._code)
                 continue
             _remembered[self._code] = [(ref(state), self.held[state]) for state in self.held]
@@ -192,7 +193,7 @@ class Beliefs(Generic[Belief]):
     def again(self) -> None:
         """Give this trace up, unless it is a rehearsal."""
         if not self.rehearsing:
-            raise _Again
+            raise Again
 
     def settle(self, values: Sequence[Any]) -> None:
         """Commit the last values of the states that the bodies were believed to write."""

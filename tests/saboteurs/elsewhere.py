@@ -200,6 +200,23 @@ def rules_in_bodies_lose_what_jax_loses(lib: Lib) -> None:
     on_call(lib, hook)
 
 
+@saboteur("CTL-23")
+def loops_trust_what_they_remember(lib: Lib) -> None:
+    """A loop whose body overwrote a state in an earlier call hands it something of the type that
+    it wrote then, which the body of today may read, and fail at."""
+    def step(self: Any, fun: Any, values: Any, *args: Any) -> Any:
+        before = dict(zip(self.carried, values, strict=True))
+        output, effects = self.run(fun, before.items(), args)
+        as_believed = self._compare(before, effects.writes)
+        return output, list(({**before, **effects.writes} if as_believed else before).values())
+
+    for name in ("for_loop", "scan", "while_loop"):
+        @wrap(lib, name)
+        def loop(original: Any, *args: Any, **options: Any) -> Any:
+            with mock.patch.object(refimpl.transform.loops._InCarry, "step", step):
+                return original(*args, **options)
+
+
 @saboteur("WRB-24", also="WRB CMP")
 def nested_writes_in_bodies_are_dropped(lib: Lib) -> None:
     """A write under a transform of JAX's is refused in one call, and dropped in a nested one."""

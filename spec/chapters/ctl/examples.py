@@ -143,24 +143,28 @@ def what_a_body_writes_may_change(lib, jnp, run, times, turns, x):
     assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
 
 
-MODES = written(st.lists(st.sampled_from(("read", "overwrite", "update")), min_size=2, max_size=4))
+MODES = written(st.one_of(
+    st.lists(st.sampled_from(("read", "set", "add", "turn")), min_size=2, max_size=4),
+    st.sampled_from(("read", "set", "add")).map(lambda mode: [mode, "turn"])))
+"""What a body does in each call; to turn is to meet a value of another shape."""
 
 
 @drawn("CTL-23", {"modes": MODES, "v": number(), "x": number()}, bodies())
 def what_a_body_does_may_change(lib, jnp, run, times, modes, v, x):
-    """The same body reads a state, overwrites it or updates it, as is said before each call."""
-    s, held, mode = lib.State(jnp.array(v)), v, [""]
+    """The same body reads a state, sets it, adds to it, or turns the two entries around that it has
+    then, as is said before each call."""
+    s, held = lib.State(jnp.array(v)), v
+    does = {"set": lambda x: x, "add": lambda x: s.value + x, "turn": lambda x: s.value[::-1]}
     def g(x):
-        if mode[0] != "read":
-            s.value = x if mode[0] == "overwrite" else s.value + x
-        return s.value * x
-    for mode[0] in modes:
-        got, want = run(g, jnp.array(x)), 0.0
-        for _ in range(times):
-            held = {"read": held, "overwrite": x, "update": held + x}[mode[0]]
-            want += held * x
-        assert jnp.allclose(got, want), {"at": mode[0], "expected": want, "got": got}
-        assert jnp.allclose(s.value, held), {"at": "s.value", "expected": held, "got": s.value}
+        if mode != "read":
+            s.value = does[mode](x)
+        return jnp.sum(s.value) * x
+    for mode in modes:
+        s.value = jnp.array([held / 2, held / 2] if mode == "turn" else held)
+        got = jnp.array([run(g, jnp.array(x)), jnp.sum(s.value)])
+        ends = [x if mode == "set" else held + (k + 1) * x * (mode == "add") for k in range(times)]
+        held, want = ends[-1], [sum(ends) * x, ends[-1]]
+        assert jnp.allclose(got, jnp.array(want)), {"at": mode, "expected": want, "got": got}
 
 
 # -- no steps, and branches that are not taken -----------------------------------------------------
