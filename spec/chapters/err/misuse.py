@@ -237,21 +237,18 @@ BAD_OUTPUTS: Final = (
 )
 """Outputs and inputs of the wrong kind."""
 
-MORE: Final = ("third", "fourth", "fifth", "sixth", "seventh", "eighth")
+IDLE: Final = ("idle", "spare", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
 UNTOUCHED: Final = tuple(
     Misuse(f"{words} left untouched", "ERR-11", f"{{T}}(f, grad_states={text})", f"t({X})",
            "ValueError", names=names, members=members,
-           setup=("a, b = (lib.State(jnp.array(1.0), name=k) for k in ('idle', 'spare'))",
-                  *((f"more = [lib.State(jnp.array(1.0), name=k) for k in {MORE}]",)
-                    if "more" in text else ()),
+           setup=(f"a, b, *more = (lib.State(jnp.array(1.0), name=k) for k in {IDLE[:made]})",
                   "def f(x):", "    n.value = n.value + 1.0",
                   "    return s.value * jnp.sum(x)"))
-    for words, text, names, members in (
-        ("a state", "{'used': s, 'idle': a}", ("idle",), EVERY),
-        ("two states", "{'idle': a, 'used': s, 'spare': b}", ("idle", "spare"),
-         REPRESENTATIVES),
-        ("eight states", "[s, a, b, *more]", ("idle", "spare", *MORE), SCALAR),
+    for words, text, names, made, members in (
+        ("a state", "{'used': s, 'idle': a}", IDLE[:1], 2, EVERY),
+        ("two states", "{'idle': a, 'used': s, 'spare': b}", IDLE[:2], 2, REPRESENTATIVES),
+        ("eight states", "[s, a, b, *more]", IDLE, 8, SCALAR),
     )
 )
 """States that the function does not touch."""
