@@ -71,7 +71,7 @@ statement is left out."""
 WHOLE = 30
 """Lines of a script that shows all of a check: where a library breaks every case, as one that was
 made for something else may, no smaller one says more."""
-OLDEST, OLDEST_WHOLE = "brainstate-0.4.1-", 36
+OLDEST, OLDEST_WHOLE = "brainstate-0.4.1-", 40
 """It breaks every `hessian` of states and nearly every branch, so that much of a program stays."""
 
 
