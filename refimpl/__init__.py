@@ -5,6 +5,7 @@ functions that read and write states, and behave as the specification demands.
 """
 
 from . import graph, nn, random, transform, util
+from . import threads as threads  # what is handed to other threads runs in frames, too
 from .container import update, values
 from .frames import StateError
 from .state import BatchState, HiddenState, LongTermState, ParamState, ShortTermState, State

@@ -56,38 +56,17 @@ EAGER_TRACE: Final = find_top_trace(())
 """The same as what ``find_top_trace(())`` is there: the fastest test, for what is always tested."""
 
 
-class Frames(list["Frame"]):
+class _Stack(threading.local):
     """The frames of a thread, the innermost last."""
 
     changes = 0
     """How often the thread has changed states."""
 
-
-class _Stack(threading.local):
-    """The frames of a thread; a thread that a function starts begins with those of its run."""
-
     def __init__(self) -> None:
-        self.frames = _inherited.pop(threading.current_thread(), Frames())
+        self.frames: list[Frame] = []
 
 
-_inherited: "WeakKeyDictionary[threading.Thread, Frames]" = WeakKeyDictionary()
 stack = _Stack()
-
-
-_start = threading.Thread.start
-
-
-def _start_below(self: threading.Thread) -> None:
-    """Start a thread, as `Thread.start`, which begins with the frames of here."""
-    if stack.frames:
-        _inherited[self] = frames = Frames(stack.frames)
-        for frame in frames:
-            frame.heirs.append(frames)
-    _start(self)
-
-
-# Python has no other way to learn which thread starts another.
-threading.Thread.start = _start_below  # type: ignore[method-assign]
 
 
 @dataclass(eq=False)
@@ -254,7 +233,7 @@ class Frame:
         else:
             self.values[state] = value
             self.touched[state] = True
-        stack.frames.changes += 1
+        stack.changes += 1
 
     def close(self) -> Effects:
         """Sum up what happened, once the function has returned."""
@@ -375,7 +354,7 @@ def assign(state: "State", value: Any) -> None:
     if now != state._home or (now == EAGER and has_tracers(value)):
         raise _dishonest(state)
     state._value = value
-    stack.frames.changes += 1
+    stack.changes += 1
 
 
 def settle(effects: Effects) -> None:

@@ -88,13 +88,9 @@ class State(Generic[T], metaclass=_Sealing):
             When read, if the state was created in a call that failed or is not finished; when
             set, if that could not take effect outside of a JAX transform.
         """
-        value: T
-        if stack.frames:
-            value = stack.frames[-1].read(self)
-        elif self._value is UNSET:
+        value: T = stack.frames[-1].read(self) if stack.frames else self._value
+        if value is UNSET:
             value = frames.lookup(self)
-        else:
-            value = self._value
         return value
 
     @value.setter

@@ -2,7 +2,7 @@
 
 import concurrent.futures
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -10,10 +10,8 @@ import jax.numpy as jnp
 import pytest
 
 from refimpl import ParamState, State, StateError
-from refimpl.frames import Frame
-from refimpl.transform import (
-    grad,
-)
+from refimpl.frames import Frame, transaction
+from refimpl.transform import grad
 
 
 def test_threads_do_not_meet() -> None:
@@ -43,37 +41,83 @@ def test_threads_do_not_meet() -> None:
     assert [count.value for count in counts] == [25.0] * 4
 
 
+@pytest.fixture(params=["new", "idle"])
+def aside(request: pytest.FixtureRequest) -> Iterator[Callable[[Callable[[], Any]], Any]]:
+    """Run something in another thread: a new one, or one that waits in a pool since before."""
+    if request.param == "new":
+
+        def run(work: Callable[[], Any]) -> Any:
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                return pool.submit(work).result()
+
+        yield run
+        return
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()
+        yield lambda work: pool.submit(work).result()
+
+
 class TestHelperThreads:
-    """Threads that the function itself starts."""
+    """Threads that the function itself starts, and those that it hands work to."""
 
-    @staticmethod
-    def aside(work: Callable[[], Any]) -> Any:
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            return pool.submit(work).result()
-
-    def test_a_traced_state_is_refused_by_name(self) -> None:
+    def test_a_traced_state_is_refused_by_name(self, aside: Callable[..., Any]) -> None:
         w = ParamState(jnp.array(2.0), name="culprit")
-        for f in (lambda x: self.aside(lambda: w.value * x), lambda x: self.aside(lambda: w.value)):
+        for f in (lambda x: aside(lambda: w.value * x), lambda x: aside(lambda: w.value)):
             with pytest.raises(StateError, match="culprit.*thread"):
                 grad(f, w)(3.0)
             assert w.value == 2.0
 
-    def test_a_write_is_refused_and_leaves_nothing(self) -> None:
+    def test_a_write_is_refused_and_leaves_nothing(self, aside: Callable[..., Any]) -> None:
         log = State(jnp.array(0.0), name="culprit")
         with pytest.raises(StateError, match="culprit"):
-            grad(lambda x: self.aside(lambda: setattr(log, "value", x)))(3.0)
+            grad(lambda x: aside(lambda: setattr(log, "value", x)))(3.0)
         assert log.value == 0.0
 
-    def test_a_constant_is_read_and_noted(self) -> None:
+    def test_a_constant_is_read_and_noted(self, aside: Callable[..., Any]) -> None:
         scale = State(jnp.array(2.0))
 
         def f(x: Any) -> Any:
-            return self.aside(lambda: scale.value) * x
+            return aside(lambda: scale.value) * x
 
         assert grad(f)(3.0) == 2.0
         with Frame() as frame:
             f(3.0)
         assert set(frame.fetched) == {scale}
+
+    def test_a_failed_call_drops_what_it_handed_on(self, aside: Callable[..., Any]) -> None:
+        log = State(0.0)
+
+        def f(x: Any) -> Any:
+            aside(lambda: setattr(log, "value", 5.0))
+            raise KeyError
+
+        with pytest.raises(KeyError), transaction():
+            f(3.0)
+        assert log.value == 0.0
+        aside(lambda: setattr(log, "value", 5.0))
+        assert log.value == 5.0
+
+    def test_others_who_use_the_pool_meanwhile_are_left_alone(self) -> None:
+        w, begun, asked = ParamState(jnp.array(2.0)), threading.Event(), threading.Event()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+
+            def f(x: Any) -> Any:
+                pool.submit(int).result()  # starts the only thread of the pool
+                begun.set()
+                asked.wait(10)
+                return w.value**2
+
+            def other() -> None:
+                begun.wait(10)
+                seen.append(pool.submit(lambda: w.value).result())
+                asked.set()
+
+            seen: list[Any] = []
+            thread = threading.Thread(target=other)
+            thread.start()
+            assert grad(f, w)(3.0) == 4.0
+            thread.join()
+        assert not isinstance(seen[0], jax.core.Tracer) and seen[0] == 2.0
 
     def test_a_thread_that_lives_on_sees_what_is_committed(self) -> None:
         w, seen, go = ParamState(jnp.array(2.0)), [], threading.Event()
@@ -82,15 +126,18 @@ class TestHelperThreads:
             go.wait()
             seen.append(w.value)
 
-        threads: list[threading.Thread] = []
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            pool.submit(int).result()
+            handed: list[Any] = []
 
-        def f(x: Any) -> Any:
-            threads.append(threading.Thread(target=later))
-            threads[0].start()
-            w.value = w.value * x
-            return w.value
+            def f(x: Any) -> Any:
+                handed.append(threading.Thread(target=later))
+                handed[0].start()
+                handed.append(pool.submit(later))
+                w.value = w.value * x
+                return w.value
 
-        grad(f, w)(3.0)
-        go.set()
-        threads[0].join()
-        assert [float(value) for value in seen] == [6.0]
+            grad(f, w)(3.0)
+            go.set()
+            handed[0].join()
+        assert [float(value) for value in seen] == [6.0, 6.0]

@@ -216,8 +216,7 @@ class Jitted(Deferred[P, R]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the compiled function."""
-        frames = stack.frames
-        if frames or find_top_trace(()) is not EAGER_TRACE:
+        if stack.frames or find_top_trace(()) is not EAGER_TRACE:
             return self._inline(args, kwargs)
         given: Sequence[Any] = args
         named: dict[str, Any] = kwargs
@@ -246,7 +245,7 @@ class Jitted(Deferred[P, R]):
                 version.exact, self._only = False, None  # it begins anew, without such states
             return special(*args, **kwargs)
         if values:
-            frames.changes += 1
+            stack.changes += 1
             if type(values) is not list:
                 version.commit(values)
             elif len(values) == 1:

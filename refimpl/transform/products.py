@@ -95,14 +95,14 @@ class _PullBack:
     def __init__(self, selection: Selection, written: WeakSet[State], code: CodeType) -> None:
         self.selection = selection.without_states()
         self.written = written
-        self.changes = stack.frames.changes
+        self.changes = stack.changes
         self.code = code
 
     def __call__(self, pull: Function, cotangent: Pytree) -> Pytree:
         return watched(self.code, lambda: self._pull(pull, cotangent))
 
     def _pull(self, pull: Function, cotangent: Pytree) -> Pytree:
-        before = stack.frames.changes
+        before = stack.changes
         with whole_stack():
             with Frame(kept=in_foreign_body()) as frame:
                 frame.hosts = True
@@ -111,7 +111,7 @@ class _PullBack:
                 grads = self.selection.shape(grads)
             read = dict.fromkeys(frame.close().touched, False)
             settle(Effects(read, frame.fetched, {}, {}))
-        stack.frames.changes = before  # what a rule wrote is dropped
+        stack.changes = before  # what a rule wrote is dropped
         return grads
 
 
