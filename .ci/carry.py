@@ -16,7 +16,8 @@ FOLDER, NAME = "spec", "state_ad_spec"
 
 SHIM = """\
 __path__ = [{folder!r}]
-exec(compile(open({init!r}, encoding="utf-8").read(), {init!r}, "exec"))
+with open({init!r}, encoding="utf-8") as init:
+    exec(compile(init.read(), {init!r}, "exec"))
 """
 
 
