@@ -250,7 +250,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     figures = []
     for line in track(chosen, "timing", console=errors, transient=True):
         figures.append(measure(line, libs, given.rounds))
-        errors.print(line.name, *map(_cell, figures[-1].ratios.values()), sep="  ")
+        cells = (_cell(figures[-1].ratios[name]) for name in given.library)
+        errors.print(line.name, *cells, sep="  ")
     Console().print(table(figures, given.library))
 
 
