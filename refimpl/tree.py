@@ -33,7 +33,7 @@ def split(node: Any) -> tuple[list[Any], Build | None]:
 
         def join(values: Sequence[Any]) -> Any:
             made = copy.copy(empty)
-            made.update(zip(keys, values, strict=True))
+            made.update(dict(zip(keys, values, strict=True)))  # a Counter would count pairs
             return made
 
         return list(node.values()), join
@@ -61,7 +61,7 @@ def copy_containers(node: Any, copies: Copies | None = None) -> Any:
     if id(node) in copies:
         return copies[id(node)][1]
     if isinstance(node, np.ndarray):
-        copied = _copy_array(node, copies) if node.flags.writeable else node
+        copied = _copy_array(node, copies) if _can_change(node) else node
     else:
         children, join = split(node)
         if join is None:
@@ -91,6 +91,12 @@ def holds(node: Any, before: Any) -> bool:
     return len(now) == len(before) and all(map(operator.is_, now, before))
 
 
+def _can_change(array: Any) -> bool:
+    """Whether the numbers of an array can change: by itself, or by what it is a view of."""
+    base = array.base
+    return bool(array.flags.writeable) or (isinstance(base, np.ndarray) and _can_change(base))
+
+
 def _copy_array(array: Any, copies: Copies) -> Any:
     whole = array
     while isinstance(whole.base, np.ndarray):
@@ -100,7 +106,9 @@ def _copy_array(array: Any, copies: Copies) -> Any:
         return copy.copy(array)
     start = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     base = copy_containers(whole, copies)
-    return np.ndarray(array.shape, array.dtype, base, start, array.strides)
+    view: Any = np.ndarray(array.shape, array.dtype, base, start, array.strides)
+    view.flags.writeable = array.flags.writeable
+    return view
 
 
 def put_back(copies: Copies) -> tuple[Callable[[Any], Any], list[Callable[[], Any]]]:
@@ -115,12 +123,12 @@ def put_back(copies: Copies) -> tuple[Callable[[Any], Any], list[Callable[[], An
         other types cannot be changed from outside: a changed one is replaced.
     """
     originals = {id(copied): original for original, copied in copies.values()}
-    done: dict[int, Any] = {}
+    done: dict[int, tuple[Any, Any]] = {}  # with the node, or another could have its id
 
     def back(node: Any) -> Any:
         if id(node) not in done:
-            done[id(node)] = find(node)
-        return done[id(node)]
+            done[id(node)] = node, find(node)
+        return done[id(node)][1]
 
     def find(node: Any) -> Any:
         original = originals.get(id(node), node)
@@ -137,7 +145,7 @@ def put_back(copies: Copies) -> tuple[Callable[[Any], Any], list[Callable[[], An
     actions: list[Callable[[], Any]] = []
     for original, copied in copies.values():
         if isinstance(original, np.ndarray):
-            if not same_leaves(original, copied):
+            if original.flags.writeable and not same_leaves(original, copied):
                 actions.append(functools.partial(original.__setitem__, ..., copied))
         elif type(original) is list:
             inside = list(map(back, copied))
@@ -158,7 +166,8 @@ def _is_open(node: Any) -> bool:
 def _refill(node: Any, content: Sequence[Any]) -> Any:
     """The same list or dict, with as much other content."""
     if isinstance(node, dict):
-        node.update(zip(list(node), content, strict=True))
+        for key, child in zip(list(node), content, strict=True):
+            node[key] = child
     else:
         node[:] = content
     return node

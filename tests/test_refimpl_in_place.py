@@ -1,5 +1,6 @@
 """How refimpl treats what is changed in place: containers, arrays, aliases, other nodes."""
 
+from collections import Counter, OrderedDict, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -288,7 +289,7 @@ class TestAliases:
             return x
 
         def outer(x: Any) -> Any:
-            held = state.value
+            held: dict[str, Any] = state.value
             grad(inner)(x)
             held["m"] = x
             return x
@@ -380,3 +381,61 @@ def test_a_read_of_a_node_that_flattens_anew_is_no_write() -> None:
 
     grad(change)(1.0)
     assert state.value.number == 7.0
+
+
+@jax.tree_util.register_pytree_node_class
+class Wrapping:
+    """A node that makes its child anew at each flattening."""
+
+    def __init__(self, held: list[float]) -> None:
+        self.held = held
+
+    def tree_flatten(self) -> tuple[list[Any], None]:
+        return [(self.held,)], None
+
+    @classmethod
+    def tree_unflatten(cls, _: None, children: Any) -> "Wrapping":
+        return cls(children[0][0])
+
+
+def test_nodes_that_are_read_keep_what_they_hold() -> None:
+    nodes = State([Wrapping([float(i)]) for i in range(20)])
+    grad(lambda x: x * nodes.value[0].held[0])(1.0)
+    assert [node.held for node in nodes.value] == [[float(i)] for i in range(20)]
+
+
+@pytest.mark.parametrize("call", [grad, lambda f: lambda x: for_loop(f, jnp.array([x]))])
+def test_dicts_of_any_kind_keep_what_they_hold(call: Any) -> None:
+    class Choosy(dict[str, Any]):
+        def update(self, other: Any) -> None:  # type: ignore[override]
+            for key in other.keys():
+                self[key] = other[key]
+
+    for make in (Counter, Choosy, OrderedDict, lambda content: defaultdict(int, content)):
+        state = State(make({"b": 2, "a": 1}))
+        call(lambda x, state=state: x * state.value["b"])(1.0)
+        assert type(state.value) is type(make({})) and list(state.value.items()) == [
+            ("b", 2),
+            ("a", 1),
+        ]
+        held: dict[str, Any] = state.value
+
+        def change(x: Any, state: Any = state) -> Any:
+            state.value["a"] += 5
+            return x
+
+        if call is grad:
+            call(change)(1.0)
+            assert state.value is held and dict(held) == {"b": 2, "a": 6}
+
+
+def test_a_read_only_view_follows_what_it_is_a_view_of() -> None:
+    base = np.zeros(3)
+    a, b = State(base), State(np.broadcast_to(base, (2, 3)))
+
+    def f(x: Any) -> Any:
+        a.value[1] = 5.0
+        return x * b.value[0, 1]
+
+    assert grad(f)(1.0) == 5.0
+    assert b.value[1, 1] == 5.0 and not b.value.flags.writeable
