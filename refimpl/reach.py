@@ -1,6 +1,7 @@
 """What a Python object holds: states that a function will use, tracers that must not be kept."""
 
 import contextlib
+import gc
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from .tree import split
 _ENOUGH = 20_000
 _PLAIN: frozenset[type] = frozenset((bool, int, float, complex, str, bytes, type(None)))
 _LEAVES = (*_PLAIN, jax.Array, np.ndarray, np.generic)
+_SHARED = (types.ModuleType, type, types.CodeType, types.FrameType, types.TracebackType)
 _FOREIGN = ("jax", "jaxlib", "numpy", "builtins")
 
 
@@ -63,15 +65,16 @@ def _is_leaf(leaf: Any) -> bool:
 
 
 def _inside(node: Any) -> Iterable[Any]:
-    if isinstance(node, types.FunctionType):
-        return [held for _, held in _closed_over(node)]
+    """What Python's collector knows an object to hold, but for what many objects share."""
     if isinstance(node, np.ndarray):
         objects: list[Any] = node.ravel().tolist()
         return objects
-    if isinstance(node, deque):
-        return node
-    slots = [getattr(node, name, None) for name in getattr(type(node), "__slots__", ())]
-    return (*_held_by(node), *slots)
+    if isinstance(node, _SHARED):
+        return ()
+    if type(node).__module__.partition(".")[0] in ("jax", "jaxlib"):
+        return getattr(node, "__dict__", {}).values()
+    shared = [getattr(node, name, None) for name in ("__globals__", "__builtins__")]
+    return [held for held in gc.get_referents(node) if not any(held is one for one in shared)]
 
 
 def _held_by(node: Any) -> Iterable[Any]:

@@ -1,6 +1,7 @@
 """How refimpl keeps values in frames: isolation, atomic failure, honest writes."""
 
 import copy
+import functools
 import pickle
 import types
 from collections.abc import Callable
@@ -474,9 +475,27 @@ class Box:
         self.held = held
 
 
+class Slotted:
+    """One without a dict, and with a private name."""
+
+    __slots__ = "__held"
+
+    def __init__(self, held: Any) -> None:
+        self.__held = held
+
+
+class Below(Slotted):
+    """One that inherits its only slot."""
+
+    __slots__ = ()
+
+
 @pytest.mark.parametrize("hide", [
-    Box, lambda x: [Box({"a": [x]})], lambda x: lambda: x,
-    lambda x: types.SimpleNamespace(deep=Box(x)),
+    Box, lambda x: [Box({"a": [x]})], lambda x: lambda: x, Slotted, Below,
+    lambda x: types.SimpleNamespace(deep=Box(x)), lambda x: lambda y=x: y,
+    lambda x: lambda *, y=x: y, lambda x: functools.partial(jnp.add, x), lambda x: [x].append,
+    ValueError, lambda x: types.MappingProxyType({"a": x}), lambda x: property(lambda _: x),
+    lambda x: jax.jit(lambda y: y * x),
 ])  # fmt: skip
 def test_an_object_that_hides_a_tracer_is_refused(hide: Any) -> None:
     state, before = State[Any](None, name="culprit"), Box(1.0)
@@ -493,7 +512,7 @@ def test_an_object_that_hides_a_tracer_is_refused(hide: Any) -> None:
         grad(lambda x: (x, hide(x)), has_aux=True)(2.0)
     odd = {1: 0, "a": 0, None: Box(0)}
     assert grad(lambda x: (x, odd), has_aux=True)(2.0)[1] is odd
-    concrete = hide(3.0)
+    concrete = hide(3.0)  # as all that an object shares with others is left alone, too
     assert grad(lambda x: (x, concrete), has_aux=True)(2.0)[1] is not None
 
 
