@@ -128,7 +128,8 @@ def code_of(fun: Any) -> CodeType:
         return fun
     while True:
         inner = fun.func if isinstance(fun, functools.partial) else None
-        inner = inner or getattr(fun, "__wrapped__", None) or getattr(fun, "__func__", None)
+        wrapped = getattr(fun, "__dict__", {}).get("__wrapped__")  # no answer to any question
+        inner = inner or wrapped or getattr(fun, "__func__", None)
         if inner is None:
             break
         fun = inner

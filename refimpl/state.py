@@ -21,6 +21,8 @@ class _Sealing(type):
     if not TYPE_CHECKING:  # a checker takes the signature of `__init__`
 
         def __call__(cls, *args, **kwargs):
+            if cls.__eq__ is not object.__eq__ or cls.__hash__ is not object.__hash__:
+                raise TypeError(f"{cls.__name__} has __eq__ or __hash__: a State is only itself")
             made = super().__call__(*args, **kwargs)
             vars(made)["_sealed"] = True
             return made
@@ -124,7 +126,7 @@ class State(Generic[T], metaclass=_Sealing):
     def __getstate__(self) -> dict[str, Any]:
         # A copy or a pickle reads the value, and is a new state where it is made.
         mine = {key: content for key, content in vars(self).items() if key not in self._uncopied}
-        return {**mine, "_value": self.value}
+        return {**mine, "_value": State.value.__get__(self)}  # a subclass may show another
 
     def __setstate__(self, content: dict[str, Any]) -> None:
         value = content.pop("_value")

@@ -209,3 +209,16 @@ def test_what_runs_an_async_function_is_no_such_function() -> None:
         return square(x)
 
     assert float(grad(runs)(X)) == float(jit(runs)(X)) == 12.0
+
+
+def test_a_callable_that_answers_every_question() -> None:
+    class Anything:
+        def __getattr__(self, name: str) -> Any:
+            if name == "__wrapped__":
+                return self
+            raise AttributeError(name)
+
+        def __call__(self, x: Any) -> Any:
+            return x * x
+
+    assert grad(Anything())(3.0) == 6.0

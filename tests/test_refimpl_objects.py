@@ -518,3 +518,26 @@ class TestModules:
         assert len(path) == 6001 and path[-1] == "w"
         tree = refimpl.graph.treefy_states(first)
         assert tree.to_flat() == {path: state}
+
+
+def test_a_state_is_only_itself() -> None:
+    class Named(ParamState[Any]):
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Named) and self.name == other.name
+
+        def __hash__(self) -> int:
+            return hash(self.name)
+
+    with pytest.raises(TypeError, match="Named has __eq__ or __hash__"):
+        Named(jnp.array(1.0))
+
+
+def test_a_copy_holds_what_the_state_holds_and_not_what_it_shows() -> None:
+    class Exponential(State[Any]):
+        @property  # type: ignore[misc]
+        def value(self) -> Any:
+            return jnp.exp(State.value.fget(self))  # type: ignore[attr-defined]
+
+    made = Exponential(jnp.array(3.0))
+    for copied in (copy.copy(made), copy.deepcopy(made)):
+        assert copied.value == made.value
