@@ -59,14 +59,17 @@ EAGER_TRACE: Final = find_top_trace(())
 class _Stack(threading.local):
     """The frames of a thread, the innermost last."""
 
-    changes = 0
-    """How often the thread has changed states."""
-
     def __init__(self) -> None:
         self.frames: list[Frame] = []
 
 
-stack = _Stack()
+class _Changes:
+    """The last change of any state, by any thread: an object of its own."""
+
+    latest = object()
+
+
+stack, changes = _Stack(), _Changes()
 
 
 @dataclass(eq=False)
@@ -81,6 +84,8 @@ class Effects:
     """The value that each written state has at the end of the run."""
     born: dict["State", Any]
     """The value of each state that was created during the run and is still alive."""
+    sliced: "Iterable[State]" = ()
+    """The states that lanes in it saw their slices of."""
     copies: Copies = field(default_factory=dict)
     """The containers and arrays that stood in for those outside, and were perhaps changed."""
 
@@ -117,6 +122,8 @@ class Frame:
         """The stacks of threads that were started in it, which end with it."""
         self.touched: dict[State, bool] = {}
         self.fetched: dict[State, None] = {}
+        self.sliced: dict[State, None] = {}
+        """The states that lanes in it saw their slices of, which rules cannot see later."""
         self.staged_in_rules: dict[State, None] = {}
         """Of the outermost frame: the tracers that rules of derivatives closed over, as staged."""
         # Weak, so that a state that only lived inside of the function is not kept or committed.
@@ -126,14 +133,16 @@ class Frame:
     def __enter__(self) -> "Frame":
         memory.renew()
         self.trace, self.level = trace_now(), find_top_trace(())
-        self.depth = len(stack.frames)
         stack.frames.append(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        del stack.frames[self.depth :]
-        for frames in self.heirs:
-            frames.clear()
+        frames = stack.frames
+        if self in frames:
+            del frames[frames.index(self) :]
+        for heir in self.heirs:
+            with suppress(ValueError):
+                heir.remove(self)
         memory.renew()
         if kind is not None:
             self.leave_born(self.first)
@@ -160,20 +169,26 @@ class Frame:
                 for frame in reversed(frames):
                     value = frame._private_copy(state, value)
         self.touched.setdefault(state, False)
+        if stack.frames[0].thread != self.thread:
+            self._expect_own_thread(state, value)
         return self._lend(state, value) if foreign else value
 
     def _expect_traceable(self, state: "State", value: Any) -> None:
         if not has_tracers(value):
             return
-        if threading.get_ident() != self.thread:
-            raise StateError(
-                f"{state!r} is read in a thread that was started inside of a transform, where JAX "
-                "cannot trace it. Read it before, in the transform's thread, or start it outside"
-            )
+        self._expect_own_thread(state, value)
         if not self._is_traced_here(value):
             raise in_rule(state)
         if memory.is_staging() and self._is_in_rule():
             stack.frames[0].staged_in_rules.setdefault(state)
+
+    def _expect_own_thread(self, state: "State", value: Any) -> None:
+        holders = (f for f in reversed(stack.frames) if state in f.values or state in f.bound)
+        if next(holders, self).thread != threading.get_ident() and has_tracers(value):
+            raise StateError(
+                f"{state!r} is read in a thread that was started inside of a transform, where JAX "
+                "cannot trace it. Read it before, in the transform's thread, or start it outside"
+            )
 
     def _is_traced_here(self, value: Any) -> bool:
         """Whether all tracers of a value mean something to the trace that is running."""
@@ -197,7 +212,9 @@ class Frame:
     def peek(self, state: "State") -> Any:
         """Value of the state, noted as used but not as read by the function."""
         note_read(state, late=True)
-        return lookup(state)
+        value = lookup(state)
+        self._expect_own_thread(state, value)
+        return value
 
     def _private_copy(self, state: "State", value: Any) -> Any:
         # The function may change containers and NumPy arrays in place; what lies outside of the
@@ -233,7 +250,7 @@ class Frame:
         else:
             self.values[state] = value
             self.touched[state] = True
-        stack.changes += 1
+        changes.latest = object()
 
     def close(self) -> Effects:
         """Sum up what happened, once the function has returned."""
@@ -256,7 +273,7 @@ class Frame:
             if written:
                 writes[state] = self.values[state]
         born = self._close_born() if self.born else {}
-        return Effects(self.touched, self.fetched, writes, born, self.copies)
+        return Effects(self.touched, self.fetched, writes, born, self.sliced, self.copies)
 
     def _close_born(self) -> "dict[State, Any]":
         if any(state._home != self.trace for state in self.born):
@@ -354,7 +371,7 @@ def assign(state: "State", value: Any) -> None:
     if now != state._home or (now == EAGER and has_tracers(value)):
         raise _dishonest(state)
     state._value = value
-    stack.changes += 1
+    changes.latest = object()
 
 
 def settle(effects: Effects) -> None:
@@ -415,11 +432,12 @@ def in_foreign_body() -> bool:
 @contextmanager
 def whole_stack() -> Iterator[None]:
     """Leave no frame behind, even if an interrupt hits a frame while it is entered or left."""
-    depth = len(stack.frames)
+    before = stack.frames.copy()
     try:
         yield
-    finally:
-        del stack.frames[depth:]
+    finally:  # not by their number, as a frame that was taken over from another thread may end
+        while stack.frames and stack.frames[-1] not in before:
+            stack.frames.pop()
 
 
 @contextmanager

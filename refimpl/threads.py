@@ -7,10 +7,12 @@ stand in their way. Work that reaches a thread otherwise, such as through a queu
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from threading import Thread
 from typing import Any
 
 from .frames import stack
+from .memory import apart, renew
 from .typing import Function
 
 
@@ -22,7 +24,9 @@ def _below(run: Function) -> Function:
     def run_below(*args: Any, **kwargs: Any) -> Any:
         own, stack.frames = stack.frames, frames
         try:
-            return run(*args, **kwargs)
+            renew()  # the thread may have begun apart, and lived through changes of states since
+            with apart() if frames else nullcontext():
+                return run(*args, **kwargs)
         finally:
             stack.frames = own
 

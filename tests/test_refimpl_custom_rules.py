@@ -334,3 +334,44 @@ def test_second_derivatives_of_a_transform_of_ones_own(transform: str, whole: An
     assert list(map(float, whole(GradientTransform(f, along, state, argnums=0))(ONE))) == [0.0, 1.0]
     first = GradientTransform(f, jax.grad, state, argnums=0)
     assert list(map(float, whole(first)(ONE))) == [0.0, 3.0]
+
+
+def scaled_by(state: State, part: Callable[[Any], Any] = lambda value: value) -> Any:
+    """A function with a rule that reads a state when it is pulled."""
+    h = jax.custom_vjp(lambda x: x * part(state.value))
+    h.defvjp(lambda x: (x * part(state.value), None), lambda _, g: (g * part(state.value),))
+    return lambda x: h(x)
+
+
+def test_a_pull_does_not_see_what_stands_in_for_a_state_since() -> None:
+    s = State(jnp.array(3.0), name="culprit")
+    pull = vjp(scaled_by(s), ONE)[1]
+    step = jit(lambda c: pull(c))
+    for call in (step, grad(lambda c: pull(c) * s.value, s)):
+        with pytest.raises(StateError, match="culprit"):
+            call(ONE)
+    assert pull(ONE) == 3.0
+    many = State(jnp.array([3.0, 4.0]), name="culprit")
+    pull = vjp(scaled_by(many, jnp.sum), ONE)[1]
+    with pytest.raises(StateError, match="culprit"):
+        vmap(pull, in_states=many)(jnp.ones(2))
+
+    def within(x: Any) -> Any:
+        output, pull = vjp(scaled_by(s), x)
+        return output + pull(ONE)
+
+    assert jit(within)(ONE) == 6.0
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jit])
+def test_a_rule_does_not_see_a_whole_state_where_its_lane_saw_a_slice(wrap: Any) -> None:
+    s = State(jnp.array([3.0, 4.0]), name="culprit")
+    h = scaled_by(s, jnp.sum)
+
+    def f(x: Any) -> Any:
+        return vmap(lambda c: h(x * c), in_states=s)(jnp.ones(2)).sum()
+
+    assert wrap(f)(ONE) == 7.0
+    for call in (grad(f), lambda x: vjp(f, x)[1](ONE), grad(lambda x: f(x) + 0.0 * s.value[0])):
+        with pytest.raises(StateError, match="culprit"):
+            wrap(call)(ONE)

@@ -157,3 +157,16 @@ class TestLanes:
         assert got.tolist() == [[0.0, 3.0, 6.0]] * 2
         with pytest.raises(ValueError, match="axis_size"):
             vmap(lambda: w.value)()
+
+
+def test_no_lanes_do_nothing() -> None:
+    s = State(jnp.array(2.0))
+    random.seed(0)
+    before = random.DEFAULT.value
+
+    def lane(x: Any) -> Any:
+        s.value = s.value * 2
+        return x * random.normal()
+
+    assert vmap(lane)(jnp.ones(0)).shape == (0,)
+    assert s.value == 2.0 and (random.DEFAULT.value == before).all()

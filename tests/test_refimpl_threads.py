@@ -11,7 +11,7 @@ import pytest
 
 from refimpl import ParamState, State, StateError
 from refimpl.frames import Frame, transaction
-from refimpl.transform import grad
+from refimpl.transform import grad, jit, vjp
 
 
 def test_threads_do_not_meet() -> None:
@@ -141,3 +141,72 @@ class TestHelperThreads:
             go.set()
             handed[0].join()
         assert [float(value) for value in seen] == [6.0, 6.0]
+
+    def test_a_state_is_refused_by_name_in_transforms_of_its_own(
+        self, aside: Callable[..., Any]
+    ) -> None:
+        w = ParamState(jnp.array(2.0), name="culprit")
+        for read in (jit(lambda: w.value * 2.0), grad(lambda: w.value**2, w)):
+            with pytest.raises(StateError, match="culprit.*thread"):
+                grad(lambda x, read=read: aside(read) * x, w)(3.0)
+        other = ParamState(jnp.array(2.0))
+        assert grad(lambda x: aside(grad(lambda: other.value**2, other)) * x)(3.0) == 4.0
+
+    def test_an_inner_transform_that_ends_leaves_the_outer_one(self) -> None:
+        w, go, handed = ParamState(jnp.array(2.0), name="culprit"), threading.Event(), list[Any]()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            hand = jit(lambda: handed.append(pool.submit(lambda: (go.wait(10), w.value)[1])))
+
+            def f(x: Any) -> Any:
+                hand()
+                go.set()
+                return handed[0].result() * w.value * x
+
+            with pytest.raises(StateError, match="culprit.*thread"):
+                grad(f, w)(3.0)
+
+    def test_a_thread_that_lives_on_keeps_its_own_frames(self) -> None:
+        v, begun, go = ParamState(jnp.array(5.0)), threading.Event(), threading.Event()
+        results: list[Any] = []
+
+        def g() -> Any:
+            first = v.value
+            begun.set()
+            go.wait(10)
+            return first * v.value
+
+        thread = threading.Thread(target=lambda: results.append(grad(g, v)()))
+
+        def f(x: Any) -> Any:
+            thread.start()
+            begun.wait(10)
+            return x
+
+        grad(f)(1.0)
+        go.set()
+        thread.join()
+        assert results == [10.0]
+
+    def test_what_jax_remembers_there_is_not_met_again(self, aside: Callable[..., Any]) -> None:
+        s = State(jnp.array(2.0))
+
+        def body(carry: Any, x: Any) -> Any:
+            return carry + s.value * x, None
+
+        def scanned() -> Any:
+            return jax.lax.scan(body, 0.0, jnp.ones(2))[0]
+
+        for value in (2.0, 5.0):
+            s.value = jnp.array(value)
+            assert grad(lambda x: x * aside(scanned))(3.0) == 2 * value
+        assert grad(lambda x: x * scanned())(3.0) == 10.0
+
+    def test_a_change_by_another_thread_spoils_a_pull(self, aside: Callable[..., Any]) -> None:
+        s = State(jnp.array(3.0), name="culprit")
+        h = jax.custom_vjp(lambda x: x * s.value)
+        h.defvjp(lambda x: (x * s.value, None), lambda _, g: (g * s.value,))
+        pull = vjp(lambda x: h(x), jnp.array(1.0))[1]
+        assert pull(1.0) == 3.0
+        aside(lambda: setattr(s, "value", jnp.array(100.0)))
+        with pytest.raises(StateError, match="culprit"):
+            pull(1.0)

@@ -31,6 +31,7 @@ from ..frames import (
     UNSET,
     Effects,
     Frame,
+    changes,
     current,
     in_rule,
     lookup,
@@ -245,7 +246,7 @@ class Jitted(Deferred[P, R]):
                 version.exact, self._only = False, None  # it begins anew, without such states
             return special(*args, **kwargs)
         if values:
-            stack.changes += 1
+            changes.latest = object()
             if type(values) is not list:
                 version.commit(values)
             elif len(values) == 1:

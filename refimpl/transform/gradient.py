@@ -201,7 +201,7 @@ class GradientTransform(Deferred[P, Pytree]):
                 result = self.target(*everything, **kwargs)
                 output, aux = self._split_aux(result) if self.has_aux else (result, None)
             effects = frame.close()
-            around.lost = set(effects.writes)
+            around.lost = {*effects.writes, *effects.sliced}
             try:
                 return output, carry(output, aux, effects, runs)
             except RecursionError:

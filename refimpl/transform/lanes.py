@@ -9,14 +9,14 @@ and the stream itself advances once.
 import contextlib
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec
 
-from ..frames import UNSET, StateError, current, lookup, settle
+from ..frames import UNSET, StateError, current, lookup, settle, stack
 from ..random import DEFAULT, RandomState
 from ..reach import guess_states
 from ..state import State
@@ -139,6 +139,7 @@ class _Lanes(Beliefs[Any]):
         self.bound: list[State] = []
         self.keys: dict[State, Any] = {}
         self.groups: list[list[State]] = []
+        self.size = 0
 
     def call(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Run all lanes, and commit what they did."""
@@ -148,6 +149,8 @@ class _Lanes(Beliefs[Any]):
             for states, values in zip(self.groups, groups, strict=True):
                 writes.update(zip(states, values, strict=True))
             effects = self.effects
+            if not self.size:  # nothing ran
+                effects.touched, effects.writes = dict.fromkeys(effects.touched, False), {}
             effects.writes = {state: writes[state] for state in effects.writes}
             effects.born = dict(zip(effects.born, born, strict=True))
             settle(effects)
@@ -156,7 +159,7 @@ class _Lanes(Beliefs[Any]):
     def _stage(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         axes = {state: self.axes_in.of(state) for state in (*self.axes_in.states, *self.held)}
         mapped = {state: axis for state, axis in axes.items() if axis is not None}
-        size = self._size(args, kwargs, mapped)
+        size = self.size = self._size(args, kwargs, mapped)
         self.keys = {
             state: jax.random.split(lookup(state), size + 1)
             for state, axis in axes.items()
@@ -201,6 +204,8 @@ class _Lanes(Beliefs[Any]):
         bound = zip(self.bound, values, strict=True)
         output, self.effects = run(self.fn, bound, args, kwargs)
         self._expect_bound()
+        for frame in stack.frames:
+            frame.sliced.update((s, None) for s in self.bound if s in self.effects.fetched)
         writes, born = self.effects.writes, self.effects.born
         self.effects.writes, self.effects.born = dict.fromkeys(writes), dict.fromkeys(born)
         self.effects.copies = {}  # what was changed in place in a lane holds its tracers
@@ -210,6 +215,10 @@ class _Lanes(Beliefs[Any]):
                 self.groups[self.places.index(self._place(state))].append(state)
         grouped = tuple([writes[state] for state in group] for group in self.groups)
         return output, grouped, list(born.values())
+
+    def written(self) -> Container[State]:
+        """Also what every lane saw a slice of."""
+        return {*self.effects.writes, *(s for s in self.bound if s in self.effects.fetched)}
 
     def _shared_write(self, index: int, *given: Any) -> Any:
         return self._lane(*given)[1][0][index]

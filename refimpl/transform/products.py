@@ -1,6 +1,8 @@
 """Products with a vector: vjp, jvp and the forward gradient (DER-25 to DER-31)."""
 
+from collections.abc import Container as Holder
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import CodeType
 from typing import Any, Literal, Unpack
 from weakref import WeakSet
@@ -10,7 +12,7 @@ import jax.numpy as jnp
 
 from .. import random
 from ..container import pairs
-from ..frames import Effects, Frame, in_foreign_body, settle, stack, whole_stack
+from ..frames import Effects, Frame, changes, in_foreign_body, settle, stack, whole_stack
 from ..memory import code_of, watched
 from ..state import State
 from ..summary import summary
@@ -76,17 +78,28 @@ def vjp(
 def _vjp(fun: Function, *, argnums: int, has_aux: Literal[True]) -> Function:
     def run(selected: Selected) -> tuple[Pytree, Carried]:
         _, pull, carried = jax.vjp(fun, selected, has_aux=True)
-        touched = made.effects.touched if (made := carried.run()) else {}
-        return (pull, WeakSet(state for state in touched if touched[state])), carried
+        lost = WeakSet[State]()
+        if (made := carried.run()) is not None:
+            lost.update(s for s, written in made.effects.touched.items() if written)
+            lost.update(made.effects.sliced)
+        return (pull, lost), carried
 
     return run
 
 
-class _Every:
-    """Contains every state."""
+@dataclass(eq=False)
+class _Lost:
+    """Contains the states that do not have the value any more that a function saw."""
+
+    written: Holder[State]
+    since: Sequence[Frame]
+    """The frames that were entered since."""
+    changed: bool
+    """Whether any state was changed since."""
 
     def __contains__(self, state: object) -> bool:
-        return True
+        stands_in = (state in frame.bound or state in frame.values for frame in self.since)
+        return self.changed or state in self.written or any(stands_in)
 
 
 class _PullBack:
@@ -95,23 +108,26 @@ class _PullBack:
     def __init__(self, selection: Selection, written: WeakSet[State], code: CodeType) -> None:
         self.selection = selection.without_states()
         self.written = written
-        self.changes = stack.changes
+        self.changes = changes.latest
+        self.frames = WeakSet(stack.frames)
         self.code = code
 
     def __call__(self, pull: Function, cotangent: Pytree) -> Pytree:
         return watched(self.code, lambda: self._pull(pull, cotangent))
 
     def _pull(self, pull: Function, cotangent: Pytree) -> Pytree:
-        before = stack.changes
+        before = changes.latest
+        since = [frame for frame in stack.frames if frame not in self.frames]
         with whole_stack():
             with Frame(kept=in_foreign_body()) as frame:
                 frame.hosts = True
-                frame.lost = self.written if before == self.changes else _Every()
+                frame.lost = _Lost(self.written, since, before is not self.changes)
                 (grads,) = pull(cotangent)
                 grads = self.selection.shape(grads)
             read = dict.fromkeys(frame.close().touched, False)
             settle(Effects(read, frame.fetched, {}, {}))
-        stack.changes = before  # what a rule wrote is dropped
+        if any(frame.touched.values()):
+            changes.latest = before  # what a rule wrote is dropped
         return grads
 
 

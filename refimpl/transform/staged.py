@@ -102,7 +102,8 @@ class _Around(Frame):
     @property
     def lost(self) -> Container[State]:  # type: ignore[override]
         """What the bodies have written, when they are over."""
-        running = any(isinstance(frame, _Body) for frame in stack.frames[self.depth + 1 :])
+        above = stack.frames[stack.frames.index(self) + 1 :]
+        running = any(isinstance(frame, _Body) for frame in above)
         return () if running else self.written()
 
 
