@@ -737,3 +737,16 @@ def test_a_state_that_is_in_reach_and_not_used_may_hold_anything(value: Any) -> 
     with pytest.raises(TypeError, match="'idle' .* holds a"):
         compiled(1.0, use=True)
     assert float(total.value) == 5.0
+
+
+@pytest.mark.parametrize("odd", [
+    np.array(["cat"]), 2**70, {1: "a", "b": 2}, np.str_("x"), np.datetime64("2020"),
+], ids=repr)  # fmt: skip
+def test_a_state_that_is_not_used_may_hold_anything(odd: Any) -> None:
+    w, meta = State(jnp.array(2.0)), State[Any](0)
+    used = [w, meta]
+    step = jit(lambda x: used[0].value * x)
+    for meta.value in (odd, 1, odd):
+        assert step(3.0) == 6.0
+    with pytest.raises(TypeError, match="jit needs states that hold arrays and numbers"):
+        jit(lambda x: (meta.value, x)[1])(3.0)

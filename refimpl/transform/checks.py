@@ -4,6 +4,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import jax
+
 from ..typing import P, R
 
 _LATE = inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction
@@ -24,5 +26,22 @@ def is_hashable(key: Any) -> bool:
     try:
         hash(key)
     except TypeError:  # a tuple that holds a list says that it is Hashable, and is not
+        return False
+    return True
+
+
+def odd_leaves(value: Any) -> list[Any]:
+    """What JAX cannot take for an array in a value; the value itself if it cannot look into it."""
+    try:
+        leaves = jax.tree.leaves(value)
+    except (TypeError, ValueError):  # the keys of a dict cannot be sorted
+        return [value]
+    return [leaf for leaf in leaves if not _is_number(leaf)]
+
+
+def _is_number(leaf: Any) -> bool:
+    try:
+        jax.typeof(leaf)
+    except (TypeError, ValueError, OverflowError):
         return False
     return True

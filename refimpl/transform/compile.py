@@ -46,7 +46,7 @@ from ..reach import guess_states
 from ..state import State
 from ..typing import Function, P, R
 from .arguments import OBJECTS, static_parameters, unwrap, with_signature, with_states, wrap
-from .checks import expect_function, is_hashable
+from .checks import expect_function, is_hashable, odd_leaves
 from .deferred import Deferred
 
 _NUMBERS = (jax.Array, np.ndarray, np.generic, bool, int, float, complex)
@@ -236,12 +236,13 @@ class Jitted(Deferred[P, R]):
         compiled, held = version.compiled, [state._value for state in version.inputs]
         try:  # without names, as a dict is dear, beside what JAX takes for a short step
             output, values = compiled(held, *given, **named) if named else compiled(held, *given)
-        except TypeError as error:
+        except (TypeError, ValueError, OverflowError) as error:
             special = self._for_objects(args, kwargs)
             if special is self:
-                if not any(map(_odd_leaves, held)):
+                if not any(map(odd_leaves, held)):
                     for state in version.in_rules:  # JAX traces such programs, and fails later
-                        raise in_rule(state) from error
+                        if isinstance(error, TypeError):
+                            raise in_rule(state) from error
                     raise
                 version.exact, self._only = False, None  # it begins anew, without such states
             return special(*args, **kwargs)
@@ -316,7 +317,7 @@ class Jitted(Deferred[P, R]):
         known = self._versions.pop(key, None)
         given = list(map(unwrap, (*args, *kwargs.values())))
         guessed = [*(known.used if known else ()), *guess_states(self.fun, *given)]
-        inputs = dict.fromkeys(s for s in guessed if not _odd_leaves(current(s)))
+        inputs = dict.fromkeys(s for s in guessed if not odd_leaves(current(s)))
         while True:
             alive = (state for state in inputs if current(state) is not UNSET)
             version = _Version(self, alive, len(args) - len({*self._static_positions(args)}))
@@ -372,13 +373,9 @@ def _as_arrays(tree: Any) -> Any:
     return jax.tree.map(convert, tree)
 
 
-def _odd_leaves(value: Any) -> list[Any]:
-    return [leaf for leaf in jax.tree.leaves(value) if not isinstance(leaf, _NUMBERS)]
-
-
 def _expect_numbers(states: Iterable[State]) -> None:
     for state in states:
-        for leaf in _odd_leaves(lookup(state)):
+        for leaf in odd_leaves(lookup(state)):
             raise TypeError(
                 f"jit needs states that hold arrays and numbers; {state!r} holds "
                 f"a {type(leaf).__name__}"

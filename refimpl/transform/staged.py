@@ -42,6 +42,7 @@ from ..frames import (
 from ..memory import apart, code_of
 from ..state import State
 from ..typing import Function
+from .checks import odd_leaves
 
 Belief = TypeVar("Belief")
 Result = TypeVar("Result")
@@ -135,8 +136,9 @@ class Beliefs(Generic[Belief]):
         self.doubtful = self._new or self._code in _shared
         for made, belief in _remembered.get(self._code, ()):
             state = made()
-            if state is not None and _is_numbers(current(state)):
-                self.held[state] = belief
+            if state is not None and (value := current(state)) is not UNSET:
+                if not odd_leaves(value):
+                    self.held[state] = belief
         self.rehearsing = False
         self.effects = Effects({}, {}, {}, {})
 
@@ -222,16 +224,6 @@ _unstaged = operator.attrgetter("jax_disable_jit")  # not every JAX declares its
 _shared: WeakSet[CodeType] = WeakSet()
 """Code whose last call is no guide to the next."""
 _SCALARS = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
-
-
-def _is_numbers(value: Any) -> bool:
-    if value is UNSET:
-        return False
-    try:
-        jax.tree.map(jax.typeof, value)
-    except TypeError:
-        return False
-    return True
 
 
 def fits(old: Any, new: Any) -> bool:
