@@ -36,6 +36,9 @@ def calls() -> dict[str, Call]:
     def makes(x: Any) -> Any:
         return jnp.sum(State(w.value * x).value)
 
+    def branches(x: Any) -> Any:
+        return w.value * x if jnp.sum(w.value) > 0 else x
+
     def fails(x: Any) -> Any:
         n.value = jnp.sum(w.value * x)
         raise KeyError
@@ -56,6 +59,7 @@ def calls() -> dict[str, Call]:
         "vjp": lambda x: vjp(f, x, grad_states=w)[1](1.0),
         "jvp": lambda x: jvp(f, (x,), (x,)),
         "finder": StateFinder(f),
+        "finder of branches": StateFinder(branches),
         "failure": caught(grad(fails, w)),
         "state made": grad(makes, w),
         "jit": step,

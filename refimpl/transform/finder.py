@@ -4,12 +4,14 @@ import contextlib
 import gc
 import itertools
 from collections.abc import Callable, Hashable, Iterable
+from types import CodeType
 from typing import Any
+from weakref import WeakSet
 
 import jax
 
 from ..frames import Effects, Frame, in_foreign_body, whole_stack
-from ..memory import apart, watched
+from ..memory import apart, code_of, watched
 from ..state import State
 from ..tree import copy_containers
 from ..typing import Filter, P
@@ -79,10 +81,11 @@ class StateFinder(Deferred[P, Any]):
         Exception
             What the function raises (FND-13).
         """
-        kept = in_foreign_body()
-        effects = self._observe(args, kwargs, kept) or watched(
-            self.fn, lambda: self._run(args, kwargs, kept)
-        )
+        kept, code = in_foreign_body(), code_of(self.fn)
+        effects = None if code in _needs_values else self._observe(args, kwargs, kept)
+        if effects is None:
+            effects = watched(self.fn, lambda: self._run(args, kwargs, kept))
+            _needs_values.add(code)  # what failed would fail again, and JAX keeps what it traced
         used = {
             state: written
             for state, written in effects.touched.items()
@@ -149,3 +152,6 @@ class StateFinder(Deferred[P, Any]):
             keys = itertools.chain((base,), (f"{base}_{n}" for n in itertools.count(1)))
             result[next(key for key in keys if key not in result)] = state
         return result
+
+
+_needs_values: WeakSet[CodeType] = WeakSet()
