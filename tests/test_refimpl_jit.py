@@ -750,3 +750,16 @@ def test_a_state_that_is_not_used_may_hold_anything(odd: Any) -> None:
         assert step(3.0) == 6.0
     with pytest.raises(TypeError, match="jit needs states that hold arrays and numbers"):
         jit(lambda x: (meta.value, x)[1])(3.0)
+
+
+def test_a_call_in_which_jax_finds_a_nan_has_failed() -> None:
+    n, s = State(jnp.array(0)), State(jnp.array(jnp.nan))
+
+    @jit
+    def step() -> Any:
+        n.value += 1
+        return s.value
+
+    with jax.debug_nans(True), pytest.raises(FloatingPointError):
+        step()
+    assert n.value == 0

@@ -107,8 +107,11 @@ class _Version:
 
     def _pure(self, values: Sequence[Any], /, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = tuple(map(unwrap, args)), {k: unwrap(v) for k, v in kwargs.items()}
-        if find_top_trace(()) is EAGER_TRACE:  # by `jax.disable_jit`
-            return self.owner._inline(args, kwargs), []
+        if find_top_trace(()) is EAGER_TRACE:
+            if _disabled(jax.config):
+                return self.owner._inline(args, kwargs), []
+            with whole_stack(), Frame():  # JAX looks for the NaN that has made its call fail
+                return self.owner.fun(*args, **kwargs), []
         given = zip(self.inputs, values, strict=True)
         bound = ((state, value) for state, value in given if value is not UNSET)
         with whole_stack(), apart(), Frame(bound) as frame:
