@@ -7,9 +7,9 @@ What merely travels through a transform (aux, loss, written values) must come ba
 
 import contextlib
 import copy
-import functools
 import operator
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -44,7 +44,7 @@ def split(node: Any) -> tuple[list[Any], Build | None]:
     children, treedef = jax.tree.flatten(node, is_leaf=lambda child: child is not node)
     if len(children) == 1 and children[0] is node:
         return [], None
-    return children, functools.partial(jax.tree.unflatten, treedef)
+    return children, partial(jax.tree.unflatten, treedef)
 
 
 Copies = dict[int, tuple[Any, Any]]
@@ -132,6 +132,8 @@ def put_back(copies: Copies) -> tuple[Callable[[Any], Any], list[Callable[[], An
 
     def find(node: Any) -> Any:
         original = originals.get(id(node), node)
+        if isinstance(node, np.ndarray) and _form(original) != _form(node):
+            return node
         children, join = ([], None) if isinstance(node, np.ndarray) else split(node)
         if join is None or (original is not node and _is_open(node)):
             return original
@@ -145,17 +147,22 @@ def put_back(copies: Copies) -> tuple[Callable[[Any], Any], list[Callable[[], An
     actions: list[Callable[[], Any]] = []
     for original, copied in copies.values():
         if isinstance(original, np.ndarray):
-            if original.flags.writeable and not same_leaves(original, copied):
-                actions.append(functools.partial(original.__setitem__, ..., copied))
+            alike = same_leaves(original, copied) or _form(original) != _form(copied)
+            if original.flags.writeable and not alike:
+                actions.append(partial(original.__setitem__, ..., copied))
         elif type(original) is list:
             inside = list(map(back, copied))
             if not holds(original, inside):
-                actions.append(functools.partial(original.__setitem__, slice(None), inside))
+                actions.append(partial(original.__setitem__, slice(None), inside))
         elif isinstance(original, dict):
             mapping = {key: back(value) for key, value in copied.items()}
             if not holds(original, content(mapping)):
-                actions += [original.clear, functools.partial(original.update, mapping)]
+                actions += [original.clear, partial(original.update, mapping)]
     return back, actions
+
+
+def _form(array: Any) -> Any:
+    return array.dtype, array.shape
 
 
 def _is_open(node: Any) -> bool:
@@ -195,26 +202,56 @@ def same_leaves(a: Any, b: Any) -> bool:
 
 def _static(join: Build | None) -> Any:
     """What a node of a type that JAX alone knows holds beside its children: static fields."""
-    return join.args[0].node_data() if isinstance(join, functools.partial) else None
+    return join.args[0].node_data() if isinstance(join, partial) else None
 
 
 def pack(node: Any, tracers: list[Any], own: Collection[int] = ()) -> Build:
     """Move the tracers of a tree to a list; the result rebuilds the tree from that list.
 
     A part without tracers comes back as the very same object, and so does a list or dict whose
-    id is in `own`, with other content.
+    id is in `own`, with other content. Any other that stands in several places is made once.
     """
+    return _pack(node, tracers, own, {}) or (lambda _: node)
+
+
+def _pack(
+    node: Any, tracers: list[Any], own: Collection[int], done: dict[int, tuple[Any, Build | None]]
+) -> Build | None:
     if isinstance(node, Tracer):
         tracers.append(node)
         return itemgetter(len(tracers) - 1)
-    count = len(tracers)
+    if id(node) in done:
+        return done[id(node)][1]
     children, join = split(node)
-    builds = [pack(child, tracers, own) for child in children]
-    if join is None or len(tracers) == count:
-        return lambda _: node
-    if id(node) in own and _is_open(node):
-        return lambda leaves: _refill(node, [build(leaves) for build in builds])
-    return lambda leaves: join([build(leaves) for build in builds])
+    builds = [_pack(child, tracers, own, done) for child in children]
+    if join is None or not any(builds):
+        return None
+    parts = [build or _always(child) for build, child in zip(builds, children, strict=True)]
+    make = partial(_refill, node) if id(node) in own and _is_open(node) else join
+
+    def build(leaves: Sequence[Any]) -> Any:  # it holds no tracer, which would be kept alive
+        return make([part(leaves) for part in parts])
+
+    if not _is_open(node):
+        return build
+    done[id(node)] = node, _once(build)
+    return done[id(node)][1]
+
+
+def _always(node: Any) -> Build:
+    return lambda _: node
+
+
+def _once(build: Build) -> Build:
+    """Give the same object again, for the same leaves."""
+    made: list[Any] = []
+
+    def again(leaves: Sequence[Any]) -> Any:
+        if not made or made[0] is not leaves:
+            made[:] = leaves, build(leaves)
+        return made[1]
+
+    return again
 
 
 def tracers_in(node: Any) -> list[Any]:

@@ -1,5 +1,6 @@
 """How refimpl treats what is changed in place: containers, arrays, aliases, other nodes."""
 
+import warnings
 from collections import Counter, OrderedDict, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -439,3 +440,30 @@ def test_a_read_only_view_follows_what_it_is_a_view_of() -> None:
 
     assert grad(f)(1.0) == 5.0
     assert b.value[1, 1] == 5.0 and not b.value.flags.writeable
+
+
+@pytest.mark.parametrize("make", [lambda x: [x], lambda x: {"a": [x]}, lambda x: [(x,), [2.0]]])
+def test_what_is_written_to_two_states_is_one_object(make: Any) -> None:
+    a, b = State[Any](None), State[Any](None)
+
+    def f(x: Any) -> Any:
+        a.value = held = make(x)
+        b.value = [held, held]
+        return x
+
+    grad(f)(1.0)
+    assert a.value is b.value[0] is b.value[1]
+
+
+def test_an_array_of_another_form_replaces_the_one_before() -> None:
+    a, b = State(np.arange(6.0)), State(np.zeros(2))
+
+    def f(x: Any) -> Any:
+        b.value[0] = 9.0
+        a.value.shape = (1, 6)
+        return x
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # NumPy's, of setting a shape
+        grad(f)(1.0)
+    assert list(a.value.shape) == [1, 6] and b.value.tolist() == [9.0, 0.0]
