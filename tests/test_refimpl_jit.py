@@ -763,3 +763,14 @@ def test_a_call_in_which_jax_finds_a_nan_has_failed() -> None:
     with jax.debug_nans(True), pytest.raises(FloatingPointError):
         step()
     assert n.value == 0
+
+
+def test_states_in_a_container_among_the_arguments_are_told_of() -> None:
+    s, x = State(jnp.array(2.0), name="culprit"), 1.0
+    containers: list[Any] = [[s], {"b": [1.0, s]}]
+    for container in containers:
+        with pytest.raises(TypeError, match="'culprit'.*in a container.*argument of its own"):
+            jit(lambda held, x: x)(container, x)
+        with pytest.raises(TypeError, match="'culprit'.*in a container.*argument of its own"):
+            jit(lambda x, held: x)(x, held=container)
+    assert jit(lambda held, x: held[0].value * x, static_argnums=0)((s,), x) == 2.0

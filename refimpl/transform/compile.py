@@ -324,7 +324,11 @@ class Jitted(Deferred[P, R]):
         while True:
             alive = (state for state in inputs if current(state) is not UNSET)
             version = _Version(self, alive, len(args) - len({*self._static_positions(args)}))
-            version.trace(args, kwargs)
+            try:
+                version.trace(args, kwargs)
+            except TypeError as error:
+                self._expect_no_objects(args, kwargs, error)
+                raise
             if version.is_good_guess():
                 break
             inputs = version.used
@@ -336,6 +340,19 @@ class Jitted(Deferred[P, R]):
         alone = not any(self._statics) and not self._placed_alike
         self._only = version if alone and version.exact else None
         return version
+
+    def _expect_no_objects(
+        self, args: Sequence[Any], kwargs: dict[str, Any], error: Exception
+    ) -> None:
+        static, (_, names) = self._static_positions(args), self._statics
+        given = [arg for i, arg in enumerate(args) if i not in static]
+        given += [arg for name, arg in kwargs.items() if name not in names]
+        for leaf in jax.tree.leaves(given):
+            if isinstance(leaf, OBJECTS):
+                raise TypeError(
+                    f"{leaf!r} is in a container among the arguments of a compiled function. Give "
+                    "it as an argument of its own, or let the function know it"
+                ) from error
 
     def _inline(self, args: Sequence[Any], kwargs: dict[str, Any]) -> R:
         """Run the function as a part of what is running, on the arrays that jit would give it."""
