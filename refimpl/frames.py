@@ -466,8 +466,9 @@ def in_rule(state: "State") -> StateError:
 def _late(state: "State") -> StateError:
     return StateError(
         f"{state!r} is read by the rule of a custom derivative (or by a transform), which runs "
-        "when the function is over. States were changed since, so the value to be seen is gone: "
-        "hand the value to the function as an argument, or return it from the rule's fwd"
+        "when the function is over. States were changed since, or have another value here, as in "
+        "a lane or a compiled pull, so what it should see is gone: hand the value to the function "
+        "as an argument, or return it from the rule's fwd"
     )
 
 

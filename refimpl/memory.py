@@ -22,8 +22,8 @@ also compiles eager operations anew for a new context. Hence:
 import functools
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import CodeType
+from contextlib import contextmanager, suppress
+from types import CodeType, MethodType
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -48,6 +48,9 @@ class _Mode(threading.local):
 
 
 _mode = _Mode()
+_METHODS = (MethodType, staticmethod, classmethod)
+_spare: list[object] = []
+"""Contexts of helper threads that have ended, and that nothing has spoiled."""
 _keeping: WeakSet[CodeType] = WeakSet()
 
 
@@ -95,6 +98,23 @@ def apart() -> Iterator[None]:
 
 
 @contextmanager
+def apart_in_helper() -> Iterator[None]:
+    """The same in a thread that works for another, in a context that any of these has left."""
+    renew()  # the thread may have begun apart, and lived through changes of states since
+    if not _mode.apart:
+        with suppress(IndexError):
+            _mode.context = _spare.pop()
+    before = _mode.apart
+    try:
+        with apart():
+            yield
+    finally:
+        if not before:
+            _spare.append(_mode.context)
+            _mode.context = object()
+
+
+@contextmanager
 def _while(mode: str) -> Iterator[None]:
     try:
         setattr(_mode, mode, True)
@@ -128,8 +148,9 @@ def code_of(fun: Any) -> CodeType:
         return fun
     while True:
         inner = fun.func if isinstance(fun, functools.partial) else None
-        wrapped = getattr(fun, "__dict__", {}).get("__wrapped__")  # no answer to any question
-        inner = inner or wrapped or getattr(fun, "__func__", None)
+        # From its own dict, as some objects have an answer to every question.
+        inner = inner or (getattr(fun, "__dict__", None) or {}).get("__wrapped__")
+        inner = fun.__func__ if isinstance(fun, _METHODS) else inner
         if inner is None:
             break
         fun = inner

@@ -1,5 +1,6 @@
 """What a Python object holds: states that a function will use, tracers that must not be kept."""
 
+import builtins
 import contextlib
 import gc
 import types
@@ -11,13 +12,16 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
+from .frames import Frame
 from .state import State
 from .tree import split
 
 _ENOUGH = 20_000
 _PLAIN: frozenset[type] = frozenset((bool, int, float, complex, str, bytes, type(None)))
 _LEAVES = (*_PLAIN, jax.Array, np.ndarray, np.generic)
-_SHARED = (types.ModuleType, type, types.CodeType, types.FrameType, types.TracebackType)
+_CONTAINERS = (list, tuple, set, frozenset, dict)
+_SHARED = (types.ModuleType, type, types.CodeType, types.FrameType, types.TracebackType, Frame)
+_BUILTINS = vars(builtins)
 _FOREIGN = ("jax", "jaxlib", "numpy", "builtins")
 
 
@@ -44,11 +48,11 @@ def _walk(roots: Iterable[Any], inside: Callable[[Any], Iterable[Any]]) -> Itera
     seen: set[int] = set()
     while todo and len(seen) < _ENOUGH:
         node = todo.popleft()
-        if type(node) not in _PLAIN and id(node) not in seen:
+        if id(node) not in seen:
             seen.add(id(node))
             yield node
             if not isinstance(node, State):
-                todo.extend(inside(node))
+                todo.extend(held for held in inside(node) if type(held) not in _PLAIN)
 
 
 def _leaves(node: Any) -> Iterator[Any]:
@@ -69,16 +73,18 @@ def _inside(node: Any) -> Iterable[Any]:
     if isinstance(node, np.ndarray):
         objects: list[Any] = node.ravel().tolist()
         return objects
+    if isinstance(node, _CONTAINERS) or str(type(node).__module__).startswith("jax"):
+        return _held_by(node)
     if isinstance(node, _SHARED):
         return ()
-    if type(node).__module__.partition(".")[0] in ("jax", "jaxlib"):
-        return getattr(node, "__dict__", {}).values()
-    shared = [getattr(node, name, None) for name in ("__globals__", "__builtins__")]
-    return [held for held in gc.get_referents(node) if not any(held is one for one in shared)]
+    held = gc.get_referents(node)
+    if isinstance(node, types.FunctionType):
+        return [it for it in held if it is not node.__globals__ and it is not _BUILTINS]
+    return held
 
 
 def _held_by(node: Any) -> Iterable[Any]:
-    if isinstance(node, (list, tuple, set, frozenset, dict)):
+    if isinstance(node, _CONTAINERS):
         items = node.values() if isinstance(node, dict) else node
         return items if len(node) < _ENOUGH else ()
     if isinstance(node, types.MethodType):

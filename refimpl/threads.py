@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Any
 
 from .frames import stack
-from .memory import apart, renew
+from .memory import apart_in_helper
 from .typing import Function
 
 
@@ -24,8 +24,7 @@ def _below(run: Function) -> Function:
     def run_below(*args: Any, **kwargs: Any) -> Any:
         own, stack.frames = stack.frames, frames
         try:
-            renew()  # the thread may have begun apart, and lived through changes of states since
-            with apart() if frames else nullcontext():
+            with apart_in_helper() if frames else nullcontext():
                 return run(*args, **kwargs)
         finally:
             stack.frames = own

@@ -33,7 +33,8 @@ def split(node: Any) -> tuple[list[Any], Build | None]:
 
         def join(values: Sequence[Any]) -> Any:
             made = copy.copy(empty)
-            made.update(dict(zip(keys, values, strict=True)))  # a Counter would count pairs
+            for key, value in zip(keys, values, strict=True):
+                made[key] = value  # as a Counter's `update` would count pairs
             return made
 
         return list(node.values()), join
@@ -61,7 +62,8 @@ def copy_containers(node: Any, copies: Copies | None = None) -> Any:
     if id(node) in copies:
         return copies[id(node)][1]
     if isinstance(node, np.ndarray):
-        copied = _copy_array(node, copies) if _can_change(node) else node
+        changes = node.flags.writeable or id(_whole(node)) in copies
+        copied = _copy_array(node, copies) if changes else node
     else:
         children, join = split(node)
         if join is None:
@@ -91,18 +93,16 @@ def holds(node: Any, before: Any) -> bool:
     return len(now) == len(before) and all(map(operator.is_, now, before))
 
 
-def _can_change(array: Any) -> bool:
-    """Whether the numbers of an array can change: by itself, or by what it is a view of."""
-    base = array.base
-    return bool(array.flags.writeable) or (isinstance(base, np.ndarray) and _can_change(base))
+def _whole(array: Any) -> Any:
+    """The array that an array is a view of, or itself."""
+    return _whole(array.base) if isinstance(array.base, np.ndarray) else array
 
 
 def _copy_array(array: Any, copies: Copies) -> Any:
-    whole = array
-    while isinstance(whole.base, np.ndarray):
-        whole = whole.base
+    whole = _whole(array)
     flat = whole.flags.c_contiguous or whole.flags.f_contiguous
-    if whole is array or not flat or array.dtype.hasobject or type(array) is not np.ndarray:
+    flat = flat and whole.flags.writeable and not array.dtype.hasobject
+    if whole is array or not flat or type(array) is not np.ndarray:
         return copy.copy(array)
     start = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     base = copy_containers(whole, copies)
@@ -174,7 +174,7 @@ def _refill(node: Any, content: Sequence[Any]) -> Any:
     """The same list or dict, with as much other content."""
     if isinstance(node, dict):
         for key, child in zip(list(node), content, strict=True):
-            node[key] = child
+            dict.__setitem__(node, key, child)
     else:
         node[:] = content
     return node
@@ -225,6 +225,8 @@ def _pack(
     children, join = split(node)
     builds = [_pack(child, tracers, own, done) for child in children]
     if join is None or not any(builds):
+        if _is_open(node):
+            done[id(node)] = node, None
         return None
     parts = [build or _always(child) for build, child in zip(builds, children, strict=True)]
     make = partial(_refill, node) if id(node) in own and _is_open(node) else join

@@ -546,3 +546,28 @@ def test_what_is_nested_too_deeply_is_named() -> None:
         grad(lambda x: (x, value), has_aux=True)(1.0)
     state.value = 1.0
     assert grad(lambda x: state.value * x)(2.0) == 1.0
+
+
+class Answering:
+    """An object with an answer to most questions, and an error for all others."""
+
+    def __init__(self, **known: Any) -> None:
+        self.__dict__["known"] = known
+
+    def __getattr__(self, name: str) -> Any:
+        return self.__dict__["known"][name]
+
+
+def test_an_object_is_not_asked_what_it_holds() -> None:
+    held = Answering(lr=1)
+    assert grad(lambda x: (x * x, held), has_aux=True)(2.0)[1] is held
+    state, flag = State[Any](held), False
+    assert jit(lambda x: state.value if flag else x)(2.0) == 2.0
+    odd = type("Odd", (), {"__module__": None})()
+    assert grad(lambda x: (x * x, odd), has_aux=True)(2.0)[1] is odd
+
+
+def test_a_tracer_behind_much_else_is_found() -> None:
+    rows = [[i] for i in range(30_000)]
+    with pytest.raises(StateError, match="aux"):
+        grad(lambda x: (x * x, types.SimpleNamespace(rows=rows, box=Box(x))), has_aux=True)(3.0)

@@ -467,3 +467,12 @@ def test_an_array_of_another_form_replaces_the_one_before() -> None:
         warnings.simplefilter("ignore", DeprecationWarning)  # NumPy's, of setting a shape
         grad(f)(1.0)
     assert list(a.value.shape) == [1, 6] and b.value.tolist() == [9.0, 0.0]
+
+
+def test_a_view_of_what_was_made_read_only_can_be_read() -> None:
+    base = np.arange(6.0)
+    view = base[2:]
+    base.flags.writeable = False
+    state = State(view)
+    assert grad(lambda x: x * state.value.sum())(2.0) == 14.0
+    assert state.value is view

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import threading
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -210,3 +211,30 @@ class TestHelperThreads:
         aside(lambda: setattr(s, "value", jnp.array(100.0)))
         with pytest.raises(StateError, match="culprit"):
             pull(1.0)
+
+    def test_helpers_one_after_another_share_what_is_compiled(self) -> None:
+        traced: list[int] = []
+
+        @jax.jit
+        def h(x: Any) -> Any:
+            traced.append(1)
+            return x + 1
+
+        def f(x: Any) -> Any:
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                return x * pool.submit(lambda: float(h(jnp.ones(()))) + 0.0).result()
+
+        for _ in range(5):
+            assert grad(f)(2.0) == 2.0
+        assert len(traced) <= 2
+
+    def test_aux_may_hold_the_pool(self) -> None:
+        w, pools = State(2.0), list[Any]()
+
+        def f(x: Any) -> Any:
+            pools[:] = pools or [concurrent.futures.ThreadPoolExecutor(1)]
+            pools[0].submit(int).result()
+            return x * w.value**2, types.SimpleNamespace(pool=pools[0])
+
+        assert jit(lambda x: grad(f, w, has_aux=True)(x)[0])(2.0) == 8.0
+        pools[0].shutdown()

@@ -4,7 +4,7 @@ import contextlib
 import gc
 import itertools
 from collections.abc import Callable, Hashable, Iterable
-from types import CodeType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 from weakref import WeakSet
 
@@ -85,7 +85,8 @@ class StateFinder(Deferred[P, Any]):
         effects = None if code in _needs_values else self._observe(args, kwargs, kept)
         if effects is None:
             effects = watched(self.fn, lambda: self._run(args, kwargs, kept))
-            _needs_values.add(code)  # what failed would fail again, and JAX keeps what it traced
+            if isinstance(self.fn, FunctionType | MethodType):
+                _needs_values.add(code)  # it would fail again, and JAX keeps what it traced
         used = {
             state: written
             for state, written in effects.touched.items()

@@ -61,7 +61,8 @@ def vjp(
     TypeError, ValueError
         As in `grad`, at once; ``vjp_fn`` if the cotangent does not fit the output.
     StateError
-        If a custom derivative's ``bwd`` reads a state and states were changed since the call.
+        If a custom derivative's ``bwd`` reads a state, and states were changed since the call, by
+        any thread, or the state has another value where ``vjp_fn`` is called, as if it is compiled.
 
     Notes
     -----
