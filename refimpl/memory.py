@@ -101,17 +101,17 @@ def apart() -> Iterator[None]:
 def apart_in_helper() -> Iterator[None]:
     """The same in a thread that works for another, in a context that any of these has left."""
     renew()  # the thread may have begun apart, and lived through changes of states since
-    if not _mode.apart:
-        with suppress(IndexError):
-            _mode.context = _spare.pop()
-    before = _mode.apart
+    if _mode.apart:
+        yield
+        return
+    with suppress(IndexError):
+        _mode.context = _spare.pop()
     try:
         with apart():
             yield
     finally:
-        if not before:
-            _spare.append(_mode.context)
-            _mode.context = object()
+        _spare.append(_mode.context)
+        _mode.context = object()
 
 
 @contextmanager
