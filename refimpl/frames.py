@@ -21,7 +21,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 import jax
 from jax.core import Tracer
@@ -63,13 +63,30 @@ class _Stack(threading.local):
         self.frames: list[Frame] = []
 
 
-class _Changes:
-    """The last change of any state, by any thread: an object of its own."""
-
-    latest = object()
+stack = _Stack()
+pulls: "dict[int, ref[Lost]]" = {}
 
 
-stack, changes = _Stack(), _Changes()
+class Lost(WeakSet["State"]):
+    """The states without the values any more, or here, that a function saw when it was pulled."""
+
+    def __init__(self, states: "Iterable[State]") -> None:
+        super().__init__(states)
+        self.frames = WeakSet(stack.frames)
+        key = id(self)
+        pulls[key] = ref(self, lambda _: pulls.pop(key, None))
+
+    def __contains__(self, state: object) -> bool:
+        since = (f for f in stack.frames if f not in self.frames and f.lost is not self)
+        return super().__contains__(state) or any(frame.has(state) for frame in since)
+
+
+def lose(states: "Iterable[State]", inside: "Frame | None" = None) -> None:
+    """Note that states change, as seen by pulls that were made inside of a frame, or by all."""
+    for made in list(pulls.values()):
+        lost = made()
+        if lost is not None and (inside is None or inside in lost.frames):
+            lost.update(states)
 
 
 @dataclass(eq=False)
@@ -106,6 +123,8 @@ class Frame:
     """States that were written inside, by what is over: rules of derivatives come too late."""
     hosts = False
     """Whether nothing runs in it but functions with frames of their own, and such rules."""
+    dropped = False
+    """Whether nothing that is written in it is settled."""
 
     def __init__(self, bound: "Iterable[tuple[State, Any]]" = (), kept: bool = False) -> None:
         self.trace, self.level = EAGER, EAGER_TRACE
@@ -145,7 +164,11 @@ class Frame:
                 heir.remove(self)
         memory.renew()
         if kind is not None:
-            self.leave_born(self.first)
+            leave_born(self.first)
+
+    def has(self, state: Any) -> bool:
+        """Whether it is where the state has its value, as seen from above."""
+        return state in self.bound or state in self.values or self.owns(state)
 
     def owns(self, state: "State") -> bool:
         """Whether the state was created in this frame."""
@@ -183,7 +206,7 @@ class Frame:
             stack.frames[0].staged_in_rules.setdefault(state)
 
     def _expect_own_thread(self, state: "State", value: Any) -> None:
-        holders = (f for f in reversed(stack.frames) if state in f.values or state in f.bound)
+        holders = (frame for frame in reversed(stack.frames) if frame.has(state))
         if next(holders, self).thread != threading.get_ident() and has_tracers(value):
             raise StateError(
                 f"{state!r} is read in a thread that was started inside of a transform, where JAX "
@@ -250,7 +273,8 @@ class Frame:
         else:
             self.values[state] = value
             self.touched[state] = True
-        changes.latest = object()
+        if pulls:
+            lose((state,), next((frame for frame in stack.frames if frame.dropped), None))
 
     def close(self) -> Effects:
         """Sum up what happened, once the function has returned."""
@@ -270,6 +294,7 @@ class Frame:
             if not written and state in self.originals:
                 written = not same_leaves(self.originals[state], self.values[state])
                 self.touched[state] = written
+                lose([state] if written else ())
             if written:
                 writes[state] = self.values[state]
         born = self._close_born() if self.born else {}
@@ -282,21 +307,6 @@ class Frame:
             if state._home != self.trace:
                 raise _dishonest(state)
         return dict(self.born)
-
-    def leave_born(self, first: "Mapping[State, Any]") -> None:
-        """Leave created states with their first values one level down, though the frame is gone.
-
-        What holds on to such a state will not create it again. A tracer is no value, though.
-        """
-        below = stack.frames[-1] if stack.frames else None
-        for state, value in list(first.items()):
-            if has_tracers(value):
-                continue
-            state._home = trace_now() if below is None else below.trace
-            if below is None:
-                state._value = value
-            else:
-                below.born[state] = below.first[state] = value
 
 
 def note_read(state: "State", late: bool = False) -> list[Frame]:
@@ -362,6 +372,22 @@ def create(state: "State", value: Any) -> None:
         state._value = value
 
 
+def leave_born(first: "Mapping[State, Any]") -> None:
+    """Leave created states with their first values one level down, though the frame is gone.
+
+    What holds on to such a state will not create it again. A tracer is no value, though.
+    """
+    below = stack.frames[-1] if stack.frames else None
+    for state, value in list(first.items()):
+        if has_tracers(value):
+            continue
+        state._home = trace_now() if below is None else below.trace
+        if below is None:
+            state._value = value
+        else:
+            below.born[state] = below.first[state] = value
+
+
 def assign(state: "State", value: Any) -> None:
     """Write a state: into the innermost frame, or for good where there is none."""
     if stack.frames:
@@ -371,7 +397,7 @@ def assign(state: "State", value: Any) -> None:
     if now != state._home or (now == EAGER and has_tracers(value)):
         raise _dishonest(state)
     state._value = value
-    changes.latest = object()
+    lose((state,))
 
 
 def settle(effects: Effects) -> None:
@@ -466,8 +492,8 @@ def in_rule(state: "State") -> StateError:
 def _late(state: "State") -> StateError:
     return StateError(
         f"{state!r} is read by the rule of a custom derivative (or by a transform), which runs "
-        "when the function is over. States were changed since, or have another value here, as in "
-        "a lane or a compiled pull, so what it should see is gone: hand the value to the function "
+        "when the function is over. It was changed since, or has another value here, as in a lane "
+        "or a compiled pull, so what the rule should see is gone: hand the value to the function "
         "as an argument, or return it from the rule's fwd"
     )
 

@@ -2,6 +2,7 @@
 
 import builtins
 import contextlib
+import functools
 import gc
 import types
 from collections import deque
@@ -73,6 +74,8 @@ def _inside(node: Any) -> Iterable[Any]:
     if isinstance(node, np.ndarray):
         objects: list[Any] = node.ravel().tolist()
         return objects
+    if isinstance(node, functools.partial):  # also that of JAX
+        return node.func, node.args, node.keywords
     if isinstance(node, _CONTAINERS) or str(type(node).__module__).startswith("jax"):
         return _held_by(node)
     if isinstance(node, _SHARED):

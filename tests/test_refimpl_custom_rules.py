@@ -375,3 +375,53 @@ def test_a_rule_does_not_see_a_whole_state_where_its_lane_saw_a_slice(wrap: Any)
     for call in (grad(f), lambda x: vjp(f, x)[1](ONE), grad(lambda x: f(x) + 0.0 * s.value[0])):
         with pytest.raises(StateError, match="culprit"):
             wrap(call)(ONE)
+
+
+def test_a_pull_is_spoiled_by_changes_of_what_its_rule_reads_and_no_others() -> None:
+    s, other = State(jnp.array(3.0), name="culprit"), State(jnp.zeros(2))
+    _, pull = vjp(scaled_by(s), ONE)
+
+    def write_other() -> None:
+        other.value = other.value + 1.0
+
+    def f(x: Any) -> Any:
+        write_other()
+        return x
+
+    write_other()
+    jit(write_other)()
+    grad(f)(1.0)
+    vmap(lambda x: s.value * x * other.value, in_states=other)(jnp.ones(2))
+    assert pull(ONE) == 3.0
+    jit(lambda: setattr(s, "value", s.value + 1.0))()
+    with pytest.raises(StateError, match="culprit"):
+        pull(ONE)
+
+
+def test_a_pull_is_spoiled_by_a_change_in_place() -> None:
+    held = State([jnp.array(3.0)], name="culprit")
+    _, pull = vjp(scaled_by(held, lambda value: value[0]), ONE)
+
+    def f(x: Any) -> Any:
+        held.value[0] = jnp.array(5.0)
+        return x
+
+    assert pull(ONE) == 3.0
+    grad(f)(1.0)
+    with pytest.raises(StateError, match="culprit"):
+        pull(ONE)
+
+
+def test_a_pull_does_not_see_a_whole_state_when_it_has_left_its_lane() -> None:
+    s = State(jnp.array([1.0, 5.0, 9.0]), name="culprit")
+    before = vjp(scaled_by(s, jnp.sum), ONE)[1]
+
+    def lane(x: Any) -> Any:
+        pull = vjp(scaled_by(s, jnp.sum), x)[1]
+        return pull(1.0), pull
+
+    inside, pulls = vmap(lane, in_states=s)(jnp.ones(3))
+    assert inside.tolist() == [1.0, 5.0, 9.0]
+    with pytest.raises(StateError, match="culprit"):
+        jax.vmap(lambda pull, ct: pull(ct))(pulls, jnp.ones(3))
+    assert before(ONE) == 15.0

@@ -186,6 +186,26 @@ class TestCreation:
             assert StateFinder(f)(jnp.array(1.0)) == {} and len(slot) == 1
         assert slot[0].value == 0.0 and not isinstance(slot[0].value, jax.core.Tracer)
 
+    @pytest.mark.parametrize("fails", [False, True])
+    @pytest.mark.parametrize("first", [
+        pytest.param(lambda x: "a text", id="text"),
+        pytest.param(lambda x: {"a": x * 2.0, "b": "a text"}, id="mixed"),
+    ])  # fmt: skip
+    def test_what_a_finder_makes_has_a_value(self, first: Any, fails: bool) -> None:
+        """Also if the function fails on the abstract arrays that it is observed on first."""
+        made: list[State] = []
+
+        def f(x: Any) -> Any:
+            if not made:
+                made.append(State(first(x)))
+            if fails and x < 0:
+                return x
+            return made[0].value and x
+
+        found = StateFinder(f)(jnp.array(2.0))
+        assert found == ({0: made[0]} if fails else {})
+        assert made[0].value == first(2.0)
+
     def test_a_kept_state_is_committed(self) -> None:
         kept: list[State] = []
 
@@ -495,7 +515,7 @@ class Below(Slotted):
     lambda x: types.SimpleNamespace(deep=Box(x)), lambda x: lambda y=x: y,
     lambda x: lambda *, y=x: y, lambda x: functools.partial(jnp.add, x), lambda x: [x].append,
     ValueError, lambda x: types.MappingProxyType({"a": x}), lambda x: property(lambda _: x),
-    lambda x: jax.jit(lambda y: y * x),
+    lambda x: jax.jit(lambda y: y * x), lambda x: Box(jax.tree_util.Partial(jnp.add, x)),
 ])  # fmt: skip
 def test_an_object_that_hides_a_tracer_is_refused(hide: Any) -> None:
     state, before = State[Any](None, name="culprit"), Box(1.0)

@@ -150,6 +150,13 @@ class TestHelperThreads:
         for read in (jit(lambda: w.value * 2.0), grad(lambda: w.value**2, w)):
             with pytest.raises(StateError, match="culprit.*thread"):
                 grad(lambda x, read=read: aside(read) * x, w)(3.0)
+
+        def f(x: Any) -> Any:
+            made = State(x * 2.0, name="culprit")
+            return aside(lambda: grad(lambda y: y * made.value)(3.0)) * x
+
+        with pytest.raises(StateError, match="culprit.*thread"):
+            grad(f)(3.0)
         other = ParamState(jnp.array(2.0))
         assert grad(lambda x: aside(grad(lambda: other.value**2, other)) * x)(3.0) == 4.0
 

@@ -31,11 +31,12 @@ from ..frames import (
     UNSET,
     Effects,
     Frame,
-    changes,
     current,
     in_rule,
     lookup,
+    lose,
     publish,
+    pulls,
     settle,
     stack,
     transaction,
@@ -63,6 +64,7 @@ class _Trace:
 
     def commit(self, values: Sequence[Any]) -> None:
         """Make the values that a call gave those of the states."""
+        lose(self.written)
         if not self.born:
             publish([state._cell for state in self.written], values)
             return
@@ -243,17 +245,16 @@ class Jitted(Deferred[P, R]):
             special = self._for_objects(args, kwargs)
             if special is self:
                 if not any(map(odd_leaves, held)):
-                    for state in version.in_rules:  # JAX traces such programs, and fails later
-                        if isinstance(error, TypeError):
-                            raise in_rule(state) from error
+                    self._explain(error, args, kwargs, version.in_rules)
                     raise
                 version.exact, self._only = False, None  # it begins anew, without such states
             return special(*args, **kwargs)
-        if values:
-            changes.latest = object()
-            if type(values) is not list:
-                version.commit(values)
-            elif len(values) == 1:
+        if type(values) is not list:
+            version.commit(values)
+        elif values:
+            if pulls:
+                lose(version.usual or ())
+            if len(values) == 1:
                 version.cells[0]["_value"] = values[0]
             else:
                 publish(version.cells, values)
@@ -327,7 +328,7 @@ class Jitted(Deferred[P, R]):
             try:
                 version.trace(args, kwargs)
             except TypeError as error:
-                self._expect_no_objects(args, kwargs, error)
+                self._explain(error, args, kwargs)
                 raise
             if version.is_good_guess():
                 break
@@ -341,9 +342,12 @@ class Jitted(Deferred[P, R]):
         self._only = version if alone and version.exact else None
         return version
 
-    def _expect_no_objects(
-        self, args: Sequence[Any], kwargs: dict[str, Any], error: Exception
+    def _explain(
+        self, error: Exception, args: Any, kwargs: Any, in_rules: Iterable[State] = ()
     ) -> None:
+        """Say what is wrong, where that is known, in the place of JAX."""
+        for state in in_rules if isinstance(error, TypeError) else ():
+            raise in_rule(state) from error  # JAX traces such programs, and fails later
         static, (_, names) = self._static_positions(args), self._statics
         given = [arg for i, arg in enumerate(args) if i not in static]
         given += [arg for name, arg in kwargs.items() if name not in names]

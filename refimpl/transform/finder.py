@@ -10,10 +10,10 @@ from weakref import WeakSet
 
 import jax
 
-from ..frames import Effects, Frame, in_foreign_body, whole_stack
+from ..frames import Effects, Frame, in_foreign_body, leave_born, whole_stack
 from ..memory import apart, code_of, watched
 from ..state import State
-from ..tree import copy_containers
+from ..tree import Build, copy_containers, pack
 from ..typing import Filter, P
 from ..util.filter import to_predicate
 from .checks import expect_function, is_hashable
@@ -103,7 +103,7 @@ class StateFinder(Deferred[P, Any]):
         with whole_stack(), Frame(kept=kept) as frame:
             self.fn(*args, **kwargs)
         effects = frame.close()  # and never settled, but for what is new
-        frame.leave_born({state: frame.first[state] for state in effects.born})
+        leave_born({state: frame.first[state] for state in effects.born})
         return effects
 
     def _observe(self, args: Any, kwargs: Any, kept: bool) -> Effects | None:
@@ -119,27 +119,32 @@ class StateFinder(Deferred[P, Any]):
             leaves, treedef = jax.tree.flatten(copy_containers((args, kwargs)))
             arrays = [i for i, leaf in enumerate(leaves) if isinstance(leaf, jax.Array)]
             values = [leaves[i] for i in arrays]
-            made: Frame
+            made: dict[State, Any] = {}
+            build: Build
 
             def abstract(values: list[Any]) -> Any:
-                nonlocal made
+                nonlocal build
                 for i, value in zip(arrays, values, strict=True):
                     leaves[i] = value
                 given, named = jax.tree.unflatten(treedef, leaves)
-                with whole_stack(), Frame(kept=kept) as made:
-                    self.fn(*given, **named)
-                if made.born:
-                    gc.collect()  # it may be alive only as part of a reference cycle
-                seen.append(made.close())
-                return list(map(made.first.__getitem__, seen[-1].born))
+                with contextlib.suppress(Exception):
+                    with whole_stack(), Frame(kept=kept) as frame:
+                        self.fn(*given, **named)
+                    if frame.born:
+                        gc.collect()  # it may be alive only as part of a reference cycle
+                    seen.append(frame.close())
+                made.update(frame.first)
+                traced: list[Any] = []
+                build = pack(list(made.values()), traced)
+                return traced
 
             with apart():
-                jaxpr, shape = jax.make_jaxpr(abstract, return_shape=True)(values)
-            if seen[-1].born:
-                # Their first values are computed after all, or whoever holds them has nothing.
+                jaxpr = jax.make_jaxpr(abstract)(values)
+            if made:
+                # Their first values are computed after all, or whoever holds them has nothing,
+                # even if the function has failed on the abstract arrays.
                 first = jax.core.eval_jaxpr(jaxpr.jaxpr, jaxpr.consts, *values)
-                found = jax.tree.unflatten(jax.tree.structure(shape), first)
-                made.leave_born(dict(zip(seen[-1].born, found, strict=True)))
+                leave_born(dict(zip(made, build(first), strict=True)))
         return seen[-1] if seen else None
 
     def _pick(self, used: dict[State, bool], roles: Iterable[bool]) -> Any:

@@ -1,24 +1,21 @@
 """Products with a vector: vjp, jvp and the forward gradient (DER-25 to DER-31)."""
 
-from collections.abc import Container as Holder
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import CodeType
-from typing import Any, Literal, Unpack
-from weakref import WeakSet
+from typing import Any, Literal, Unpack, cast
 
 import jax
 import jax.numpy as jnp
 
 from .. import random
 from ..container import pairs
-from ..frames import Effects, Frame, changes, in_foreign_body, settle, stack, whole_stack
+from ..frames import Effects, Frame, Lost, in_foreign_body, settle, whole_stack
 from ..memory import code_of, watched
 from ..state import State
 from ..summary import summary
 from ..typing import Argnums, Container, Function, Pytree, Seed
 from .family import Options, member
-from .gradient import Carried, GradientTransform
+from .gradient import Carried, GradientTransform, Run
 from .selection import Selected, Selection
 
 
@@ -61,8 +58,8 @@ def vjp(
     TypeError, ValueError
         As in `grad`, at once; ``vjp_fn`` if the cotangent does not fit the output.
     StateError
-        If a custom derivative's ``bwd`` reads a state, and states were changed since the call, by
-        any thread, or the state has another value where ``vjp_fn`` is called, as if it is compiled.
+        If a custom derivative's ``bwd`` reads a state that was changed since the call, or has
+        another value where ``vjp_fn`` is called, as if it is compiled.
 
     Notes
     -----
@@ -71,64 +68,41 @@ def vjp(
     if not primals and grad_states is not None and argnums == 0:
         argnums = None
     call = _Once(fun, _vjp, grad_states, argnums, False, has_aux, None, check_states)
-    (pull, written), output, aux = call.differentiate(primals, kwargs)
-    pulled = jax.tree_util.Partial(_PullBack(call.selection, written, code_of(fun)), pull)
+    (pull, lost), output, aux = call.differentiate(primals, kwargs)
+    pulled = jax.tree_util.Partial(_PullBack(call.selection, lost, code_of(fun)), pull)
     return (output, pulled, aux) if has_aux else (output, pulled)
 
 
 def _vjp(fun: Function, *, argnums: int, has_aux: Literal[True]) -> Function:
     def run(selected: Selected) -> tuple[Pytree, Carried]:
         _, pull, carried = jax.vjp(fun, selected, has_aux=True)
-        lost = WeakSet[State]()
-        if (made := carried.run()) is not None:
-            lost.update(s for s, written in made.effects.touched.items() if written)
-            lost.update(made.effects.sliced)
-        return (pull, lost), carried
+        effects = cast(Run, carried.run()).effects
+        lost = {state for state, written in effects.touched.items() if written}
+        return (pull, Lost({*lost, *effects.sliced})), carried
 
     return run
 
 
-@dataclass(eq=False)
-class _Lost:
-    """Contains the states that do not have the value any more that a function saw."""
-
-    written: Holder[State]
-    since: Sequence[Frame]
-    """The frames that were entered since."""
-    changed: bool
-    """Whether any state was changed since."""
-
-    def __contains__(self, state: object) -> bool:
-        stands_in = (state in frame.bound or state in frame.values for frame in self.since)
-        return self.changed or state in self.written or any(stands_in)
-
-
 class _PullBack:
-    """The static part of a vjp function: how results are shaped, and what changes spoil it."""
+    """The static part of a vjp function: how results are shaped, and what its rules cannot see."""
 
-    def __init__(self, selection: Selection, written: WeakSet[State], code: CodeType) -> None:
+    def __init__(self, selection: Selection, lost: Lost, code: CodeType) -> None:
         self.selection = selection.without_states()
-        self.written = written
-        self.changes = changes.latest
-        self.frames = WeakSet(stack.frames)
+        self.lost = lost
         self.code = code
 
     def __call__(self, pull: Function, cotangent: Pytree) -> Pytree:
         return watched(self.code, lambda: self._pull(pull, cotangent))
 
     def _pull(self, pull: Function, cotangent: Pytree) -> Pytree:
-        before = changes.latest
-        since = [frame for frame in stack.frames if frame not in self.frames]
         with whole_stack():
             with Frame(kept=in_foreign_body()) as frame:
-                frame.hosts = True
-                frame.lost = _Lost(self.written, since, before is not self.changes)
+                frame.hosts = frame.dropped = True
+                frame.lost = self.lost
                 (grads,) = pull(cotangent)
                 grads = self.selection.shape(grads)
             read = dict.fromkeys(frame.close().touched, False)
             settle(Effects(read, frame.fetched, {}, {}))
-        if any(frame.touched.values()):
-            changes.latest = before  # what a rule wrote is dropped
         return grads
 
 

@@ -33,6 +33,7 @@ from ..frames import (
     StateError,
     current,
     in_foreign_body,
+    lose,
     note_read,
     settle,
     stack,
@@ -68,6 +69,7 @@ def run(
             output = fun(*args, **(kwargs or {}))
     finally:
         note(frame.fetched)
+        lose(frame.bound, inside=frame)
     if frame.born:
         gc.collect()  # it may be alive only as part of a reference cycle
     return output, frame.close()
