@@ -157,7 +157,8 @@ def put_back(copies: Copies) -> tuple[Callable[[Any], Any], list[Callable[[], An
         elif isinstance(original, dict):
             mapping = {key: back(value) for key, value in copied.items()}
             if not holds(original, content(mapping)):
-                actions += [original.clear, partial(original.update, mapping)]
+                actions.append(original.clear)  # and set one by one, as `update` may be its own
+                actions += [partial(operator.setitem, original, *pair) for pair in mapping.items()]
     return back, actions
 
 

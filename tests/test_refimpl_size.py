@@ -47,7 +47,7 @@ def test_only_code_counts() -> None:
 
 
 def test_the_mechanism_does_not_grow() -> None:
-    assert sum(size for path, size in sizes().items() if path.stem in MECHANISM) <= 1157
+    assert sum(size for path, size in sizes().items() if path.stem in MECHANISM) <= 1158
 
 
 def test_all_but_control_flow_does_not_grow() -> None:

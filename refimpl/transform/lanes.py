@@ -205,7 +205,7 @@ class _Lanes(Beliefs[Any]):
         output, self.effects = run(self.fn, bound, args, kwargs)
         self._expect_bound()
         for frame in stack.frames:
-            frame.sliced.update((s, None) for s in self.bound if s in self.effects.fetched)
+            frame.sliced.update(dict.fromkeys(self._sliced()))
         writes, born = self.effects.writes, self.effects.born
         self.effects.writes, self.effects.born = dict.fromkeys(writes), dict.fromkeys(born)
         self.effects.copies = {}  # what was changed in place in a lane holds its tracers
@@ -218,7 +218,11 @@ class _Lanes(Beliefs[Any]):
 
     def written(self) -> Container[State]:
         """Also what every lane saw a slice of."""
-        return {*self.effects.writes, *(s for s in self.bound if s in self.effects.fetched)}
+        return {*self.effects.writes, *self._sliced()}
+
+    def _sliced(self) -> Iterator[State]:
+        """What has a value of its own in every lane; a rule may be the first to read it."""
+        return (s for s in self.bound if s not in self.keys or s in self.effects.fetched)
 
     def _shared_write(self, index: int, *given: Any) -> Any:
         return self._lane(*given)[1][0][index]
