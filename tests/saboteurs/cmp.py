@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 from typing import Any
+from unittest import mock
+from weakref import WeakSet
 
 import jax
 import jax.numpy as jnp
@@ -408,6 +410,49 @@ def rules_see_zeros_instead_of_a_refusal(lib: Lib) -> None:
                 return jnp.zeros_like(vars(self)["_value"])
 
     on_state(lib, Empty)
+
+
+@saboteur("CMP-23")
+def pulls_see_what_stands_in_for_a_state(lib: Lib) -> None:
+    """A pullback that is called in another transform sees what stands in for a state there."""
+    right = lib.transform.vjp
+
+    class Known(refimpl.frames.Lost):
+        def __contains__(self, state: object) -> bool:
+            return WeakSet.__contains__(self, state)
+
+    def vjp(fun: Any, *primals: Any, **options: Any) -> Any:
+        with mock.patch.object(refimpl.transform.products, "Lost", Known):
+            return right(fun, *primals, **options)
+
+    lib.transform.vjp = vjp
+
+
+@saboteur("CMP-23")
+def pulls_see_whole_states_when_they_leave_a_lane(lib: Lib) -> None:
+    """A pullback that was made in a lane sees all of a state outside, and not the lane's slice."""
+    right = lib.transform.vmap
+
+    def vmap(*args: Any, **options: Any) -> Any:
+        made = right(*args, **options)
+
+        def mapped(*args: Any) -> Any:
+            with mock.patch.object(refimpl.transform.staged, "lose", lambda *_, **__: None):
+                return made(*args)
+
+        return mapped
+
+    lib.transform.vmap = vmap
+
+
+@saboteur("CMP-23")
+def rules_see_whole_states_when_lanes_are_over(lib: Lib) -> None:
+    """A rule of a derivative that JAX runs after the lanes sees all of a state."""
+    def hook(call: Call) -> Any:
+        with mock.patch.object(refimpl.transform.lanes._Lanes, "_sliced", lambda lanes: ()):
+            return call.proceed()
+
+    on_call(lib, hook)
 
 
 @saboteur("CMP-08", "CMP-20", also=ANYTHING)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from typing import Any
+from unittest import mock
 from weakref import WeakSet
 
 import jax
@@ -67,6 +70,38 @@ def dicts_are_sorted(lib: Lib) -> None:
             return dict(sorted(value.items())) if type(value) is dict else value
 
     on_state(lib, Sorting)
+
+
+def is_node(value: Any) -> bool:
+    """Whether a value is a container that Python does not come with."""
+    leaf = jax.tree.leaves(value) == [value] if not isinstance(value, jax.Array) else True
+    return not leaf and type(value) not in (list, tuple, dict)
+
+
+@saboteur("STA-01", also=ANYTHING)
+def parts_of_nodes_are_mixed_up(lib: Lib) -> None:
+    """In a call, a node that is no list, tuple or dict is read with its first part in all places,
+    as if a part were known by where it was in memory."""
+    class Mixed(Cell):
+        def read(self) -> Any:
+            value = super().read()
+            if not inside() or not is_node(value):
+                return value
+            leaves, treedef = jax.tree.flatten(value)
+            return jax.tree.unflatten(treedef, leaves[:1] * len(leaves))
+
+    on_state(lib, Mixed)
+
+
+@saboteur("STA-01", also=ANYTHING)
+def dicts_of_other_kinds_become_plain(lib: Lib) -> None:
+    """In a call, an ordered dict and its like are read as a dict."""
+    class Plain(Cell):
+        def read(self) -> Any:
+            value = super().read()
+            return dict(value) if inside() and isinstance(value, dict) else value
+
+    on_state(lib, Plain)
 
 
 @saboteur("STA-02", also=ANYTHING)
@@ -181,6 +216,27 @@ def threads_share_a_stack(lib: Lib) -> None:
         running[:] = [mine]
         result = call.proceed()
         return result if running == [mine] else jax.tree.map(jnp.zeros_like, result)
+
+    on_call(lib, hook)
+
+
+@saboteur("STA-09", also="STA")
+def threads_of_a_function_see_constants(lib: Lib) -> None:
+    """What a function hands to a thread that was there before runs as if it were nobody's."""
+    def hook(call: Call) -> Any:
+        with mock.patch.object(ThreadPoolExecutor, "submit", refimpl.threads._submit):
+            return call.proceed()
+
+    on_call(lib, hook)
+
+
+@saboteur("STA-09", also="STA")
+def threads_that_a_function_starts_see_constants(lib: Lib) -> None:
+    """The same of a thread that the function starts."""
+    def hook(call: Call) -> Any:
+        with (mock.patch.object(Thread, "start", refimpl.threads._start),
+              mock.patch.object(ThreadPoolExecutor, "submit", refimpl.threads._submit)):
+            return call.proceed()
 
     on_call(lib, hook)
 

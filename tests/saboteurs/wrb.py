@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import operator
 import threading
 from typing import Any
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -360,6 +363,28 @@ def containers_are_lent_as_copies(lib: Lib) -> None:
             return jax.tree.map(lambda leaf: leaf, value) if lent else value
 
     on_state(lib, Lending)
+
+
+@saboteur("WRB-12", also=ANYTHING)
+def dicts_of_other_kinds_are_lent_as_copies(lib: Lib) -> None:
+    """In a call every read of a subclass of dict gives a copy, so that a change is lost."""
+    class Lending(Cell):
+        def read(self) -> Any:
+            value = super().read()
+            lent = inside() and isinstance(value, dict) and type(value) is not dict
+            return copy.copy(value) if lent else value
+
+    on_state(lib, Lending)
+
+
+@saboteur("WRB-12", also=ANYTHING)
+def dicts_are_changed_by_their_update(lib: Lib) -> None:
+    """After a call a dict gets new content by its own `update`, whatever that does."""
+    def hook(call: Call) -> Any:
+        with mock.patch.object(operator, "setitem", lambda d, k, v: d.update({k: v})):
+            return call.proceed()
+
+    on_call(lib, hook)
 
 
 @saboteur("WRB-12", also=ANYTHING)

@@ -308,3 +308,40 @@ def a_rule_is_pulled_after_a_write(lib, jnp, jax, make, v, new):
         seen, got = "raises", v
     assert jnp.allclose(got, v), {"expected": v, "got": got}
     return seen
+
+
+ELSEWHERE = {
+    "in a compiled function": (
+        "lambda g, s, x: (lambda pull, new: (pull(1.0), setattr(s, 'value', new), pull(1.0))[2])"
+        "(lib.transform.jit(lib.transform.vjp(g, x)[1]), -s.value)", "6.0"),
+    "in a transform that selects the state": (
+        "lambda g, s, x: (lambda pull: lib.transform.grad(lambda ct: pull(ct) * jnp.sum(s.value), "
+        "grad_states=s)(1.0))(lib.transform.vjp(g, x)[1])", "6.0 * jnp.ones(3)"),
+    "in lanes of the state": (
+        "lambda g, s, x: lib.transform.vmap(lib.transform.vjp(g, x)[1], in_states=s)(jnp.ones(3))",
+        "6.0 * jnp.ones(3)"),
+    "outside of the lanes it is from": (
+        "lambda g, s, x: jax.vmap(lambda pull, ct: pull(ct))(lib.transform.vmap("
+        "lambda c: lib.transform.vjp(g, c * x)[1], in_states=s)(jnp.ones(3)), jnp.ones(3))",
+        "jnp.array([1.0, 2.0, 3.0])"),
+    "when its lanes are over": (
+        "lambda g, s, x: lib.transform.grad(lambda x: jnp.sum(lib.transform.vmap("
+        "lambda c: g(c * x), in_states=s)(jnp.ones(3))))(x)", "6.0"),
+}
+"""Pulls of a rule that sums a state, and how much of it they saw where the function was called."""
+
+
+@drawn("CMP-23", {"v": number(), "x": number()}, {
+    f"a backward pass, pulled {where}": {"pulled": text, "share": share}
+    for where, (text, share) in ELSEWHERE.items()})
+def a_rule_is_pulled_elsewhere(lib, jnp, jax, pulled, share, v, x):
+    """Where the state has another value than where the function was called, as a slice."""
+    want = v * share
+    s, ruled = lib.State(v * jnp.array([1.0, 2.0, 3.0])), jax.custom_vjp(lambda x: x)
+    ruled.defvjp(lambda x: (x, None), lambda _, ct: (jnp.sum(s.value) * ct,))
+    try:
+        seen, got = "agrees", pulled(ruled, s, jnp.array(x))
+    except Exception:
+        seen, got = "raises", want
+    assert jnp.allclose(got, want), {"expected": want, "got": got}
+    return seen

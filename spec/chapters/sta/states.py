@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from ...judge.check import drawn, snippet
-from ...language.axes import EVERY, EXACT, by_order, keyed
+from ...language.axes import EVERY, EXACT, FIRST_ORDER, by_order, keyed
 from ...language.sources import (
     STATES,
     array,
@@ -32,6 +32,38 @@ def value_is_given_back(lib, jnp, np, kind, values):
         for got in (kind(want).value, state.value):
             assert type(got) is type(want), {"expected": type(want), "got": type(got)}
             assert repr(got) == repr(want), {"expected": repr(want), "got": repr(got)}
+
+
+NODES = {
+    "an ordered dict": {
+        "make": "lambda Own, p, q: __import__('collections').OrderedDict(b=p, a=q)"},
+    "a default dict": {
+        "make": "lambda Own, p, q: __import__('collections').defaultdict(list, b=p, a=q)"},
+    "a class of one's own": {"make": "lambda Own, p, q: Own(p, q)"},
+    "a class with parts made anew": {
+        "make": "lambda Own, p, q: Own(p, q)",
+        "flat": "lambda own: ([list(part) for part in own.parts], None)"},
+}
+"""Containers that JAX knows, or is told of, beside lists, tuples, dicts and named tuples."""
+
+
+@drawn("STA-01", {"p": numbers(1), "q": numbers(1), "x": number(),
+                  "T": one_of(f"lib.transform.{member}" for member in FIRST_ORDER)},
+       {name: {"flat": "lambda own: (own.parts, None)", **texts} for name, texts in NODES.items()})
+def nodes_are_given_back_in_a_call(lib, jnp, jax, T, make, flat, p, q, x):
+    """A container with a list in each of two places, read twice in a call, and written back."""
+    Own = type("Own", (), {"__init__": lambda self, *parts: setattr(self, "parts", parts)})
+    jax.tree_util.register_pytree_node(Own, flat, lambda _, parts: Own(*parts))
+    held, kinds = make(Own, p, q), []
+    s = lib.State(held)
+    def summed(*seen): return sum(k * leaf for k, leaf in enumerate(jax.tree.leaves(seen), 1))
+    def f(x):
+        a, s.value = s.value, s.value
+        kinds[:] = type(held), type(a), type(s.value)
+        return x * summed(a, s.value)
+    got, want = [T(f)(jnp.array(x)), summed(s.value)], [summed(held, held), summed(held)]
+    assert len({*kinds, type(s.value)}) == 1, {"expected": kinds[0], "got": (kinds, type(s.value))}
+    assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
 
 
 @snippet("STA-02")
@@ -227,6 +259,24 @@ def calls_may_come_from_any_thread(lib, jnp, make, turns, v, xs):
         got, want = [jnp.array(result), t.value], [jnp.array(here(x)), s.value]
         same = all(map(jnp.allclose, got, want))
         assert same, {"at": x, "expected": want, "got": got}
+
+
+@drawn("STA-09", {"v": number(), "x": number(), "work": one_of((
+           "lambda s: s.value", "lambda s: lib.transform.jit(lambda: s.value)()",
+           "lambda s: lib.transform.grad(lambda y: y * s.value)(1.0)")),
+                  "T": one_of(f"lib.transform.{member}" for member in FIRST_ORDER)},
+       {"a thread that f starts": {"before": "False"}, "a thread from before": {"before": "True"}})
+def what_f_hands_to_a_thread_is_right_or_refused(lib, jnp, T, before, work, v, x):
+    """There the state is read that is differentiated."""
+    from concurrent.futures import ThreadPoolExecutor
+    s, pool, want = lib.State(jnp.array(v)), ThreadPoolExecutor(1), [2.0 * v * x, v * v]
+    before and pool.submit(int).result()
+    def f(x): return x * s.value * pool.submit(work, s).result()
+    try:
+        got = T(f, grad_states=s, argnums=0)(jnp.array(x))
+    except Exception:
+        got = want
+    assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
 
 
 @drawn("STA-09", {"values": numbers(2)}, EXACT.bound(power=by_order("2", "1")))

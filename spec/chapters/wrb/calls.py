@@ -83,6 +83,34 @@ def change_in_place_is_applied_or_refused(lib, jnp, np, change, k, x, T, shown):
     return seen
 
 
+OF_DICTS = {
+    "a counter": "__import__('collections').Counter",
+    "an ordered dict": "__import__('collections').OrderedDict",
+    "a default dict": "lambda **held: __import__('collections').defaultdict(int, held)",
+    "a dict with an update of its own": "type('Own', (dict,), {'update': lambda *_, **__: 0})",
+}
+
+
+@drawn("WRB-12", {"change": one_of((
+           "lambda d: d.__setitem__('a', 5)", "lambda d: d.update(a=3, c=4)", "lambda d: d.clear()",
+           "lambda d: d.__setitem__('c', 0)", "lambda d: d.__delitem__('b')")),
+                  "x": number(), "T": one_of(f"lib.transform.{member}" for member in FIRST_ORDER)},
+       {name: {"kind": text} for name, text in OF_DICTS.items()})
+def dicts_of_other_kinds_change_in_place(lib, jnp, kind, change, x, T):
+    """A subclass of dict, of numbers, which JAX may not know; two keys are there."""
+    s, t = (lib.State(kind(b=1, a=2)) for _ in range(2))
+    def f(s, x): return change(s.value) or jnp.sin(x) * sum(s.value.values())
+    seen, before = "applied", list(s.value.items())
+    try:
+        T(lambda x: f(s, x))(jnp.array(x))
+    except Exception:
+        seen = "refused"
+    want = before if seen == "refused" else (f(t, jnp.array(x)), list(t.value.items()))[1]
+    got = list(s.value.items())
+    assert got == want and type(s.value) is type(t.value), {"expected": want, "got": s.value}
+    return seen
+
+
 BOTH = "(lambda s, t: (lambda: s.value, lambda: t.value))"
 
 
