@@ -28,6 +28,7 @@ from jax.core import Tracer
 from jax.extend.core import find_top_trace, get_opaque_trace_state
 
 from . import memory
+from .summary import expect_shallow
 from .tree import Copies, content, copy_containers, holds, put_back, same_leaves, tracers_in
 
 if TYPE_CHECKING:
@@ -67,18 +68,30 @@ stack = _Stack()
 pulls: "dict[int, ref[Lost]]" = {}
 
 
+class Either:
+    """Contains what any of some containers does."""
+
+    def __init__(self, *parts: Container[Any]) -> None:
+        self.parts = parts
+
+    def __contains__(self, key: object) -> bool:
+        return any(key in part for part in self.parts)
+
+
 class Lost(WeakSet["State"]):
     """The states without the values any more, or here, that a function saw when it was pulled."""
 
-    def __init__(self, states: "Iterable[State]") -> None:
+    def __init__(self, states: "Iterable[State]", sliced: "Sequence[Container[State]]") -> None:
         super().__init__(states)
+        self.sliced = Either(*sliced)
         self.frames = WeakSet(stack.frames)
         key = id(self)
         pulls[key] = ref(self, lambda _: pulls.pop(key, None))
 
     def __contains__(self, state: object) -> bool:
         since = (f for f in stack.frames if f not in self.frames and f.lost is not self)
-        return super().__contains__(state) or any(frame.has(state) for frame in since)
+        lost = super().__contains__(state) or state in self.sliced
+        return lost or any(frame.has(state) for frame in since)
 
 
 def lose(states: "Iterable[State]", inside: "Frame | None" = None) -> None:
@@ -101,7 +114,7 @@ class Effects:
     """The value that each written state has at the end of the run."""
     born: dict["State", Any]
     """The value of each state that was created during the run and is still alive."""
-    sliced: "Iterable[State]" = ()
+    sliced: "Sequence[Container[State]]" = ()
     """The states that lanes in it saw their slices of."""
     copies: Copies = field(default_factory=dict)
     """The containers and arrays that stood in for those outside, and were perhaps changed."""
@@ -141,7 +154,7 @@ class Frame:
         """The stacks of threads that were started in it, which end with it."""
         self.touched: dict[State, bool] = {}
         self.fetched: dict[State, None] = {}
-        self.sliced: dict[State, None] = {}
+        self.sliced: list[Container[State]] = []
         """The states that lanes in it saw their slices of, which rules cannot see later."""
         self.staged_in_rules: dict[State, None] = {}
         """Of the outermost frame: the tracers that rules of derivatives closed over, as staged."""
@@ -242,10 +255,8 @@ class Frame:
     def _private_copy(self, state: "State", value: Any) -> Any:
         # The function may change containers and NumPy arrays in place; what lies outside of the
         # frame must not notice.
-        try:
+        with expect_shallow(state):
             copy = copy_containers(value, self.copies)
-        except RecursionError:
-            raise RecursionError(f"{state!r} is nested too deeply for Python") from None
         if copy is not value:
             new = itertools.islice(self.copies.values(), len(self.copied), None)
             self.copied += [(state, original, content(original)) for original, _ in new]
@@ -377,15 +388,11 @@ def leave_born(first: "Mapping[State, Any]") -> None:
 
     What holds on to such a state will not create it again. A tracer is no value, though.
     """
-    below = stack.frames[-1] if stack.frames else None
     for state, value in list(first.items()):
-        if has_tracers(value):
-            continue
-        state._home = trace_now() if below is None else below.trace
-        if below is None:
-            state._value = value
-        else:
-            below.born[state] = below.first[state] = value
+        if not has_tracers(value):
+            create(state, value)
+            if stack.frames:
+                state._home = stack.frames[-1].trace
 
 
 def assign(state: "State", value: Any) -> None:

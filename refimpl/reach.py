@@ -2,11 +2,11 @@
 
 import builtins
 import contextlib
-import functools
 import gc
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -74,9 +74,8 @@ def _inside(node: Any) -> Iterable[Any]:
     if isinstance(node, np.ndarray):
         objects: list[Any] = node.ravel().tolist()
         return objects
-    if isinstance(node, functools.partial):  # also that of JAX
-        return node.func, node.args, node.keywords
-    if isinstance(node, _CONTAINERS) or str(type(node).__module__).startswith("jax"):
+    of_jax = str(type(node).__module__).startswith("jax") and not isinstance(node, partial)
+    if isinstance(node, _CONTAINERS) or of_jax:
         return _held_by(node)
     if isinstance(node, _SHARED):
         return ()

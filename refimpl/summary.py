@@ -1,5 +1,7 @@
 """Values in a few words, for messages and reprs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _DEPTH, _WIDTH = 3, 4
@@ -26,3 +28,12 @@ def summary(value: Any, depth: int = _DEPTH) -> str:
 
 
 _BRACKETS: dict[type, tuple[str, str]] = {dict: ("{", "}"), list: ("[", "]"), tuple: ("(", ")")}
+
+
+@contextmanager
+def expect_shallow(what: object) -> Iterator[None]:
+    """Say by name what is nested deeper than Python can walk."""
+    try:
+        yield
+    except RecursionError:
+        raise RecursionError(f"{what} is nested too deeply for Python") from None

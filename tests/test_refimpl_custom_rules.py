@@ -425,3 +425,21 @@ def test_a_pull_does_not_see_a_whole_state_when_it_has_left_its_lane() -> None:
     with pytest.raises(StateError, match="culprit"):
         jax.vmap(lambda pull, ct: pull(ct))(pulls, jnp.ones(3))
     assert before(ONE) == 15.0
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jit])
+@pytest.mark.parametrize("select", [lambda s: s, lambda s: lambda _, state: state is s])
+def test_a_rule_that_is_the_first_to_read_what_lanes_map(wrap: Any, select: Any) -> None:
+    """The lane itself does not read the state, so that only its declaration tells of it."""
+    s = State(jnp.array([1.0, 5.0, 9.0]), name="culprit")
+    h = jax.custom_vjp(lambda x: x)
+    h.defvjp(lambda x: (x, None), lambda _, g: (g * jnp.sum(s.value),))
+
+    def f(x: Any) -> Any:
+        return vmap(lambda c: h(c * x), in_states=select(s))(jnp.ones(3)).sum()
+
+    within = vmap(grad(lambda c: h(c)), in_states=select(s))
+    assert wrap(within)(jnp.ones(3)).tolist() == [1.0, 5.0, 9.0]
+    for call in (grad(f), lambda x: vjp(f, x)[1](ONE)):
+        with pytest.raises(StateError, match="culprit"):
+            wrap(call)(ONE)

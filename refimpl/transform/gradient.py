@@ -20,10 +20,10 @@ from weakref import ref
 import jax
 import jax.numpy as jnp
 
-from ..frames import Effects, Frame, StateError, settle, transaction
+from ..frames import Effects, Either, Frame, StateError, settle, transaction
 from ..memory import watched
 from ..reach import hides_tracer
-from ..summary import summary
+from ..summary import expect_shallow, summary
 from ..tree import Build, in_order_of_jax, pack
 from ..typing import Argnums, Array, ArrayLike, Container, Function, P, Pytree
 from .checks import expect_function
@@ -201,12 +201,9 @@ class GradientTransform(Deferred[P, Pytree]):
                 result = self.target(*everything, **kwargs)
                 output, aux = self._split_aux(result) if self.has_aux else (result, None)
             effects = frame.close()
-            around.lost = {*effects.writes, *effects.sliced}
-            try:
+            around.lost = Either({*effects.writes}, *effects.sliced)
+            with expect_shallow("aux, the output or a written value"):
                 return output, carry(output, aux, effects, runs)
-            except RecursionError:
-                what = "aux, the output or a written value"
-                raise RecursionError(f"{what} is nested too deeply for Python") from None
 
         return lifted
 
@@ -277,15 +274,15 @@ def carry(output: Any, aux: Any, effects: Effects, runs: list[Run]) -> Carried:
 
 
 def _expect_nothing_hidden(aux: Any, effects: Effects) -> None:
-    remedy = (
-        "that JAX does not know and that holds a traced value, which would never get its number. "
-        "Register its class with jax.tree_util, or keep arrays and containers of them instead"
-    )
-    for state, value in {**effects.writes, **effects.born}.items():
-        if hides_tracer(value):
-            raise StateError(f"{state!r} is given an object {remedy}")
-    if hides_tracer(aux):
-        raise StateError(f"aux holds an object {remedy}")
+    kept = {**effects.writes, **effects.born}
+    found = [f"{state!r} is given" for state, value in kept.items() if hides_tracer(value)]
+    found += ["aux holds"] * hides_tracer(aux)
+    for what in found:
+        raise StateError(
+            f"{what} an object that JAX does not know and that holds a traced value, which would "
+            "never get its number. Register its class with jax.tree_util, or keep arrays and "
+            "containers of them instead"
+        )
 
 
 def _as_array(leaf: ArrayLike) -> Array:

@@ -9,14 +9,15 @@ and the stream itself advances once.
 import contextlib
 import functools
 import itertools
-from collections.abc import Callable, Container, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+from weakref import WeakSet
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec
 
-from ..frames import UNSET, StateError, current, lookup, settle, stack
+from ..frames import UNSET, Either, StateError, current, lookup, settle, stack
 from ..random import DEFAULT, RandomState
 from ..reach import guess_states
 from ..state import State
@@ -99,10 +100,25 @@ class _Axes:
 
     def of(self, state: State) -> int | None:
         """The axis of a state, or None if it is shared."""
-        if state in self.states:
-            return self.states[state]
-        path = (state.name,) if state.name else ()
-        return next((axis for axis, selects in self.filters if selects(path, state)), None)
+        return self.states[state] if state in self.states else _axis_by_filter(self.filters, state)
+
+
+_Filters: TypeAlias = Sequence[tuple[int, Predicate]]
+
+
+def _axis_by_filter(filters: _Filters, state: State) -> int | None:
+    path = (state.name,) if state.name else ()
+    return next((axis for axis, selects in filters if selects(path, state)), None)
+
+
+class _Slices:
+    """The states with a value of their own in every lane; a rule may be the first to read one."""
+
+    def __init__(self, states: Iterable[State], filters: _Filters) -> None:
+        self.states, self.filters = WeakSet(states), filters
+
+    def __contains__(self, state: Any) -> bool:
+        return state in self.states or _axis_by_filter(self.filters, state) is not None
 
 
 def _entries(selected: Any) -> Iterator[Any]:
@@ -205,7 +221,7 @@ class _Lanes(Beliefs[Any]):
         output, self.effects = run(self.fn, bound, args, kwargs)
         self._expect_bound()
         for frame in stack.frames:
-            frame.sliced.update(dict.fromkeys(self._sliced()))
+            frame.sliced.append(self._slices())
         writes, born = self.effects.writes, self.effects.born
         self.effects.writes, self.effects.born = dict.fromkeys(writes), dict.fromkeys(born)
         self.effects.copies = {}  # what was changed in place in a lane holds its tracers
@@ -218,11 +234,11 @@ class _Lanes(Beliefs[Any]):
 
     def written(self) -> Container[State]:
         """Also what every lane saw a slice of."""
-        return {*self.effects.writes, *self._sliced()}
+        return Either(self.effects.writes, self._slices())
 
-    def _sliced(self) -> Iterator[State]:
-        """What has a value of its own in every lane; a rule may be the first to read it."""
-        return (s for s in self.bound if s not in self.keys or s in self.effects.fetched)
+    def _slices(self) -> "_Slices":
+        bound = (s for s in self.bound if s not in self.keys or s in self.effects.fetched)
+        return _Slices(bound, self.axes_in.filters)
 
     def _shared_write(self, index: int, *given: Any) -> Any:
         return self._lane(*given)[1][0][index]

@@ -78,7 +78,7 @@ def _vjp(fun: Function, *, argnums: int, has_aux: Literal[True]) -> Function:
         _, pull, carried = jax.vjp(fun, selected, has_aux=True)
         effects = cast(Run, carried.run()).effects
         lost = {state for state, written in effects.touched.items() if written}
-        return (pull, Lost({*lost, *effects.sliced})), carried
+        return (pull, Lost(lost, effects.sliced)), carried
 
     return run
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..container import scan
 from ..state import State
+from ..summary import expect_shallow
 from ..tree import Build
 from ..typing import Argnums, Container, Pytree
 
@@ -83,10 +84,8 @@ class Selection:
         self.argnums = parse_argnums(argnums)
         self.fill_states: Build | None = None
         if grad_states is not None:
-            try:
+            with expect_shallow("grad_states"):
                 self.fill_states = scan(grad_states, "grad_states", found)
-            except RecursionError:
-                raise RecursionError("grad_states is nested too deeply for Python") from None
         elif self.argnums is None:
             self.argnums = 0
         self.paths = {state: path for state, (_, path) in found.items()}

@@ -449,7 +449,7 @@ def pulls_see_whole_states_when_they_leave_a_lane(lib: Lib) -> None:
 def rules_see_whole_states_when_lanes_are_over(lib: Lib) -> None:
     """A rule of a derivative that JAX runs after the lanes sees all of a state."""
     def hook(call: Call) -> Any:
-        with mock.patch.object(refimpl.transform.lanes._Lanes, "_sliced", lambda lanes: ()):
+        with mock.patch.object(refimpl.transform.lanes._Lanes, "_slices", lambda lanes: ()):
             return call.proceed()
 
     on_call(lib, hook)
