@@ -324,9 +324,10 @@ ELSEWHERE = {
         "lambda g, s, x: jax.vmap(lambda pull, ct: pull(ct))(lib.transform.vmap("
         "lambda c: lib.transform.vjp(g, c * x)[1], in_states=s)(jnp.ones(3)), jnp.ones(3))",
         "jnp.array([1.0, 2.0, 3.0])"),
-    "when its lanes are over": (
+    **{f"when its lanes are over{how}": (
         "lambda g, s, x: lib.transform.grad(lambda x: jnp.sum(lib.transform.vmap("
-        "lambda c: g(c * x), in_states=s)(jnp.ones(3))))(x)", "6.0"),
+        f"lambda c: g(c * x), in_states={given})(jnp.ones(3))))(x)", "6.0")
+       for how, given in {"": "s", ", by a filter": "lambda _, state: state is s"}.items()},
 }
 """Pulls of a rule that sums a state, and how much of it they saw where the function was called."""
 
