@@ -94,6 +94,20 @@ def containers(part: Text) -> Text:
     )))
 
 
+_CLASS: Final = (
+    "(lambda Own, flat: jax.tree_util.register_pytree_node(Own, flat, lambda _, parts: Own(*parts))"
+    " or Own)(type('Own', (), {{'__init__': lambda own, *parts: setattr(own, 'parts', parts)}}), "
+    "lambda own: ({0}, None))"
+)
+OTHER_NODES: Final = {name: {"make": text} for name, text in {
+    "an ordered dict": "lambda p, q: __import__('collections').OrderedDict(b=p, a=q)",
+    "a default dict": "lambda p, q: __import__('collections').defaultdict(list, b=p, a=q)",
+    "a class of one's own": _CLASS.format("own.parts"),
+    "a class with parts made anew": _CLASS.format("jax.tree.map(lambda it: it, own.parts)"),
+}.items()}
+"""Containers of two parts that JAX knows, or is told of, beside lists, tuples, dicts and named
+tuples, as points of a parameter: what makes one."""
+
 # -- functions of which everything is known --------------------------------------------------------
 
 _AMPLITUDES, _RATES = (1.0, -0.5, 2.0, 0.75), (1.0, 0.5, -1.0, 1.5)

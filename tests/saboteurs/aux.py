@@ -12,7 +12,9 @@ import numpy as np
 from tests.saboteurs.hooks import (
     STREAM,
     Call,
+    first_in_all,
     kept,
+    map_nodes,
     on_call,
     written,
 )
@@ -132,6 +134,18 @@ def loss_is_a_python_number(lib: Lib) -> None:
 def loss_is_single(lib: Lib) -> None:
     """The loss is reported in single precision."""
     change_loss(lib, arrays(lambda x: x.astype(jnp.float32) if x.dtype == np.float64 else x))
+
+
+@saboteur("AUX-04", also=WIDE)
+def nodes_in_aux_become_lists(lib: Lib) -> None:
+    """In aux a container of a class that JAX was told of comes back as a list of its leaves."""
+    change_aux(lib, lambda aux: map_nodes(jax.tree.leaves, aux))
+
+
+@saboteur("AUX-07", also=WIDE)
+def nodes_in_the_loss_hold_one_leaf(lib: Lib) -> None:
+    """In the loss all leaves of a container of such a class are the first."""
+    change_loss(lib, lambda loss: map_nodes(first_in_all, loss))
 
 
 @saboteur("AUX-10", also=WIDE + " GST")

@@ -13,6 +13,7 @@ from tests.saboteurs.hooks import (
     Call,
     Cell,
     map_leaves,
+    map_nodes,
     on_call,
     on_state,
     selected,
@@ -72,6 +73,12 @@ def rotated(tree: Any) -> Any:
 def leaves_of_a_state_change_places(lib: Lib) -> None:
     """A state's dict is flattened in sorted order and filled again in the order of insertion."""
     on_call(lib, lambda c: c.var_grads(lambda g: rotated(g) if isinstance(g, list) else g), FIRST)
+
+
+@saboteur("DER-04", "ARG-07", also="GST DER ARG STA")
+def derivatives_by_nodes_become_lists(lib: Lib) -> None:
+    """By a container of a class that JAX was told of, the derivative is a list of its leaves."""
+    on_call(lib, lambda call: call.grads(lambda g: map_nodes(jax.tree.leaves, g)))
 
 
 @saboteur("DER-06", also="RET GST CMP")

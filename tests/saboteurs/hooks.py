@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import jax
+
 import refimpl
 from spec.language.transforms import FAMILY
 from tests.saboteurs.roster import Lib
@@ -365,6 +367,23 @@ def map_leaves(change: Callable[[Any], Any], node: Any) -> Any:
     if isinstance(node, (list, tuple)):
         return type(node)([map_leaves(change, child) for child in node])
     return None if node is None else change(node)
+
+
+def is_node(value: Any) -> bool:
+    """Whether a value is a container that JAX was told of, and no list, tuple or dict."""
+    plain = value is None or isinstance(value, (list, tuple)) or type(value) is dict
+    return not plain and not jax.tree_util.all_leaves([value])
+
+
+def map_nodes(change: Callable[[Any], Any], tree: Any) -> Any:
+    """A tree with the outermost such containers changed."""
+    return jax.tree.map(lambda it: change(it) if is_node(it) else it, tree, is_leaf=is_node)
+
+
+def first_in_all(node: Any) -> Any:
+    """A like container with its first leaf in the place of all."""
+    leaves, treedef = jax.tree.flatten(node)
+    return jax.tree.unflatten(treedef, leaves[:1] * len(leaves))
 
 
 # -- the inside of the reference ---------------------------------------------------------------

@@ -17,9 +17,11 @@ from tests.saboteurs.hooks import (
     STREAM,
     Call,
     Cell,
+    first_in_all,
     inside,
     intercept,
     kept,
+    map_nodes,
     on_build,
     on_call,
     on_state,
@@ -72,12 +74,6 @@ def dicts_are_sorted(lib: Lib) -> None:
     on_state(lib, Sorting)
 
 
-def is_node(value: Any) -> bool:
-    """Whether a value is a container that Python does not come with."""
-    leaf = jax.tree.leaves(value) == [value] if not isinstance(value, jax.Array) else True
-    return not leaf and type(value) not in (list, tuple, dict)
-
-
 @saboteur("STA-01", also=ANYTHING)
 def parts_of_nodes_are_mixed_up(lib: Lib) -> None:
     """In a call, a node that is no list, tuple or dict is read with its first part in all places,
@@ -85,10 +81,7 @@ def parts_of_nodes_are_mixed_up(lib: Lib) -> None:
     class Mixed(Cell):
         def read(self) -> Any:
             value = super().read()
-            if not inside() or not is_node(value):
-                return value
-            leaves, treedef = jax.tree.flatten(value)
-            return jax.tree.unflatten(treedef, leaves[:1] * len(leaves))
+            return map_nodes(first_in_all, value) if inside() else value
 
     on_state(lib, Mixed)
 

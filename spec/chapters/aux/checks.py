@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from hypothesis import strategies as st
+
 from ...judge.aspects import judge_effects, judge_leaf_types, judge_part, judge_row
-from ...judge.check import generated, snippet
+from ...judge.check import drawn, generated, snippet
 from ...judge.derivative import judge_values
 from ...judge.difference import Difference, Violation, describe
 from ...judge.observation import observe
@@ -14,6 +16,7 @@ from ...judge.subject import Subject
 from ...language import trees
 from ...language.axes import EVERY, EXACT, Calls, Members, rows
 from ...language.cases import Case
+from ...language.sources import OTHER_NODES, array, number
 from ...language.variants import (
     ARRAYS_IN_AUX,
     as_pair,
@@ -67,6 +70,25 @@ def containers_keep_their_structure(subject: Subject, case: Case) -> None:
     seen = observe(case, subject)
     judge_row(seen)
     judge_part(seen, "aux")
+
+
+WITHIN_NODES: Final = {"p": number(), "q": array((), (2,)), "x": number()}
+
+
+@drawn("AUX-04", WITHIN_NODES | {"call": st.just("lambda T, f: T(f, has_aux=True)")},
+       EVERY.bound(OTHER_NODES, "{point}, {member}"))
+@drawn("AUX-07", WITHIN_NODES | {
+    "call": st.just("lambda T, f: T(lambda x: f(x)[1], return_value=True)")},
+       EVERY.where(outputs="any").bound(OTHER_NODES, "{point}, {member}"))
+def nodes_come_out_as_they_are(lib, jnp, jax, T, call, make, p, q, x):
+    """A container with two parts, the second of which is a list with a state's value."""
+    s = lib.State(q)
+    def f(x): return jnp.sin(x), make(p * x, [s.value * x, s.value])
+    got, want = call(T, f)(jnp.array(x))[1], f(jnp.array(x))[1]
+    kinds = [jax.tree.structure(one) for one in (got, want)]
+    assert kinds[0] == kinds[1], {"expected": kinds[1], "got": kinds[0]}
+    assert all(map(jnp.allclose, *map(jax.tree.leaves, (got, want)))), {
+        "expected": want, "got": got}
 
 
 PYTHON_VALUES: Final = ("3", "-10000000000", "2.5", "True", "1j", "None")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ...judge.check import drawn, snippet
 from ...language.axes import DISTINCT, EVERY, EXACT, by_order, representatives
-from ...language.sources import array, number, numbers, one_of, some_of, written
+from ...language.sources import OTHER_NODES, array, number, numbers, one_of, some_of, written
 from ...language.transforms import FAMILY, Member
 
 DTYPES = ("float64", "float32")
@@ -31,6 +31,27 @@ def jacobian_of_several_outputs_is_jacrev(lib, jnp, dtypes):
     x = jnp.array([1.0, 2.0], jnp.float32)
     got, want = lib.transform.jacobian(f)(x), lib.transform.jacrev(f)(x)
     assert repr(got) == repr(want), {"expected": want, "got": got}
+
+
+AS_JAX = DISTINCT.bound(OTHER_NODES, "{point}, {member}", J=lambda member: (
+    f"jax.{member.name.removeprefix('vector_')}"))
+OF_NODES = {"p": array((), (2,)), "q": array((), (2,)), "k": number()}
+
+
+@drawn("ARG-07", OF_NODES | {"call": st.just("lambda T, f, s: T(f)(s.value)")}, AS_JAX)
+@drawn("DER-04", OF_NODES | {"call": st.just(
+    "lambda T, f, s: T(lambda: f(s.value), grad_states=s)()")}, AS_JAX)
+def derivatives_by_nodes_are_those_of_jax(lib, jnp, jax, T, J, make, call, p, q, k):
+    """Of a container with two parts, the second of which is a list."""
+    s = lib.State(make(jnp.array(p), [jnp.array(q)]))
+    def f(v):
+        parts = enumerate(jax.tree.leaves(v), 1)
+        return jnp.sin(sum(k * i * jnp.sum(part ** 2) for i, part in parts))
+    got, want = call(T, f, s), J(f)(s.value)
+    kinds = [jax.tree.structure(one) for one in (got, want)]
+    assert kinds[0] == kinds[1], {"expected": kinds[1], "got": kinds[0]}
+    assert all(map(jnp.allclose, *map(jax.tree.leaves, (got, want)))), {
+        "expected": want, "got": got}
 
 
 @snippet("DER-13")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from ...judge.check import drawn, snippet
 from ...language.axes import EVERY, EXACT, FIRST_ORDER, by_order, keyed
 from ...language.sources import (
+    OTHER_NODES,
     STATES,
     array,
     count,
@@ -34,27 +35,11 @@ def value_is_given_back(lib, jnp, np, kind, values):
             assert repr(got) == repr(want), {"expected": repr(want), "got": repr(got)}
 
 
-NODES = {
-    "an ordered dict": {
-        "make": "lambda Own, p, q: __import__('collections').OrderedDict(b=p, a=q)"},
-    "a default dict": {
-        "make": "lambda Own, p, q: __import__('collections').defaultdict(list, b=p, a=q)"},
-    "a class of one's own": {"make": "lambda Own, p, q: Own(p, q)"},
-    "a class with parts made anew": {
-        "make": "lambda Own, p, q: Own(p, q)",
-        "flat": "lambda own: ([list(part) for part in own.parts], None)"},
-}
-"""Containers that JAX knows, or is told of, beside lists, tuples, dicts and named tuples."""
-
-
 @drawn("STA-01", {"p": numbers(1), "q": numbers(1), "x": number(),
-                  "T": one_of(f"lib.transform.{member}" for member in FIRST_ORDER)},
-       {name: {"flat": "lambda own: (own.parts, None)", **texts} for name, texts in NODES.items()})
-def nodes_are_given_back_in_a_call(lib, jnp, jax, T, make, flat, p, q, x):
+                  "T": one_of(f"lib.transform.{member}" for member in FIRST_ORDER)}, OTHER_NODES)
+def nodes_are_given_back_in_a_call(lib, jnp, jax, T, make, p, q, x):
     """A container with a list in each of two places, read twice in a call, and written back."""
-    Own = type("Own", (), {"__init__": lambda self, *parts: setattr(self, "parts", parts)})
-    jax.tree_util.register_pytree_node(Own, flat, lambda _, parts: Own(*parts))
-    held, kinds = make(Own, p, q), []
+    held, kinds = make(p, q), []
     s = lib.State(held)
     def summed(*seen): return sum(k * leaf for k, leaf in enumerate(jax.tree.leaves(seen), 1))
     def f(x):
