@@ -130,6 +130,19 @@ def tangents_of_first_argument_only(lib: Lib) -> None:
     lib.transform.jvp = jvp
 
 
+@saboteur("DER-28", also="DER")
+def tangents_of_first_leaf_only(lib: Lib) -> None:
+    """jvp pushes the tangent of the first leaf of an argument; all others are constants."""
+    def jvp(fun: Any, primals: Any, tangents: Any, **options: Any) -> Any:
+        def first(tangent: Any) -> Any:
+            leaves, treedef = jax.tree.flatten(tangent)
+            return jax.tree.unflatten(treedef, [*leaves[:1], *map(jnp.zeros_like, leaves[1:])])
+
+        return T.jvp(fun, primals, tuple(map(first, tangents)), **options)
+
+    lib.transform.jvp = jvp
+
+
 def change_sample(lib: Lib, change: Any) -> None:
     """Change the result of fwd_grad."""
     on_call(lib, lambda call: call.grads(lambda g: map_leaves(change, g)), ("fwd_grad",))

@@ -26,7 +26,7 @@ from ...language.cases import Case
 from ...language.programs import Source
 from ...language.returns import SIDES
 from ...language.script import Script
-from ...language.sources import array, list_of, number, numbers, one_of, written
+from ...language.sources import OTHER_NODES, array, list_of, number, numbers, one_of, written
 from ...language.strategies import cases
 from ...language.values import arrays
 from ...language.wishes import Wish
@@ -210,3 +210,22 @@ def jvp_multiplies_by_the_jacobian(subject: Subject, product: Product) -> None:
         raise Violation(difference.of_entry(f"jnp.ravel(result[1])[{entry}]", decided))
     after = {var.id: names[var.id].value for var in product.case.program.states}
     judge_effects(Observation(product.case, subject, names["result"], after, names))
+
+
+NODES_OF_TWO = OTHER_NODES | {name: {"make": f"lambda p, q: {text}"} for name, text in {
+    "a dict": "{'b': p, 'a': q}", "a tuple": "(p, q)", "a list with None": "[p, None, q]",
+    "a named tuple": "__import__('statistics').LinearRegression(p, q)"}.items()}
+
+
+@drawn("DER-28", {"p": array((2,)), "dp": array((2,)), "q": number(), "dq": number(),
+                  "v": number()}, NODES_OF_TWO)
+def tangents_are_those_of_jax(lib, jnp, jax, make, p, dp, q, dq, v):
+    """Of an argument and an output that are containers, the second part a list."""
+    s = lib.State(jnp.array(v))
+    def f(x): return make(s.value * jnp.sum(jax.tree.leaves(x)[0]), [jax.tree.map(jnp.sin, x)])
+    at, along = make(jnp.array(p), [jnp.array(q)]), make(jnp.array(dp), [jnp.array(dq)])
+    got, want = (jvp(f, (at,), (along,)) for jvp in (lib.transform.jvp, jax.jvp))
+    kinds = [jax.tree.structure(one) for one in (got, want)]
+    assert kinds[0] == kinds[1], {"expected": kinds[1], "got": kinds[0]}
+    assert all(map(jnp.allclose, *map(jax.tree.leaves, (got, want)))), {
+        "expected": want, "got": got}
