@@ -42,14 +42,15 @@ def aux_is_that_of_one_call(subject: Subject, case: Case) -> None:
     judge_effects(seen)
 
 
-@snippet("AUX-01", cases=EVERY.bound())
-def aux_before_and_after_a_write(lib, jnp, T):
+@snippet("AUX-01", cases=EVERY.bound({
+    "": {"selected": "lambda s, t: [s, t]"}, "none selected,": {"selected": "lambda s, t: None"}}))
+def aux_before_and_after_a_write(lib, jnp, T, selected):
     s, t = lib.State(jnp.array(2.0)), lib.State(jnp.array(5.0))
     def f(x):
         before = s.value
         s.value = s.value * x + t.value
         return s.value ** 2, (before, s.value, t.value)
-    _, aux = T(f, grad_states=[s, t], has_aux=True)(jnp.array(3.0))
+    _, aux = T(f, grad_states=selected(s, t), has_aux=True)(jnp.array(3.0))
     got = [float(value) for value in aux]
     assert got == [2.0, 11.0, 5.0], {"expected": "2, 11 and 5", "got": got}
 
