@@ -83,23 +83,28 @@ class Lost(WeakSet["State"]):
 
     def __init__(self, states: "Iterable[State]", sliced: "Sequence[Container[State]]") -> None:
         super().__init__(states)
-        self.sliced = Either(*sliced)
+        self.sliced = [*sliced]
         self.frames = WeakSet(stack.frames)
-        key = id(self)
-        pulls[key] = ref(self, lambda _: pulls.pop(key, None))
+        key, forget = id(self), pulls.pop  # as Python ends, `pulls` may be gone before
+        pulls[key] = ref(self, lambda _: forget(key, None))
 
     def __contains__(self, state: object) -> bool:
         since = (f for f in stack.frames if f not in self.frames and f.lost is not self)
-        lost = super().__contains__(state) or state in self.sliced
+        lost = super().__contains__(state) or state in Either(*self.sliced)
         return lost or any(frame.has(state) for frame in since)
 
 
-def lose(states: "Iterable[State]", inside: "Frame | None" = None) -> None:
+def lose(
+    states: "Iterable[State]",
+    inside: "Frame | None" = None,
+    sliced: "Sequence[Container[State]]" = (),
+) -> None:
     """Note that states change, as seen by pulls that were made inside of a frame, or by all."""
     for made in list(pulls.values()):
         lost = made()
         if lost is not None and (inside is None or inside in lost.frames):
             lost.update(states)
+            lost.sliced += sliced
 
 
 @dataclass(eq=False)
@@ -161,6 +166,8 @@ class Frame:
         # Weak, so that a state that only lived inside of the function is not kept or committed.
         self.born: WeakKeyDictionary[State, Any] = WeakKeyDictionary()
         self.first: WeakKeyDictionary[State, Any] = WeakKeyDictionary()
+        self.renewed: WeakSet[State] = WeakSet()
+        """The created states that were written since."""
 
     def __enter__(self) -> "Frame":
         memory.renew()
@@ -177,7 +184,7 @@ class Frame:
                 heir.remove(self)
         memory.renew()
         if kind is not None:
-            leave_born(self.first)
+            leave_born({s: value for s, value in self.first.items() if not has_tracers(value)})
 
     def has(self, state: Any) -> bool:
         """Whether it is where the state has its value, as seen from above."""
@@ -280,6 +287,7 @@ class Frame:
             raise _dishonest(state)
         if owned:
             self.born[state] = value
+            self.renewed.add(state)
             state._home = now
         else:
             self.values[state] = value
@@ -309,7 +317,8 @@ class Frame:
             if written:
                 writes[state] = self.values[state]
         born = self._close_born() if self.born else {}
-        return Effects(self.touched, self.fetched, writes, born, self.sliced, self.copies)
+        late = (*self.sliced, self.renewed)
+        return Effects(self.touched, self.fetched, writes, born, late, self.copies)
 
     def _close_born(self) -> "dict[State, Any]":
         if any(state._home != self.trace for state in self.born):
@@ -378,7 +387,9 @@ def create(state: "State", value: Any) -> None:
     state._home = trace_now()
     if stack.frames:
         state._value = UNSET
-        stack.frames[-1].born[state] = stack.frames[-1].first[state] = value
+        stack.frames[-1].born[state] = value
+        # Copied, as the function may go on to change it in place.
+        stack.frames[-1].first[state] = copy_containers(value)
     else:
         state._value = value
 
@@ -386,13 +397,12 @@ def create(state: "State", value: Any) -> None:
 def leave_born(first: "Mapping[State, Any]") -> None:
     """Leave created states with their first values one level down, though the frame is gone.
 
-    What holds on to such a state will not create it again. A tracer is no value, though.
+    What holds on to such a state will not create it again.
     """
-    for state, value in list(first.items()):
-        if not has_tracers(value):
-            create(state, value)
-            if stack.frames:
-                state._home = stack.frames[-1].trace
+    for state, value in first.items():
+        create(state, value)
+        if stack.frames:
+            state._home = stack.frames[-1].trace
 
 
 def assign(state: "State", value: Any) -> None:
@@ -422,7 +432,7 @@ def settle(effects: Effects) -> None:
     writes = {state: back(value) for state, value in effects.writes.items()}
     born = {state: back(value) for state, value in effects.born.items()}
     if top is None:
-        for state, value in {**writes, **born}.items():
+        for state, value in {**effects.writes, **effects.born}.items():
             # What got past `write`: tracers put into a container while it was held.
             if now == EAGER and has_tracers(value):
                 raise _dishonest(state)
@@ -438,8 +448,7 @@ def settle(effects: Effects) -> None:
         elif not top.owns(state):
             top.touched.setdefault(state, False)
     for state, value in born.items():
-        top.born[state] = top.first[state] = value
-        state._home = now
+        create(state, value)
     publish((), (), actions)
 
 

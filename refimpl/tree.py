@@ -8,6 +8,7 @@ What merely travels through a transform (aux, loss, written values) must come ba
 import contextlib
 import copy
 import operator
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from operator import itemgetter
@@ -27,7 +28,7 @@ def split(node: Any) -> tuple[list[Any], Build | None]:
     """
     if isinstance(node, jax.Array):  # said first, as it is what there is most of
         return [], None
-    if isinstance(node, dict):
+    if _is_mapping(node):
         keys, empty = list(node), copy.copy(node)
         empty.clear()
 
@@ -47,6 +48,16 @@ def split(node: Any) -> tuple[list[Any], Build | None]:
         return [], None
     return children, partial(jax.tree.unflatten, treedef)
 
+
+def _is_mapping(node: Any) -> bool:
+    """Whether it is a dict, and nothing but its items: no attributes, and no rules for them."""
+    plain = getattr(type(node), "__setitem__", None) in _SETS and not getattr(
+        node, "__dict__", None
+    )
+    return isinstance(node, dict) and plain
+
+
+_SETS = dict.__setitem__, OrderedDict.__setitem__
 
 Copies = dict[int, tuple[Any, Any]]
 """What was copied, by the identity of the original: the original and its copy."""

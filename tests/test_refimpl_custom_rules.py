@@ -1,5 +1,7 @@
 """Custom derivative rules that read states: right, or an error that says what to do instead."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -8,11 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from refimpl import State
+from refimpl import ParamState, State
 from refimpl.frames import StateError
 from refimpl.random import normal
 from refimpl.transform import (
     GradientTransform,
+    StateFinder,
     checkpoint,
     cond,
     for_loop,
@@ -443,3 +446,55 @@ def test_a_rule_that_is_the_first_to_read_what_lanes_map(wrap: Any, select: Any)
     for call in (grad(f), lambda x: vjp(f, x)[1](ONE)):
         with pytest.raises(StateError, match="culprit"):
             wrap(call)(ONE)
+
+
+def test_a_pull_that_has_left_lanes_mapped_by_a_filter() -> None:
+    s = ParamState(jnp.array([1.0, 2.0, 3.0]), name="culprit")
+    h = jax.custom_vjp(lambda x: x)
+    h.defvjp(lambda x: (x, None), lambda _, g: (g * jnp.sum(s.value),))
+    pulls = vmap(lambda x: vjp(h, x)[1], in_states=ParamState)(jnp.ones(3))
+    with pytest.raises(StateError, match="culprit"):
+        jax.vmap(lambda pull, ct: pull(ct))(pulls, jnp.ones(3))
+
+
+def test_a_pull_does_not_see_later_values_of_what_the_function_created() -> None:
+    made: list[State] = []
+
+    def f(x: Any) -> Any:
+        made.append(State(jnp.array(2.0), name="culprit"))
+        out = scaled_by(made[0])(x)
+        made[0].value = jnp.array(50.0)
+        return out
+
+    with pytest.raises(StateError, match="culprit"):
+        vjp(f, ONE)[1](ONE)
+
+
+def test_a_pull_leaves_a_transform_that_moves_its_states() -> None:
+    s = State(jnp.array(2.0), name="culprit")
+
+    def ahead(fun: Any, argnums: int, has_aux: bool) -> Any:
+        moved = jax.grad(fun, has_aux=has_aux)
+        return lambda selected: moved(jax.tree.map(lambda leaf: leaf + 1.0, selected))
+
+    def f(x: Any) -> Any:
+        pull = vjp(scaled_by(s), x)[1]
+        return x * s.value, (pull, pull(ONE))
+
+    _, (pull, inside) = GradientTransform(f, ahead, grad_states=s, has_aux=True)(ONE)
+    assert inside == 3.0
+    with pytest.raises(StateError, match="culprit"):
+        pull(ONE)
+
+
+def test_a_finder_spoils_no_pull() -> None:
+    s = State(jnp.array(3.0))
+    pull = vjp(scaled_by(s), ONE)[1]
+    StateFinder(lambda x: setattr(s, "value", x))(ONE)
+    assert pull(ONE) == 3.0
+
+
+def test_a_pull_that_is_alive_at_the_end_says_nothing() -> None:
+    script = "from refimpl.transform import vjp; kept = vjp(lambda x: x * x, 2.0)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")

@@ -202,8 +202,7 @@ class TestCreation:
                 return x
             return made[0].value and x
 
-        found = StateFinder(f)(jnp.array(2.0))
-        assert found == ({0: made[0]} if fails else {})
+        StateFinder(f)(jnp.array(2.0))
         assert made[0].value == first(2.0)
 
     def test_a_kept_state_is_committed(self) -> None:

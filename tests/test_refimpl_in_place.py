@@ -476,3 +476,74 @@ def test_a_view_of_what_was_made_read_only_can_be_read() -> None:
     state = State(view)
     assert grad(lambda x: x * state.value.sum())(2.0) == 14.0
     assert state.value is view
+
+
+class Attributes(dict[str, Any]):
+    """A dict whose items are attributes as well."""
+
+    def __init__(self, **items: Any) -> None:
+        super().__init__(**items)
+        self.__dict__ = self
+
+
+class Frozen(dict[str, Any]):
+    """A dict that nothing is set in."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        raise TypeError("frozen")
+
+
+class Memory:
+    """An object that JAX does not know."""
+
+    h: Any = None
+
+
+def test_dicts_that_are_more_than_their_items_are_objects() -> None:
+    s = State[Any](Attributes(w=jnp.array(2.0)), name="culprit")
+    assert grad(lambda x: x * s.value.w)(1.0) == 2.0
+
+    def keep(x: Any) -> Any:
+        s.value["w"] = 3.0 * x
+        return s.value.w
+
+    def change(x: Any) -> Any:
+        s.value.w = 5.0
+        return x
+
+    grad(change)(1.0)
+    assert s.value.w == s.value["w"] == 5.0
+    with pytest.raises(StateError, match="culprit"):
+        grad(keep)(2.0)
+    with pytest.raises(StateError, match="aux"):
+        grad(lambda x: (x, Attributes(loss=x)), has_aux=True)(2.0)
+    assert grad(lambda x: x * State(Frozen(w=2.0)).value["w"])(1.0) == 2.0
+    frozen = State(Frozen(w=2.0))
+    assert grad(lambda x: x * frozen.value["w"])(1.0) == 2.0
+
+
+@pytest.mark.parametrize("held", [Memory(), [Memory()]])
+def test_an_object_that_is_read_and_given_a_tracer_is_told_of(held: Any) -> None:
+    s = State(held, name="culprit")
+
+    def f(x: Any) -> Any:
+        (s.value[0] if isinstance(s.value, list) else s.value).h = x * 2.0
+        return x
+
+    with pytest.raises(StateError, match="culprit"):
+        grad(f)(3.0)
+
+
+@pytest.mark.parametrize("inner", [jax.grad, grad, lambda f: lambda y: jax.lax.scan(
+    lambda c, _: (f(c), None), y, length=2)[0]])
+def test_a_held_container_takes_no_tracer_of_an_inner_transform(inner: Any) -> None:
+    s = State[Any]({"k": 1.0}, name="culprit")
+
+    def f(x: Any) -> Any:
+        held = s.value
+        inner(lambda y: (held.update(k=y * 2.0), y)[1])(x)
+        return x
+
+    with pytest.raises((StateError, jax.errors.UnexpectedTracerError)):
+        grad(f)(1.0)
+    assert s.value == {"k": 1.0}

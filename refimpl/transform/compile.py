@@ -122,7 +122,7 @@ class _Version:
             gc.collect()  # it may be alive only as part of a reference cycle
         effects = frame.close()
         unknown = [state for state in effects.fetched if state not in frame.bound]
-        _expect_numbers(unknown)
+        _expect_numbers({**dict(zip(unknown, map(lookup, unknown), strict=True)), **effects.writes})
         self.used.update(effects.fetched)
         self.in_rules.update(frame.staged_in_rules)
         self.creates = self.creates or bool(effects.born)
@@ -397,10 +397,10 @@ def _as_arrays(tree: Any) -> Any:
     return jax.tree.map(convert, tree)
 
 
-def _expect_numbers(states: Iterable[State]) -> None:
-    for state in states:
-        for leaf in odd_leaves(lookup(state)):
+def _expect_numbers(values: dict[State, Any]) -> None:
+    for state, value in values.items():
+        for leaf in odd_leaves(value):
             raise TypeError(
-                f"jit needs states that hold arrays and numbers; {state!r} holds "
+                f"jit needs states that hold arrays and numbers; {state!r} is given or holds "
                 f"a {type(leaf).__name__}"
             )

@@ -101,6 +101,7 @@ class StateFinder(Deferred[P, Any]):
 
     def _run(self, args: Any, kwargs: Any, kept: bool) -> Effects:
         with whole_stack(), Frame(kept=kept) as frame:
+            frame.dropped = True
             self.fn(*args, **kwargs)
         effects = frame.close()  # and never settled, but for what is new
         leave_born({state: frame.first[state] for state in effects.born})
@@ -114,13 +115,13 @@ class StateFinder(Deferred[P, Any]):
         wrong with it.
         """
         seen: list[Effects] = []
+        made: dict[State, Any] = {}
+        build: Build
         with contextlib.suppress(Exception):
             # Copied, so that a change of a NumPy array in place is not made twice.
             leaves, treedef = jax.tree.flatten(copy_containers((args, kwargs)))
             arrays = [i for i, leaf in enumerate(leaves) if isinstance(leaf, jax.Array)]
             values = [leaves[i] for i in arrays]
-            made: dict[State, Any] = {}
-            build: Build
 
             def abstract(values: list[Any]) -> Any:
                 nonlocal build
@@ -129,6 +130,7 @@ class StateFinder(Deferred[P, Any]):
                 given, named = jax.tree.unflatten(treedef, leaves)
                 with contextlib.suppress(Exception):
                     with whole_stack(), Frame(kept=kept) as frame:
+                        frame.dropped = True
                         self.fn(*given, **named)
                     if frame.born:
                         gc.collect()  # it may be alive only as part of a reference cycle
@@ -140,11 +142,11 @@ class StateFinder(Deferred[P, Any]):
 
             with apart():
                 jaxpr = jax.make_jaxpr(abstract)(values)
-            if made:
-                # Their first values are computed after all, or whoever holds them has nothing,
-                # even if the function has failed on the abstract arrays.
-                first = jax.core.eval_jaxpr(jaxpr.jaxpr, jaxpr.consts, *values)
-                leave_born(dict(zip(made, build(first), strict=True)))
+        if made:
+            # Their first values are computed after all, or whoever holds them has nothing,
+            # even if the function has failed on the abstract arrays.
+            first = jax.core.eval_jaxpr(jaxpr.jaxpr, jaxpr.consts, *values)
+            leave_born(dict(zip(made, build(first), strict=True)))
         return seen[-1] if seen else None
 
     def _pick(self, used: dict[State, bool], roles: Iterable[bool]) -> Any:

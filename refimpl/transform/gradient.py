@@ -20,7 +20,7 @@ from weakref import ref
 import jax
 import jax.numpy as jnp
 
-from ..frames import Effects, Either, Frame, StateError, settle, transaction
+from ..frames import Effects, Either, Frame, StateError, current, lose, settle, transaction
 from ..memory import watched
 from ..reach import hides_tracer
 from ..summary import expect_shallow, summary
@@ -200,6 +200,9 @@ class GradientTransform(Deferred[P, Pytree]):
             with Frame(bound) as frame:
                 result = self.target(*everything, **kwargs)
                 output, aux = self._split_aux(result) if self.has_aux else (result, None)
+            around.first.update(frame.first)  # for a failure that comes later
+            if not self.once:  # it may have moved the states
+                lose(self.selection.states, inside=frame)
             effects = frame.close()
             around.lost = Either({*effects.writes}, *effects.sliced)
             with expect_shallow("aux, the output or a written value"):
@@ -276,6 +279,8 @@ def carry(output: Any, aux: Any, effects: Effects, runs: list[Run]) -> Carried:
 def _expect_nothing_hidden(aux: Any, effects: Effects) -> None:
     kept = {**effects.writes, **effects.born}
     found = [f"{state!r} is given" for state, value in kept.items() if hides_tracer(value)]
+    # What was only read may be changed by hand; that is looked for in small objects only.
+    found += [f"{s!r} holds" for s in effects.fetched if hides_tracer(current(s), _FEW)]
     found += ["aux holds"] * hides_tracer(aux)
     for what in found:
         raise StateError(
@@ -283,6 +288,9 @@ def _expect_nothing_hidden(aux: Any, effects: Effects) -> None:
             "never get its number. Register its class with jax.tree_util, or keep arrays and "
             "containers of them instead"
         )
+
+
+_FEW = 1_000
 
 
 def _as_array(leaf: ArrayLike) -> Array:

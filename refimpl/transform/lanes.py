@@ -6,7 +6,6 @@ all lanes must write the same to it. A random stream is neither: every lane gets
 and the stream itself advances once.
 """
 
-import contextlib
 import functools
 import itertools
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -218,7 +217,8 @@ class _Lanes(Beliefs[Any]):
         """The function in a lane: its result, its writes by their axes, and its new states."""
         self.groups = []
         bound = zip(self.bound, values, strict=True)
-        output, self.effects = run(self.fn, bound, args, kwargs)
+        filtered = _Slices((), self.axes_in.filters)
+        output, self.effects = run(self.fn, bound, args, kwargs, [filtered])
         self._expect_bound()
         for frame in stack.frames:
             frame.sliced.append(self._slices())
@@ -227,6 +227,7 @@ class _Lanes(Beliefs[Any]):
         self.effects.copies = {}  # what was changed in place in a lane holds its tracers
         self.groups = [[] for _ in self.places]
         for state in writes:
+            self.types_of(state, writes[state])  # to be told of by name
             if state not in self.keys or state not in self.effects.fetched:
                 self.groups[self.places.index(self._place(state))].append(state)
         grouped = tuple([writes[state] for state in group] for group in self.groups)
@@ -272,7 +273,7 @@ class _Lanes(Beliefs[Any]):
     ) -> None:
         try:
             lanes(*given)
-        except ValueError:
+        except (ValueError, StateError):  # the latter if a state was made, and is gone
             raise ValueError(
                 f"the lanes of vmap write values of their own to {state!r}, which they share. "
                 "Give it an axis in out_states (and in in_states, if every lane has a value of its "
@@ -284,8 +285,11 @@ class _Lanes(Beliefs[Any]):
         """How many lanes there are. Whether arguments agree is for JAX to see."""
         given = self.options["axis_size"]
         sizes: list[Any] = [] if given is None else [given]
-        with contextlib.suppress(ValueError):  # in_axes that do not fit the arguments
+        fits = True
+        try:
             sizes += _lengths(self.options["in_axes"], tuple(args)) + _lengths(0, kwargs)
+        except ValueError:  # in_axes that do not fit the arguments
+            fits = False
         for state, axis in mapped.items():
             found = _lengths(axis, lookup(state))
             if len({*sizes[:1], *found}) > 1 or None in found:
@@ -294,9 +298,9 @@ class _Lanes(Beliefs[Any]):
                     + (f", of which there are {sizes[0]}" if sizes else "")
                 )
             sizes += found
-        if not sizes:
+        if not sizes and fits:
             raise ValueError("vmap needs an argument or a state with an axis, or axis_size")
-        return int(sizes[0])
+        return int(sizes[0]) if sizes else 1
 
 
 def _lengths(axes: Any, tree: Any) -> list[Any]:

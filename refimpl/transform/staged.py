@@ -58,6 +58,7 @@ def run(
     bound: Iterable[tuple[State, Any]],
     args: Sequence[Any],
     kwargs: dict[str, Any] | None = None,
+    sliced: Sequence[Container[State]] = (),
 ) -> tuple[Any, Effects]:
     """Run a body in a frame of its own: its result, and its effects, which are not settled.
 
@@ -69,7 +70,7 @@ def run(
             output = fun(*args, **(kwargs or {}))
     finally:
         note(frame.fetched)
-        lose(frame.bound, inside=frame)
+        lose(frame.bound, frame, sliced)
     if frame.born:
         gc.collect()  # it may be alive only as part of a reference cycle
     return output, frame.close()
