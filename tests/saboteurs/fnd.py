@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from typing import Any
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -283,6 +284,16 @@ def finders_trace_every_argument(lib: Lib) -> None:
 
         jax.eval_shape(traced, *jax.tree.map(array, (call.args, call.kwargs)))
         return call.proceed()
+
+    find(lib, hook)
+
+
+@saboteur("FND-11", also=WIDE)
+def finding_changes_what_it_makes(lib: Lib) -> None:
+    """A container that a state is made with in a finder's call is the one that is changed there."""
+    def hook(call: Call) -> Any:
+        with mock.patch.object(refimpl.frames, "copy_containers", lambda value, *_: value):
+            return call.proceed()
 
     find(lib, hook)
 

@@ -415,6 +415,16 @@ def changes_in_place_under_jax_count_once(lib: Lib) -> None:
     on_state(lib, Open)
 
 
+@saboteur("WRB-29", also=ANYTHING)
+def held_containers_take_what_jax_traces(lib: Lib) -> None:
+    """What a call leaves in a container is not looked at for values that JAX traces."""
+    def hook(call: Call) -> Any:
+        with mock.patch.object(refimpl.frames, "has_tracers", lambda value: False):
+            return call.proceed()
+
+    on_call(lib, hook)
+
+
 @saboteur("WRB-30", also=ANYTHING)
 def writes_arrive_one_by_one(lib: Lib) -> None:
     """The states are set one by one when the call is over, so that a stop may part them."""

@@ -113,6 +113,29 @@ def failure_locks_the_transform(lib: Lib) -> None:
     on_call(lib, hook)
 
 
+@saboteur("WRB-21", also=WIDE)
+def failures_spoil_what_was_made(lib: Lib) -> None:
+    """A state that was made in a call which failed has no value from then on."""
+    made: list[Any] = []
+
+    class Noted(Cell):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            made.append(self)
+
+    def hook(call: Call) -> Any:
+        before = len(made)
+        try:
+            return call.proceed()
+        except Exception:
+            for state in made[before:]:
+                store(state, refimpl.frames.UNSET)
+            raise
+
+    on_state(lib, Noted)
+    on_call(lib, hook)
+
+
 @saboteur("WRB-22", also=WIDE)
 def inner_failure_takes_back_everything(lib: Lib) -> None:
     """A failing inner call puts states back to where the outermost call began."""

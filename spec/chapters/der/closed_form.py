@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ...judge.check import drawn, snippet
 from ...language.axes import DISTINCT, EVERY, EXACT, by_order, representatives
-from ...language.sources import OTHER_NODES, array, number, numbers, one_of, some_of, written
+from ...language.sources import OTHER_NODES, array, count, number, numbers, one_of, some_of, written
 from ...language.transforms import FAMILY, Member
 
 DTYPES = ("float64", "float32")
@@ -33,8 +33,12 @@ def jacobian_of_several_outputs_is_jacrev(lib, jnp, dtypes):
     assert repr(got) == repr(want), {"expected": want, "got": got}
 
 
-AS_JAX = DISTINCT.bound(OTHER_NODES, "{point}, {member}", J=lambda member: (
-    f"jax.{member.name.removeprefix('vector_')}"))
+def as_jax(member: Member) -> str:
+    """The function of JAX that gives what a member gives of a function of one output."""
+    return f"jax.{member.name.removeprefix('vector_')}"
+
+
+AS_JAX = DISTINCT.bound(OTHER_NODES, "{point}, {member}", J=as_jax)
 OF_NODES = {"p": array((), (2,)), "q": array((), (2,)), "k": number()}
 
 
@@ -52,6 +56,18 @@ def derivatives_by_nodes_are_those_of_jax(lib, jnp, jax, T, J, make, call, p, q,
     assert kinds[0] == kinds[1], {"expected": kinds[1], "got": kinds[0]}
     assert all(map(jnp.allclose, *map(jax.tree.leaves, (got, want)))), {
         "expected": want, "got": got}
+
+
+@drawn("DER-09", {"x": array((3,), (2, 2)), "k": number(), "seed": count(0, 9)},
+       DISTINCT.bound(id="{member} of many entries", J=as_jax))
+def draws_are_the_same_for_every_entry(lib, jnp, jax, T, J, x, k, seed):
+    """Every entry of an argument is multiplied by a number that is drawn."""
+    lib.random.seed(seed)
+    noise = lib.random.normal(size=x.shape)
+    lib.random.seed(seed)
+    got = T(lambda x: jnp.sum(jnp.sin(k * lib.random.normal(size=x.shape) * x)))(x)
+    want = J(lambda x: jnp.sum(jnp.sin(k * noise * x)))(x)
+    assert jnp.allclose(got, want), {"expected": want, "got": got}
 
 
 @snippet("DER-13")

@@ -188,9 +188,7 @@ def that_draw_wide(drawn: SearchStrategy[Case]) -> SearchStrategy[Case]:
 
 
 @generated("DER-09", Calls.strategy,
-           differentiating("states", Wish(draws=True), REPRESENTATIVES, that_draw_wide)
-           | differentiating("arguments", Wish(draws=True, shapes=SHAPES[1:]), DISTINCT,
-                             that_draw_wide, id="{member} by an argument"))
+           differentiating("states", Wish(draws=True), REPRESENTATIVES, that_draw_wide))
 def random_draws_are_constants(subject: Subject, case: Case) -> None:
     """The derivative at the very numbers that one plain call draws."""
     judge_values(observe(case, subject))

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ...judge.check import drawn, snippet
-from ...language.sources import Text, one_of, written
+from ...language.sources import Text, number, one_of, written
 from .drawn import RETURN_TYPES, USAGES
 
 EVERY_USAGE = (*USAGES, "both")
@@ -52,6 +52,23 @@ def numpy_arrays_keep_their_numbers(lib, jnp, np, change):
         pass
     got = s.value.tolist()
     assert got == [0.0, 0.0], {"expected": [0.0, 0.0], "got": got}
+
+
+@drawn("FND-11", {"x": number()}, {name: {"first": first, "change": change}
+                                for name, first, change in (
+    ("a list", "[]", "lambda s, x: s.value.append(x)"),
+    ("a dict", "{'k': 1.0}", "lambda s, x: s.value.update(k=x)"),
+    ("an array", "jnp.array(1.0)", "lambda s, x: setattr(s, 'value', x)"),
+    ("text", "'text'", "lambda s, x: setattr(s, 'value', 'other')"))})
+def what_is_made_has_its_first_value(lib, jnp, first, change, x):
+    """It is made in the finder's call, and changed there."""
+    made = []
+    def f(x):
+        made or made.append(lib.State(first))
+        return change(made[0], x) or x
+    before = repr(first)
+    lib.transform.StateFinder(f)(jnp.array(x))
+    assert repr(made[0].value) == before, {"expected": before, "got": made[0].value}
 
 
 @snippet("FND-11", {usage: {"usage": repr(usage)} for usage in EVERY_USAGE})

@@ -58,6 +58,29 @@ def loss_and_aux_are_concrete(lib, jnp, np, T):
         "expected": "6 of shape ()", "got": f"shape {shape}"}
 
 
+PRODUCTS = {
+    "WRB-01": {"jvp": {"run": "lambda f, s, x, t: lib.transform.jvp(f, (x,), (t,))"},
+               "vjp": {"run": "lambda f, s, x, t: lib.transform.vjp(f, x)[1](t)"}},
+    "WRB-02": {"jvp": {"run": "lambda f, s, x, t: lib.transform.jvp("
+                              "f, (x,), (t,), grad_states=s, state_tangents=[t, 0.0 * t, t])"},
+               "vjp": {"run": "lambda f, s, x, t: lib.transform.vjp(f, x, grad_states=s)[1](t)"}},
+}
+"""Products with a vector, of a function of three states, which are not selected, or are."""
+
+
+@drawn("WRB-01", {**moving(), "x": number(), "t": one_of(("1.0", "0.0", "-0.5"))},
+       PRODUCTS["WRB-01"])
+@drawn("WRB-02", {**moving(), "x": number(), "t": one_of(("1.0", "0.0", "-0.5"))},
+       PRODUCTS["WRB-02"])
+def products_leave_what_a_plain_call_leaves(lib, jnp, run, moves, move, start, x, t):
+    """Along any vector, zero among them; some of the states are written."""
+    s, twins = ([lib.State(jnp.array(v)) for v in start] for _ in range(2))
+    def f(x): return move(s, x) and sum(jnp.sin(state.value) for state in s)
+    run(f, s, jnp.array(x), jnp.array(t)), move(twins, x)
+    got, want = (jnp.array([state.value for state in states]) for states in (s, twins))
+    assert jnp.allclose(got, want), {"at": "the states", "expected": want, "got": got}
+
+
 IN_PLACE = ("lambda v, e: v.update(a=e)", "lambda v, e: v['b'].append(e)",
             "lambda v, e: v['b'].__setitem__(0, e)", "lambda v, e: v['b'].insert(0, e)",
             "lambda v, e: v.update(c=e)", "lambda v, e: v['b'].clear()")

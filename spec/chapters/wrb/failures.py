@@ -285,6 +285,27 @@ def transform_serves_again_after_a_failure(lib, jnp, T, moves, move, start, xs, 
     assert jnp.allclose(got, want), {"at": "the states", "expected": want, "got": got}
 
 
+SPOILED = {name: {"spoil": f"lambda out: {text}"} for name, text in {
+    "an error in f": "1 / 0", "an output of integers": "jnp.sum(out).astype(int)",
+    "an output of text": "'text'"}.items()}
+
+
+@drawn("WRB-21", {"v": number(), "x": number()}, EVERY.bound(SPOILED, "{point}, {member}"))
+def a_state_made_on_demand_serves_after_a_failure(lib, jnp, T, spoil, v, x):
+    """The call that makes and keeps it fails in f or behind it, and the next one reads it."""
+    made, out = [], [jnp.sin, spoil]
+    def f(x):
+        made or made.append(lib.State(jnp.array(v)))
+        return out.pop()(made[0].value * x)
+    try:
+        T(f)(jnp.array(x))
+    except Exception:
+        pass
+    out[:] = jnp.sin, jnp.sin
+    T(f)(jnp.array(x))
+    assert made[0].value == v, {"expected": v, "got": made[0].value}
+
+
 @drawn("WRB-22", {**moving(), "x": number(), "chosen": one_of(("[]", "[1]", "[2, 0]"))},
        EVERY.bound())
 def inner_failure_takes_back_its_own_writes(lib, jnp, T, moves, move, start, x, chosen):
@@ -390,6 +411,26 @@ def a_change_in_place_is_refused_as_an_assignment_is(lib, jnp, jax, wrap, n, ste
     want = counted(lambda s: setattr(s, "value", {"n": s.value["n"] + step}))
     got = counted(lambda s: s.value.update(n=s.value["n"] + step))
     assert got == want, {"expected": want, "got": got}
+
+
+@drawn("WRB-29", {"v": number(), "x": number(), "size": count(1, 3)}, {
+    f"{name}, held": wrap for name, wrap in {
+        "grad": {"wrap": "lambda g, xs: jax.grad(g)(xs[0])"},
+        "vmap": {"wrap": "lambda g, xs: jax.vmap(g)(xs)"},
+        "scan": {"wrap": "lambda g, xs: jax.lax.scan(lambda c, v: (c, g(v)), 0.0, xs)[1]"},
+        "jit": {"wrap": "lambda g, xs: jax.jit(g)(xs)"}}.items()})
+def a_held_container_takes_no_traced_value(lib, jnp, jax, wrap, v, x, size):
+    """It was read before, outside of JAX's transform, and is changed within."""
+    s, caught = lib.State({"k": v}), None
+    def f(x):
+        held = s.value
+        return x * jnp.sum(wrap(lambda v: held.update(k=v) or jnp.sin(v), jnp.ones(size)))
+    try:
+        lib.transform.grad(f)(jnp.array(x))
+    except Exception as error:
+        caught = error
+    assert repr(s.value) == repr({"k": v}), {"at": "s.value", "expected": v, "got": s.value}
+    assert caught is not None, {"expected": "an error", "got": "a result"}
 
 
 @drawn("WRB-28", {"v": number(), "k": number(), "x": number()}, EVERY.bound())
