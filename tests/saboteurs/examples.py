@@ -14,7 +14,6 @@ import json
 import multiprocessing
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +83,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted, missing = arguments.rules or meant, []
     parts = [wanted[start:start + FEW] for start in range(0, len(wanted), FEW)]
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, spawn, max_tasks_per_child=1) as pool:
-        for part, found in zip(parts, pool.map(examples, parts), strict=True):
+    # Not that of concurrent.futures, which hangs on Python 3.11 when its processes are replaced.
+    with spawn.Pool(2, maxtasksperchild=1) as pool:
+        for part, found in zip(parts, pool.imap(examples, parts), strict=True):
             for rule, one in zip(part, found, strict=True):
                 print(f"{rule}: " + (f"from {one['saboteur']}" if one else "none"), flush=True)
                 if one:
