@@ -176,14 +176,15 @@ NO_STEPS = {
 }
 
 
-@drawn("CTL-13", {"start": array((2,)), "seed": count(0, 99)}, {
+@drawn("CTL-13", {"start": array((2,)), "seed": count(0, 99),
+                  "reads": one_of(("True", "False"))}, {
     name: {"run": f"lambda g: {text}", "shape": shape}
     for name, (text, shape) in NO_STEPS.items()})
-def no_step_has_no_effect(lib, jnp, run, shape, start, seed):
+def no_step_has_no_effect(lib, jnp, run, shape, start, seed, reads):
     """States and stream are as before; the result has the shape that no steps give."""
     s = lib.State(start)
     def g(x):
-        s.value = s.value * x + lib.random.normal(size=())
+        s.value = (s.value if reads else jnp.ones(2)) * x + lib.random.normal(size=())
         return s.value
     lib.random.seed(seed)
     want = shape, start.tolist(), lib.random.normal(size=())
@@ -341,13 +342,16 @@ def other_states_are_shared(lib, jnp, n, v, k):
     "another axis": {"words": "lambda s: {'in_states': {1: s}, 'out_states': {1: s}}",
                      "start": "jnp.arange(6.0).reshape(2, 3)",
                      "want": "[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]"},
+    "another axis in in_states alone": {
+        "words": "lambda s: {'in_states': {1: s}}", "start": "jnp.arange(4.0).reshape(2, 2)",
+        "want": "[[1.0, 2.0], [3.0, 4.0]]"},
 })
 def a_mapped_state_is_told_by_one_word(lib, jnp, words, start, want):
     s = lib.State(start)
     def lane(x):
         s.value = s.value + x
         return jnp.sum(s.value)
-    lib.transform.vmap(lane, **words(s))(jnp.ones(3))
+    lib.transform.vmap(lane, **words(s))(jnp.ones(len(want[0]) if type(want[0]) is list else 3))
     assert s.value.tolist() == want, {"expected": want, "got": s.value}
 
 
