@@ -16,6 +16,7 @@ from ...language.sources import (
     one_of,
     some_of,
     waves,
+    written,
 )
 
 IN_TURN = {**waves(FEW_TERMS), "values": numbers(3), "x": number()}
@@ -91,6 +92,15 @@ def a_state_read_in_a_call_that_failed_may_change_its_type(lib, jnp, call, sizes
         s.value = jnp.ones(size)
         got, want = f(jnp.array(5.0)), 5.0 * size
         assert got == want, {"at": size, "expected": want, "got": got}
+
+
+@drawn("CMP-12", {"known": written(st.permutations((1, 1.0, True))), "x": count(1, 5)})
+def functions_of_one_code_are_told_apart(lib, jnp, known, x):
+    """What they close over is equal, and not the same."""
+    def of(k): return lambda x: x * k
+    compiled, x = [lib.transform.jit(of(k)) for k in known], jnp.array(x)
+    got, want = ([str(f(x).dtype) for f in fs] for fs in (compiled, map(of, known)))
+    assert got == want, {"at": known, "expected": want, "got": got}
 
 
 ODD_VALUES = ("'text'", "object()", "[1.0, 'text']", "None", "jnp.ones(3)", "{'a': 2}")

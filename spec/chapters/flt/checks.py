@@ -160,14 +160,17 @@ TAGS = written(st.lists(st.tuples(*2 * [st.sampled_from(("hot", "cold", None))])
 
 
 @drawn("FLT-15", {"tags": TAGS,
-                  "form": one_of(("lambda tag: tag", "lib.util.filter.WithTag"))})
+                  "form": one_of(("lambda tag: tag", "lib.util.filter.WithTag", *(
+                      f"lambda tag: {text}" for text in (
+                          "lib.util.filter.Not(lib.util.filter.Not(tag))", "[tag]",
+                          "lib.util.filter.All(tag, ...)"))))})
 def tag_is_read_when_asked(lib, jnp, tags, form):
-    """Tags that are replaced between two selections."""
-    m, got = lib.nn.Module(), []
+    """Tags that are replaced between two selections by one filter."""
+    m, got, hot = lib.nn.Module(), [], form("hot")
     m.items = [lib.State(jnp.ones(1), tag=before) for before, _ in tags]
     for turn in range(2):
         for state, pair in zip(m.items, tags, strict=True):
             state.tag = pair[turn]
-        got.append([path[-1] for path in m.states(form("hot")).keys()])
+        got.append([path[-1] for path in m.states(hot).keys()])
     want = [[i for i, pair in enumerate(tags) if pair[turn] == "hot"] for turn in range(2)]
     assert got == want, {"expected": want, "got": got}

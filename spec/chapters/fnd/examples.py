@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ...judge.check import drawn, snippet
+from ...language.axes import FIRST_ORDER
 from ...language.sources import Text, number, one_of, written
 from .drawn import RETURN_TYPES, USAGES
 
@@ -102,6 +103,24 @@ def world_is_read_at_every_call(lib, jnp, reach, shape, targets):
         got.append([states.index(s) for s in find(jnp.ones(shape(i)))])
     want = [[i] for i in targets]
     assert got == want, {"expected": f"the states {want}", "got": got}
+
+
+@drawn("FND-14", {"x": number(), "T": one_of(
+    f"lib.transform.{member}" for member in FIRST_ORDER)}, {
+    "flag": {"first": "True", "then": "False"}, "number": {"first": "0", "then": "1"},
+    "text": {"first": "'a'", "then": "'b'"}})
+def a_finder_in_a_call_sees_what_the_call_wrote(lib, jnp, T, first, then, x):
+    """What is written leads the finder's function to another state."""
+    way, (a, b), found = lib.State(first), [lib.State(jnp.array(2.0)) for _ in range(2)], []
+    find = lib.transform.StateFinder(
+        lambda: a.value if way.value == first else b.value, return_type="list")
+    def f(x):
+        way.value = then
+        found[:] = find()
+        return x * a.value
+    T(f)(jnp.array(x))
+    got = ["ab"[s is b] for s in found if s is not way]
+    assert got == ["b"], {"expected": "the state b", "got": got}
 
 
 NAMES = ("x", "y", "self", "fn", "usage", "args", "kwargs", "filter", "key")
