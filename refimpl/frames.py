@@ -66,6 +66,7 @@ class _Stack(threading.local):
 
 stack = _Stack()
 pulls: "dict[int, ref[Lost]]" = {}
+_clock = itertools.count(1)
 
 
 class Either:
@@ -85,24 +86,35 @@ class Lost(WeakSet["State"]):
         super().__init__(states)
         self.sliced = [*sliced]
         self.frames = WeakSet(stack.frames)
+        self.time = next(_clock)
         key, forget = id(self), pulls.pop  # as Python ends, `pulls` may be gone before
         pulls[key] = ref(self, lambda _: forget(key, None))
 
-    def __contains__(self, state: object) -> bool:
+    def __contains__(self, state: Any) -> bool:
         since = (f for f in stack.frames if f not in self.frames and f.lost is not self)
-        lost = super().__contains__(state) or state in Either(*self.sliced)
+        changed = state._changed > self.time or super().__contains__(state)
+        lost = changed or state in Either(*self.sliced)
         return lost or any(frame.has(state) for frame in since)
 
 
+def note_change(states: "Iterable[State]") -> None:
+    """Note that states change, for the pulls that are alive."""
+    dropped = next((frame for frame in stack.frames if frame.dropped), None)
+    if dropped is not None:
+        lose(states, dropped)  # which is all that will ever know of it
+        return
+    now = next(_clock)
+    for state in states:
+        state._changed = now
+
+
 def lose(
-    states: "Iterable[State]",
-    inside: "Frame | None" = None,
-    sliced: "Sequence[Container[State]]" = (),
+    states: "Iterable[State]", inside: "Frame", sliced: "Sequence[Container[State]]" = ()
 ) -> None:
-    """Note that states change, as seen by pulls that were made inside of a frame, or by all."""
+    """Note that what states hold in a frame is gone, for pulls that were made in it."""
     for made in list(pulls.values()):
         lost = made()
-        if lost is not None and (inside is None or inside in lost.frames):
+        if lost is not None and inside in lost.frames:
             lost.update(states)
             lost.sliced += sliced
 
@@ -183,6 +195,8 @@ class Frame:
             with suppress(ValueError):
                 heir.remove(self)
         memory.renew()
+        if kind is not None or self.dropped:
+            lose([*self.values, *self.born], inside=self)
         if kind is not None:
             leave_born({s: value for s, value in self.first.items() if not has_tracers(value)})
 
@@ -293,7 +307,7 @@ class Frame:
             self.values[state] = value
             self.touched[state] = True
         if pulls:
-            lose((state,), next((frame for frame in stack.frames if frame.dropped), None))
+            note_change((state,))
 
     def close(self) -> Effects:
         """Sum up what happened, once the function has returned."""
@@ -313,7 +327,7 @@ class Frame:
             if not written and state in self.originals:
                 written = not same_leaves(self.originals[state], self.values[state])
                 self.touched[state] = written
-                lose([state] if written else ())
+                note_change([state] if written and not self.dropped else ())
             if written:
                 writes[state] = self.values[state]
         born = self._close_born() if self.born else {}
@@ -387,9 +401,9 @@ def create(state: "State", value: Any) -> None:
     state._home = trace_now()
     if stack.frames:
         state._value = UNSET
-        stack.frames[-1].born[state] = value
-        # Copied, as the function may go on to change it in place.
-        stack.frames[-1].first[state] = copy_containers(value)
+        stack.frames[-1].born[state] = stack.frames[-1].first[state] = value
+        with suppress(RecursionError):  # copied, as the function may change it in place
+            stack.frames[-1].first[state] = copy_containers(value)
     else:
         state._value = value
 
@@ -414,7 +428,8 @@ def assign(state: "State", value: Any) -> None:
     if now != state._home or (now == EAGER and has_tracers(value)):
         raise _dishonest(state)
     state._value = value
-    lose((state,))
+    if pulls:
+        note_change((state,))
 
 
 def settle(effects: Effects) -> None:

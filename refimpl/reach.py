@@ -36,25 +36,20 @@ def guess_states(*roots: Any, beside: tuple[type, ...] = ()) -> list[State]:
     return [node for node in reached if isinstance(node, State)]
 
 
-def hides_tracer(value: Any, enough: int = _ENOUGH) -> bool:
-    """Whether an object that JAX does not know holds a tracer, which nothing would replace.
-
-    So many objects that it holds are looked at.
-    """
+def hides_tracer(value: Any) -> bool:
+    """Whether an object that JAX does not know holds a tracer, which nothing would replace."""
     if isinstance(value, jax.Array):
         return False
     opaque = (leaf for leaf in _leaves(value) if not _is_leaf(leaf))
-    reached = _walk(opaque, lambda node: () if _is_leaf(node) else _inside(node), enough)
+    reached = _walk(opaque, lambda node: () if _is_leaf(node) else _inside(node))
     return any(isinstance(node, Tracer) for node in reached)
 
 
-def _walk(
-    roots: Iterable[Any], inside: Callable[[Any], Iterable[Any]], enough: int = _ENOUGH
-) -> Iterator[Any]:
+def _walk(roots: Iterable[Any], inside: Callable[[Any], Iterable[Any]]) -> Iterator[Any]:
     """What is reached from here, nearest first; not through states, and not without end."""
     todo = deque(roots)
     seen: set[int] = set()
-    while todo and len(seen) < enough:
+    while todo and len(seen) < _ENOUGH:
         node = todo.popleft()
         if id(node) not in seen:
             seen.add(id(node))

@@ -61,7 +61,8 @@ class State(Generic[T], metaclass=_Sealing):
     _value: Any
     _home: Any
     _sealed = False
-    _uncopied: ClassVar[tuple[str, ...]] = ("_value", "_home")
+    _changed = 0
+    _uncopied: ClassVar[tuple[str, ...]] = ("_value", "_home", "_changed")
 
     def __init__(
         self,

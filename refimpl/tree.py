@@ -28,7 +28,7 @@ def split(node: Any) -> tuple[list[Any], Build | None]:
     """
     if isinstance(node, jax.Array):  # said first, as it is what there is most of
         return [], None
-    if _is_mapping(node):
+    if is_mapping(node):
         keys, empty = list(node), copy.copy(node)
         empty.clear()
 
@@ -49,12 +49,11 @@ def split(node: Any) -> tuple[list[Any], Build | None]:
     return children, partial(jax.tree.unflatten, treedef)
 
 
-def _is_mapping(node: Any) -> bool:
+def is_mapping(node: Any) -> bool:
     """Whether it is a dict, and nothing but its items: no attributes, and no rules for them."""
-    plain = getattr(type(node), "__setitem__", None) in _SETS and not getattr(
-        node, "__dict__", None
-    )
-    return isinstance(node, dict) and plain
+    if not isinstance(node, dict):
+        return False
+    return type(node).__setitem__ in _SETS and not getattr(node, "__dict__", None)
 
 
 _SETS = dict.__setitem__, OrderedDict.__setitem__

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import unittest.mock
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from refimpl import ParamState, State
+from refimpl import ParamState, State, frames
 from refimpl.frames import StateError
 from refimpl.random import normal
 from refimpl.transform import (
@@ -492,6 +493,39 @@ def test_a_finder_spoils_no_pull() -> None:
     pull = vjp(scaled_by(s), ONE)[1]
     StateFinder(lambda x: setattr(s, "value", x))(ONE)
     assert pull(ONE) == 3.0
+    held = State([jnp.array(3.0)])
+    pull = vjp(scaled_by(held, lambda value: value[0]), ONE)[1]
+    StateFinder(lambda: held.value.append(ONE))()
+    assert pull(ONE) == 3.0
+
+
+def test_a_pull_that_escapes_from_a_failed_call_does_not_see_what_stands_again() -> None:
+    s, pulls = State(jnp.array(2.0), name="culprit"), list[Any]()
+
+    def f(x: Any) -> Any:
+        s.value = jnp.array(9.0)
+        pulls.append(vjp(scaled_by(s), ONE)[1])
+        raise KeyError
+
+    for call in (grad(f), StateFinder(f)):
+        with pytest.raises(KeyError):
+            call(ONE)
+        with pytest.raises(StateError, match="culprit"):
+            pulls.pop()(ONE)
+
+
+def test_a_write_costs_the_same_whatever_pulls_there_are() -> None:
+    s, other = State(jnp.array(3.0), name="culprit"), State(0)
+    pulls = [vjp(scaled_by(s), ONE)[1] for _ in range(5)]
+
+    def f(x: Any) -> Any:
+        other.value = 2
+        return x
+
+    with unittest.mock.patch.object(frames, "lose") as told:
+        other.value = 1
+        grad(f)(1.0)
+    assert not told.called and all(pull(ONE) == 3.0 for pull in pulls)
 
 
 def test_a_pull_that_is_alive_at_the_end_says_nothing() -> None:

@@ -111,3 +111,19 @@ def test_a_finder_tells_of_an_error_that_its_evaluation_meets() -> None:
 
     with pytest.raises(Exception, match="planned"):
         StateFinder(f)(jnp.array(1.0))
+
+
+@pytest.mark.parametrize("inner", [jax.jit, jax.checkpoint, jax.grad, lambda f: jax.vmap(f)])
+def test_a_finder_leaves_no_tracer_of_an_inner_transform(inner: Any) -> None:
+    made: list[State] = []
+
+    def g(y: Any) -> Any:
+        if not made:
+            made.append(State(y * 2.0))
+        return jnp.sum(y * made[0].value)
+
+    x = jnp.array(1.0) if inner is jax.grad else jnp.arange(3.0)
+    with pytest.raises((StateError, jax.errors.UnexpectedTracerError)):
+        StateFinder(lambda x: inner(g)(x))(x)
+    with pytest.raises(StateError):
+        g(x)

@@ -34,7 +34,7 @@ from ..frames import (
     current,
     in_rule,
     lookup,
-    lose,
+    note_change,
     publish,
     pulls,
     settle,
@@ -45,6 +45,7 @@ from ..frames import (
 from ..memory import apart
 from ..reach import guess_states
 from ..state import State
+from ..summary import summary
 from ..typing import Function, P, R
 from .arguments import OBJECTS, static_parameters, unwrap, with_signature, with_states, wrap
 from .checks import expect_function, is_hashable, odd_leaves
@@ -64,7 +65,7 @@ class _Trace:
 
     def commit(self, values: Sequence[Any]) -> None:
         """Make the values that a call gave those of the states."""
-        lose(self.written)
+        note_change(self.written)
         if not self.born:
             publish([state._cell for state in self.written], values)
             return
@@ -253,7 +254,7 @@ class Jitted(Deferred[P, R]):
             version.commit(values)
         elif values:
             if pulls:
-                lose(version.usual or ())
+                note_change(version.usual or ())
             if len(values) == 1:
                 version.cells[0]["_value"] = values[0]
             else:
@@ -402,5 +403,5 @@ def _expect_numbers(values: dict[State, Any]) -> None:
         for leaf in odd_leaves(value):
             raise TypeError(
                 f"jit needs states that hold arrays and numbers; {state!r} is given or holds "
-                f"a {type(leaf).__name__}"
+                f"a {type(leaf).__name__}: {summary(leaf)}"
             )

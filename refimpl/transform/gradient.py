@@ -24,7 +24,7 @@ from ..frames import Effects, Either, Frame, StateError, current, lose, settle, 
 from ..memory import watched
 from ..reach import hides_tracer
 from ..summary import expect_shallow, summary
-from ..tree import Build, in_order_of_jax, pack
+from ..tree import Build, in_order_of_jax, is_mapping, pack
 from ..typing import Argnums, Array, ArrayLike, Container, Function, P, Pytree
 from .checks import expect_function
 from .deferred import Deferred
@@ -279,8 +279,9 @@ def carry(output: Any, aux: Any, effects: Effects, runs: list[Run]) -> Carried:
 def _expect_nothing_hidden(aux: Any, effects: Effects) -> None:
     kept = {**effects.writes, **effects.born}
     found = [f"{state!r} is given" for state, value in kept.items() if hides_tracer(value)]
-    # What was only read may be changed by hand; that is looked for in small objects only.
-    found += [f"{s!r} holds" for s in effects.fetched if hides_tracer(current(s), _FEW)]
+    # What was only read may be changed by hand. To look for that in any object is too dear.
+    held = {s: value for s in effects.fetched if isinstance(value := current(s), dict)}
+    found += [f"{s!r} holds" for s, it in held.items() if not is_mapping(it) and hides_tracer(it)]
     found += ["aux holds"] * hides_tracer(aux)
     for what in found:
         raise StateError(
@@ -288,9 +289,6 @@ def _expect_nothing_hidden(aux: Any, effects: Effects) -> None:
             "never get its number. Register its class with jax.tree_util, or keep arrays and "
             "containers of them instead"
         )
-
-
-_FEW = 1_000
 
 
 def _as_array(leaf: ArrayLike) -> Array:

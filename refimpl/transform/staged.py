@@ -215,7 +215,7 @@ class Beliefs(Generic[Belief]):
         """Abstract values of a written value, or TypeError by name if it has none."""
         try:
             return jax.tree.map(jax.typeof, value)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise TypeError(
                 f"a body of {self.what} writes {state!r}, whose value must then be made of "
                 f"arrays and numbers: {error}"

@@ -228,7 +228,7 @@ def arrays_given_twice_share_a_gradient(lib: Lib) -> None:
     def hook(call: Call) -> Any:
         index: Any = call.options.get("argnums")
         index = 0 if index is None else index
-        many = isinstance(index, (tuple, list))
+        many = not hasattr(index, "__index__")
 
         def shared(grads: Any) -> Any:
             given = [call.args[i] for i in index] if many else call.args[index]
