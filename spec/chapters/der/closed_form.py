@@ -58,6 +58,19 @@ def derivatives_by_nodes_are_those_of_jax(lib, jnp, jax, T, J, make, call, p, q,
         "expected": want, "got": got}
 
 
+TWICE = {"two arguments": {"call": "lambda T, f, x: T(f, argnums=(0, 1))(x, x)"},
+         "two leaves": {"call": "lambda T, f, x: T(lambda pair: f(*pair))([x, x])"}}
+
+
+@drawn("ARG-07", {"v": number(), "k": number()},
+       DISTINCT.bound(TWICE, "one array as {point}, {member}", J=as_jax))
+def one_array_in_two_places_has_two_gradients(lib, jnp, jax, T, J, call, v, k):
+    """Each is the derivative in its own place."""
+    def f(a, b): return jnp.sin(k * a * a * b)
+    got, want = (call(one, f, jnp.array(v)) for one in (T, J))
+    assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
+
+
 @drawn("DER-09", {"x": array((3,), (2, 2)), "k": number(), "seed": count(0, 9)},
        DISTINCT.bound(id="{member} of many entries", J=as_jax))
 def draws_are_the_same_for_every_entry(lib, jnp, jax, T, J, x, k, seed):
