@@ -155,6 +155,8 @@ class Frame:
     """Whether nothing runs in it but functions with frames of their own, and such rules."""
     dropped = False
     """Whether nothing that is written in it is settled."""
+    renewed: "WeakSet[State] | None" = None
+    """The created states that were written since."""
 
     def __init__(self, bound: "Iterable[tuple[State, Any]]" = (), kept: bool = False) -> None:
         self.trace, self.level = EAGER, EAGER_TRACE
@@ -178,8 +180,6 @@ class Frame:
         # Weak, so that a state that only lived inside of the function is not kept or committed.
         self.born: WeakKeyDictionary[State, Any] = WeakKeyDictionary()
         self.first: WeakKeyDictionary[State, Any] = WeakKeyDictionary()
-        self.renewed: WeakSet[State] = WeakSet()
-        """The created states that were written since."""
 
     def __enter__(self) -> "Frame":
         memory.renew()
@@ -301,6 +301,7 @@ class Frame:
             raise _dishonest(state)
         if owned:
             self.born[state] = value
+            self.renewed = self.renewed or WeakSet()
             self.renewed.add(state)
             state._home = now
         else:
@@ -331,7 +332,7 @@ class Frame:
             if written:
                 writes[state] = self.values[state]
         born = self._close_born() if self.born else {}
-        late = (*self.sliced, self.renewed)
+        late = [*self.sliced, self.renewed] if self.renewed else self.sliced
         return Effects(self.touched, self.fetched, writes, born, late, self.copies)
 
     def _close_born(self) -> "dict[State, Any]":

@@ -135,10 +135,11 @@ class StateFinder(Deferred[P, Any]):
                     if frame.born:
                         gc.collect()  # it may be alive only as part of a reference cycle
                     seen.append(frame.close())
-                # What was created in a trace of its own has no value that means anything here.
-                made.update((s, v) for s, v in frame.first.items() if s._home == frame.trace)
                 traced: list[Any] = []
-                build = pack(list(made.values()), traced)
+                if frame.born:
+                    # What was created in a trace of its own has no value that means anything here.
+                    made.update((s, v) for s, v in frame.first.items() if s._home == frame.trace)
+                    build = pack(list(made.values()), traced)
                 return traced
 
             with apart():

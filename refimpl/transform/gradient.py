@@ -200,7 +200,8 @@ class GradientTransform(Deferred[P, Pytree]):
             with Frame(bound) as frame:
                 result = self.target(*everything, **kwargs)
                 output, aux = self._split_aux(result) if self.has_aux else (result, None)
-            around.first.update(frame.first)  # for a failure that comes later
+            if frame.born:
+                around.first.update(frame.first)  # for a failure that comes later
             if not self.once:  # it may have moved the states
                 lose(self.selection.states, inside=frame)
             effects = frame.close()
