@@ -61,11 +61,10 @@ def loss_and_aux_are_concrete(lib, jnp, np, T):
 PRODUCTS = {
     "WRB-01": {"jvp": {"run": "lambda f, s, x, t: lib.transform.jvp(f, (x,), (t,))"},
                "vjp": {"run": "lambda f, s, x, t: lib.transform.vjp(f, x)[1](t)"}},
-    "WRB-02": {"jvp": {"run": "lambda f, s, x, t: lib.transform.jvp("
-                              "f, (x,), (t,), grad_states=s, state_tangents=[t, 0.0 * t, t])"},
-               "vjp": {"run": "lambda f, s, x, t: lib.transform.vjp(f, x, grad_states=s)[1](t)"}},
+    "WRB-02": {"vjp": {"run": "lambda f, s, x, t: lib.transform.vjp(f, x, grad_states=s)[1](t)"}},
 }
-"""Products with a vector, of a function of three states, which are not selected, or are."""
+"""Products with a vector, of a function of three states, which are not selected, or are, as only
+`vjp` can."""
 
 
 @drawn("WRB-01", {**moving(), "x": number(), "t": one_of(("1.0", "0.0", "-0.5"))},
