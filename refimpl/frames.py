@@ -80,7 +80,7 @@ class Either:
 
 
 class Lost(WeakSet["State"]):
-    """The states without the values any more, or here, that a function saw when it was pulled."""
+    """For a pull: the states without the values, any more or here, that its function saw."""
 
     def __init__(self, states: "Iterable[State]", sliced: "Sequence[Container[State]]") -> None:
         super().__init__(states)

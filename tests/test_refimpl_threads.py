@@ -219,6 +219,27 @@ class TestHelperThreads:
         with pytest.raises(StateError, match="culprit"):
             pull(1.0)
 
+    def test_a_commit_by_another_thread_spoils_a_pull_that_was_made_before_it(self) -> None:
+        s, written, go = State(jnp.array(3.0), name="culprit"), threading.Event(), threading.Event()
+        h = jax.custom_vjp(lambda x: x * s.value)
+        h.defvjp(lambda x: (x * s.value, None), lambda _, g: (g * s.value,))
+
+        def f(x: Any) -> Any:
+            s.value = jnp.array(100.0)
+            written.set()
+            go.wait(10)
+            return x
+
+        other = threading.Thread(target=lambda: grad(f)(1.0))
+        other.start()
+        written.wait(10)
+        pull = vjp(lambda x: h(x), jnp.array(1.0))[1]
+        assert pull(1.0) == 3.0
+        go.set()
+        other.join()
+        with pytest.raises(StateError, match="culprit"):
+            pull(1.0)
+
     def test_helpers_one_after_another_share_what_is_compiled(self) -> None:
         traced: list[int] = []
 

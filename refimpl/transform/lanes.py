@@ -194,9 +194,10 @@ class _Lanes(Beliefs[Any]):
         try:
             return lanes(values, args, kwargs)
         except ValueError as error:
-            for index, state in enumerate(self.groups[0] if self.groups else ()):
+            shared = self.groups[0] if self.groups else []
+            for index, state in enumerate(shared):
                 one = along(functools.partial(self._shared_write, index), out_axes=None)
-                self._expect_one_value(state, one, (values, args, kwargs), error)
+                self._expect_one_value(state, one, (values, args, kwargs), error, len(shared) == 1)
             raise
 
     def _place_of_lanes(
@@ -269,11 +270,13 @@ class _Lanes(Beliefs[Any]):
         self.learn({state: UNSET for state in self.held if state in self.effects.fetched} | missed)
 
     def _expect_one_value(
-        self, state: State, lanes: Function, given: Any, error: ValueError
+        self, state: State, lanes: Function, given: Any, error: ValueError, alone: bool
     ) -> None:
         try:
             lanes(*given)
-        except (ValueError, StateError):  # the latter if a state was made, and is gone
+        except (ValueError, StateError) as again:
+            if isinstance(again, StateError) and not alone:  # a state was made, and is gone
+                return
             raise ValueError(
                 f"the lanes of vmap write values of their own to {state!r}, which they share. "
                 "Give it an axis in out_states (and in in_states, if every lane has a value of its "

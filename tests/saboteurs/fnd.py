@@ -13,12 +13,11 @@ import refimpl
 from tests.saboteurs.hooks import (
     STREAM,
     Call,
-    Cell,
     Hook,
+    created,
     kept,
     on_build,
     on_call,
-    on_state,
     store,
 )
 from tests.saboteurs.roster import Lib, saboteur
@@ -301,12 +300,7 @@ def finding_changes_what_it_makes(lib: Lib) -> None:
 @saboteur("FND-11", also=WIDE)
 def finding_spoils_what_it_makes(lib: Lib) -> None:
     """A state that is made in a finder's call has no value when the call is over."""
-    made: list[Any] = []
-
-    class Noted(Cell):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
-            made.append(self)
+    made = created(lib)
 
     def hook(call: Call) -> Any:
         before = len(made)
@@ -315,5 +309,4 @@ def finding_spoils_what_it_makes(lib: Lib) -> None:
             store(state, refimpl.frames.UNSET)
         return found
 
-    on_state(lib, Noted)
     find(lib, hook)

@@ -386,6 +386,19 @@ def first_in_all(node: Any) -> Any:
     return jax.tree.unflatten(treedef, leaves[:1] * len(leaves))
 
 
+def created(lib: Lib) -> list[Any]:
+    """The states that are made from now on, as they are made."""
+    made: list[Any] = []
+
+    class Noted(Cell):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            made.append(self)
+
+    on_state(lib, Noted)
+    return made
+
+
 # -- the inside of the reference ---------------------------------------------------------------
 
 

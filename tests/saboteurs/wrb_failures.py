@@ -14,6 +14,7 @@ from tests.saboteurs.hooks import (
     STREAM,
     Call,
     Cell,
+    created,
     inside,
     kept,
     on_call,
@@ -116,12 +117,7 @@ def failure_locks_the_transform(lib: Lib) -> None:
 @saboteur("WRB-21", also=WIDE)
 def failures_spoil_what_was_made(lib: Lib) -> None:
     """A state that was made in a call which failed has no value from then on."""
-    made: list[Any] = []
-
-    class Noted(Cell):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
-            made.append(self)
+    made = created(lib)
 
     def hook(call: Call) -> Any:
         before = len(made)
@@ -132,7 +128,6 @@ def failures_spoil_what_was_made(lib: Lib) -> None:
                 store(state, refimpl.frames.UNSET)
             raise
 
-    on_state(lib, Noted)
     on_call(lib, hook)
 
 

@@ -262,6 +262,7 @@ def what_f_hands_to_a_thread_is_right_or_refused(lib, jnp, T, before, work, v, x
     except Exception:
         got = want
     assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
+    assert s.value == v, {"at": "s.value", "expected": v, "got": s.value}
 
 
 @drawn("STA-09", {"values": numbers(2)}, EXACT.bound(power=by_order("2", "1")))
