@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -31,7 +32,8 @@ def mirrors(expected: Any, got: Any, place: str, *, strict: bool = True) -> Diff
     place : str
         The source that reaches it.
     strict : bool
-        Whether container types count, and the order of keys but for a dict's, which is open;
+        Whether container types count, and the order of keys but for those of dicts and default
+        dicts, which is open;
         if not, lists and tuples are alike, and so are all mappings.
     """
     if isinstance(expected, Slot):
@@ -83,7 +85,7 @@ def _node(expected: Any, got: Any, place: str, strict: bool) -> Difference | Non
     if strict and kind is not AnyMapping and type(got) is not kind:
         return difference.of_type(place, kind, got)
     keys = [key for key, _ in _children(expected)]
-    return _keys(keys, got, place, ordered=strict and kind is not dict)
+    return _keys(keys, got, place, ordered=strict and kind not in (dict, defaultdict))
 
 
 def _keys(keys: list[Any], got: Any, place: str, *, ordered: bool) -> Difference | None:
@@ -131,7 +133,7 @@ def same(
 
 
 def _same_node(expected: Any, got: Any, place: str) -> Difference | None:
-    if isinstance(expected, Mapping):
+    if type(expected) is dict:
         return _keys(list(expected), got, place, ordered=False)
     return _node(expected, got, place, strict=True)
 

@@ -40,7 +40,7 @@ WRITTEN: Final = choice("written", ("0", "1", "2", "3"), {"write": ("1", "2", "3
 
 FREE: Final = choice("anything", (
     "array", "integers", "flags", "short", "half", "bfloat16", "complex", "empty", "number",
-    "symbol", "dict", "list", "tuple", "named tuple"))
+    "symbol", "dict", "list", "tuple", "named tuple", "ordered dict", "default dict"))
 
 LEAVES: Final[Mapping[str, tuple[str, ...]]] = {
     "integers": ("jnp.array([1, 2])", "jnp.array(2, jnp.int32)", "jnp.array([3], jnp.uint8)"),
@@ -60,6 +60,8 @@ NODES: Final[Mapping[str, tuple[str, ...]]] = {
     "list": ("[{0}]", "[{0}, {1}, {0}]"),
     "tuple": ("({0},)", "({0}, {1})"),
     "named tuple": (f"{NAMED.__name__}({{0}}, {{1}})",),
+    "ordered dict": ("OrderedDict({{'b': {0}, 'a': {1}}})",),
+    "default dict": ("defaultdict(list, {{'b': {0}, 'a': {1}}})",),
 }
 """Containers of two other parts, as source."""
 
@@ -375,13 +377,8 @@ class Body(Chooser):
                     return f"{factor} * ({new})" if factor else new
                 self.events[place.var.id] += "r"
                 return old
-            children = {k: source(child, f"{old}[{k!r}]") for k, child in trees.items(tree) or ()}
-            if isinstance(tree, dict):
-                return "{" + ", ".join(f"{key!r}: {child}" for key, child in children.items()) + "}"
-            inner = ", ".join(children.values())
-            if trees.is_namedtuple(tree):
-                return f"{type(tree).__name__}({inner})"
-            return f"[{inner}]" if isinstance(tree, list) else f"({inner},)"
+            return trees.source_like(tree, [
+                source(child, f"{old}[{key!r}]") for key, child in trees.items(tree) or ()])
 
         return source(place.var.value, f"{place.text}.value")
 

@@ -11,7 +11,7 @@ from .programs import Program, Ref, module_states
 from .returns import Row
 from .script import Script
 from .transforms import FAMILY, Member
-from .trees import NAMED, Tree, literal
+from .trees import Tree, literal
 
 
 @dataclass(frozen=True)
@@ -109,10 +109,7 @@ class Case(Script):
         """The lines up to the call."""
         used = (*self.args, *self.kwargs.values(), self.selection and self.selection.tree)
         lines = [*self.program.setup(self.row.has_aux), *self.between]
-        named = [NAMED.__name__ in line for line in lines]
-        named += [True for tree in used for _ in trees.namedtuples(tree)]
-        imports = [f"from {NAMED.__module__} import {NAMED.__name__}"] * any(named)
-        return [*imports, *lines]
+        return [*trees.imports([*lines, *map(literal, used)]), *lines]
 
     def arguments(self) -> str:
         """The arguments of the call as source."""

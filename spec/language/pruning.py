@@ -16,6 +16,8 @@ from .cases import Case
 from .histories import History
 from .programs import Program
 
+MODULE = "m"
+"""The name of a program's module."""
 NAME = re.compile(r"[A-Za-z_]\w*")
 BOUND = re.compile(r"^\s*(?:def )?([A-Za-z_]\w*)(?: = |\()")
 
@@ -31,8 +33,13 @@ def smaller(case: Any) -> Iterator[Any]:
 
 
 def shorter_programs(case: Case) -> Iterator[Program]:
-    """The program of a case without its early return, a statement or a state."""
+    """The program of a case without its early return, its module, a statement or a state."""
     program = case.program
+    if program.module is not None:
+        alone = replace(program, module=None, methods=())
+        rest = [*alone.setup(case.row.has_aux), case.transformed(), *case.between]
+        if MODULE not in names(rest):
+            yield alone
     if program.early is not None:
         yield replace(program, early=None)
     parts = wholes(program.body)

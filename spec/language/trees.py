@@ -6,7 +6,8 @@ mapping may have keys of any kind.  :func:`literal` prints a tree as the source 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statistics import LinearRegression
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ Tree = Any
 
 NAMED: Final = LinearRegression
 """A named tuple, of two fields, that any script can import."""
+IMPORTED: Final[tuple[type, ...]] = (NAMED, OrderedDict, defaultdict)
+"""The containers that a script has to import."""
 
 
 def is_namedtuple(tree: Tree) -> bool:
@@ -45,7 +48,10 @@ def rebuild(tree: Tree, children: list[Tree]) -> Tree:
     if tree is None:
         return None
     if isinstance(tree, Mapping):
-        return dict(zip(tree, children, strict=True))
+        pairs = zip(tree, children, strict=True)
+        if isinstance(tree, defaultdict):
+            return defaultdict(tree.default_factory, pairs)
+        return OrderedDict(pairs) if isinstance(tree, OrderedDict) else dict(pairs)
     if is_namedtuple(tree):
         return type(tree)(*children)
     return type(tree)(children)
@@ -69,14 +75,6 @@ def leaves(tree: Tree, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield from leaves(child, (*path, key))
 
 
-def namedtuples(tree: Tree) -> Iterator[type]:
-    """The classes of the named tuples in a tree."""
-    if is_namedtuple(tree):
-        yield type(tree)
-    for _, child in items(tree) or ():
-        yield from namedtuples(child)
-
-
 def is_inexact(leaf: Any) -> bool:
     """Whether a leaf holds floating or complex numbers, so that it can be differentiated."""
     return kind_of(np.asarray(leaf).dtype) in "fc"
@@ -84,19 +82,34 @@ def is_inexact(leaf: Any) -> bool:
 
 def literal(tree: Tree, xp: str = "jnp") -> str:
     """The source of an expression that builds the tree, arrays with the namespace ``xp``."""
-    if isinstance(tree, Mapping):
-        return "{" + ", ".join(f"{k!r}: {literal(v, xp)}" for k, v in tree.items()) + "}"
-    if isinstance(tree, list):
-        return "[" + ", ".join(literal(v, xp) for v in tree) + "]"
-    if is_namedtuple(tree):
-        return f"{type(tree).__name__}({', '.join(literal(v, xp) for v in tree)})"
-    if isinstance(tree, tuple):
-        return "(" + "".join(literal(v, xp) + ", " for v in tree).rstrip() + ")"
+    if tree is not None and (children := items(tree)) is not None:
+        return source_like(tree, [literal(child, xp) for _, child in children])
     if isinstance(tree, (np.ndarray, np.generic)):
         return _array_literal(np.asarray(tree), xp)
     if isinstance(tree, (float, complex)) and not np.isfinite(tree):
         return _infinite_literal(tree)
     return repr(tree)
+
+
+def source_like(tree: Tree, parts: Sequence[str]) -> str:
+    """The source of a container like ``tree`` whose children have the sources ``parts``."""
+    if isinstance(tree, Mapping):
+        text = "{" + ", ".join(f"{k!r}: {part}" for k, part in zip(tree, parts, strict=True)) + "}"
+        if isinstance(tree, defaultdict):
+            return f"defaultdict({getattr(tree.default_factory, '__name__', None)}, {text})"
+        return f"OrderedDict({text})" if isinstance(tree, OrderedDict) else text
+    if isinstance(tree, list):
+        return f"[{', '.join(parts)}]"
+    if is_namedtuple(tree):
+        return f"{type(tree).__name__}({', '.join(parts)})"
+    return f"({''.join(f'{part}, ' for part in parts).rstrip()})"
+
+
+def imports(texts: Iterable[str]) -> list[str]:
+    """The lines that import the containers which some source names."""
+    texts = list(texts)
+    return [f"from {kind.__module__} import {kind.__name__}" for kind in IMPORTED
+            if any(f"{kind.__name__}(" in text for text in texts)]
 
 
 def _infinite_literal(number: complex) -> str:

@@ -5,6 +5,7 @@ Shapes come from a small pool, so that compiled code is reused.
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
@@ -39,6 +40,10 @@ KINDS: Final[dict[str, Callable[[SearchStrategy[Any], SearchStrategy[Any]], Any]
     "list": lambda some, none: st.tuples(some).map(list),
     "wide": lambda some, none: st.fixed_dictionaries({10: some, 2: some, 9: some, 1: some}),
     "named": lambda some, none: st.builds(NAMED, some, some),
+    "ordered": lambda some, none: st.tuples(some, some).map(
+        lambda two: OrderedDict(b=two[0], a=two[1])),
+    "default": lambda some, none: st.tuples(some, some).map(
+        lambda two: defaultdict(list, b=two[0], a=two[1])),
     "number": lambda some, none: st.sampled_from(NUMBERS),
     "deep": lambda some, none: st.fixed_dictionaries(
         {"u": st.tuples(some, st.none()).map(list), "t": st.tuples(some)}),
@@ -47,11 +52,13 @@ KINDS: Final[dict[str, Callable[[SearchStrategy[Any], SearchStrategy[Any]], Any]
 }
 """The kinds of floating value, of arrays with some entries and arrays with none: ``wide`` has more
 keys than two, which are integers that come in another order as text, ``named`` is a named tuple
-that any script can import, ``deep`` a container in a container, with a None beside an array, and
+that any script can import, ``ordered`` and ``default`` are dicts of other classes that JAX knows,
+``deep`` a container in a container, with a None beside an array, and
 ``empty`` holds an array of no entries beside another.
 """
 
-CONTAINERS_OF_ARRAYS: Final = ("dict", "tuple", "list", "wide", "named", "deep", "empty")
+CONTAINERS_OF_ARRAYS: Final = ("dict", "tuple", "list", "wide", "named", "ordered", "default",
+                               "deep", "empty")
 """The kinds of value that are pytrees."""
 
 

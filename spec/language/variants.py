@@ -6,6 +6,7 @@ reads the same text, so what a case must give needs no second opinion.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
@@ -354,7 +355,8 @@ def aux_of(leaves: Sequence[str], least: int = 1) -> Change:
         st.lists(some, max_size=3), st.lists(some, max_size=3).map(tuple),
         st.dictionaries(st.sampled_from(("mse", "l2", "b", "a")), some, max_size=3),
         st.dictionaries(st.sampled_from((10, 2, 9, 1)), some, max_size=3),
-        st.tuples(some, st.none()), st.builds(NAMED, some, some)), max_leaves=5)
+        st.tuples(some, st.none()), st.builds(NAMED, some, some),
+        st.dictionaries(st.sampled_from("dbca"), some, max_size=3).map(OrderedDict)), max_leaves=5)
 
     @changed
     def change(draw: DrawFn, case: Case) -> Case:

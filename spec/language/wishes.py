@@ -28,7 +28,8 @@ UNARY: Final = (
 CALM: Final = UNARY[:2]
 """The functions for rules that judge structures or effects: few, so that little is compiled."""
 COMMON: Final = (
-    "array", "array", "dict", "tuple", "list", "wide", "named", "number", "deep", "empty")
+    "array", "array", "array", "dict", "tuple", "list", "wide", "named", "ordered", "default",
+    "number", "deep", "empty")
 """The kinds of value in the proportions in which they are drawn, unless a wish says others."""
 
 
@@ -146,7 +147,8 @@ EVERYTHING: Final = Wish(
 
 ORDINARY: Final = replace(
     EVERYTHING, kinds=(
-        "array", "array", "dict", "tuple", "list", "wide", "named", "deep", "empty", "zero"),
+        "array", "array", "dict", "tuple", "list", "wide", "named", "ordered", "default", "deep",
+        "empty", "zero"),
     outputs=("scalar", "array", "long", "tree", "wide"),
     most=4, fewest=2, steps=(1, 6), arguments=(0, 2), large=False,
     containers=("one", "list", "tuple", "dict", "nested", "module"),

@@ -46,7 +46,8 @@ TELLING = replace(LONG, rows=rows("states", has_aux=True, return_value=True))
 DRAWING = replace(WRITING, writes=False, draws=True, most=1)
 SPREADING = replace(DRAWING, rows=rows("states", return_value=True), outputs=("tree", "wide"))
 EMPTY = replace(WRITING, outputs=("no entries",))
-CONTAINING = replace(WRITING, most=1, kinds=("dict", "tuple", "list", "wide", "named", "deep"))
+CONTAINING = replace(WRITING, most=1, kinds=(
+    "dict", "tuple", "list", "wide", "named", "ordered", "default", "deep"))
 ANYTHING = replace(WRITING, rows=plain("arguments"), scratch=True, models=True,
                    steps=(1, 4))
 
