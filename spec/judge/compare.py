@@ -84,6 +84,8 @@ def _node(expected: Any, got: Any, place: str, strict: bool) -> Difference | Non
     kind = type(expected)
     if strict and kind is not AnyMapping and type(got) is not kind:
         return difference.of_type(place, kind, got)
+    if strict and kind is defaultdict and got.default_factory is not expected.default_factory:
+        return difference.of_type(f"{place}.default_factory()", expected.default_factory, got)
     keys = [key for key, _ in _children(expected)]
     return _keys(keys, got, place, ordered=strict and kind not in (dict, defaultdict))
 

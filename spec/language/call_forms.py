@@ -86,6 +86,7 @@ OUTPUTS: Final[dict[str, tuple[str, tuple[Shape, ...]]]] = {
     "long": ("{0}", ((6,),)),
     "tree": ("{{'p': {0}, 'q': [{1}]}}", ((3,), ())),
     "wide": ("[{0}, {{'d': {1}, 'b': {2}}}, {3}]", ((), (3,), (), (3,))),
+    "ordered": ("OrderedDict(p={0}, d={1})", ((3,), ())),
     "no entries": ("jnp.ravel({0})[:0]", ((),)),
 }
 """The kinds of output, as source with places for arrays, and their shapes."""

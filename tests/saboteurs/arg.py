@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import types
+from collections import defaultdict
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ import refimpl
 from tests.saboteurs.der import FIRST, rotated
 from tests.saboteurs.hooks import (
     Call,
+    of_class,
     on_build,
     on_call,
 )
@@ -266,3 +268,10 @@ def everything_is_traced(lib: Lib) -> None:
         return refimpl.transform.jit(call.proceed)(*call.args)
 
     on_call(lib, hook)
+
+
+@saboteur("ARG-07", also=WIDE)
+def gradients_by_default_dicts_forget_the_default(lib: Lib) -> None:
+    """A gradient that mirrors a default dict makes nothing for other keys."""
+    forget = of_class(defaultdict, functools.partial(defaultdict, None))
+    on_call(lib, lambda call: call.grads(forget))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from typing import Any
 
 import jax
@@ -15,6 +16,7 @@ from tests.saboteurs.hooks import (
     first_in_all,
     kept,
     map_nodes,
+    of_class,
     on_call,
     written,
 )
@@ -187,3 +189,9 @@ def flags_must_be_true_itself(lib: Lib) -> None:
         return call.again(**given)
 
     on_call(lib, hook)
+
+
+@saboteur("AUX-04", also="AUX RET CMP")
+def ordered_dicts_in_aux_are_sorted(lib: Lib) -> None:
+    """An ordered dict in aux comes back in the order of its keys."""
+    change_aux(lib, of_class(OrderedDict, lambda it: OrderedDict(sorted(it.items()))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import OrderedDict
 from typing import Any
 from unittest import mock
 from weakref import WeakSet
@@ -19,6 +20,7 @@ from tests.saboteurs.hooks import (
     inside,
     kept,
     map_leaves,
+    of_class,
     on_build,
     on_call,
     on_state,
@@ -484,3 +486,9 @@ def compiled_functions_take_all_within_reach(lib: Lib) -> None:
         return call.proceed()
 
     on_call(lib, hook, ("jit",))
+
+
+@saboteur("CMP-14", also="CMP WRB AUX CTL")
+def compiled_functions_return_plain_dicts(lib: Lib) -> None:
+    """An ordered dict that a compiled function returns is a plain one."""
+    on_call(lib, lambda call: of_class(OrderedDict, dict)(call.proceed()), ("jit",))

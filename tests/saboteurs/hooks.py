@@ -380,6 +380,11 @@ def map_nodes(change: Callable[[Any], Any], tree: Any) -> Any:
     return jax.tree.map(lambda it: change(it) if is_node(it) else it, tree, is_leaf=is_node)
 
 
+def of_class(kind: type, change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A change of a tree that changes the containers of a class, each of them outermost."""
+    return partial(map_nodes, lambda it: change(it) if type(it) is kind else it)
+
+
 def first_in_all(node: Any) -> Any:
     """A like container with its first leaf in the place of all."""
     leaves, treedef = jax.tree.flatten(node)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import operator
 import threading
+from collections import OrderedDict, defaultdict
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -21,10 +23,12 @@ from tests.saboteurs.hooks import (
     inside,
     intercept,
     kept,
+    of_class,
     on_build,
     on_call,
     on_state,
     selected,
+    store,
     under_jax,
     written,
 )
@@ -454,3 +458,27 @@ def calls_in_other_threads_have_no_effects(lib: Lib) -> None:
         return intercept(made, run)
 
     on_build(lib, build)
+
+
+def once_written(lib: Lib, change: Any) -> None:
+    """Change what the written states hold when the outermost call ends."""
+    def hook(call: Call) -> Any:
+        result = call.proceed()
+        if not inside():
+            for state in written(call):
+                store(state, change(state.value))
+        return result
+
+    on_call(lib, hook)
+
+
+@saboteur("WRB-02", also="WRB STA CMP RET AUX")
+def ordered_dicts_that_are_written_are_plain(lib: Lib) -> None:
+    """An ordered dict in a state that f writes is a plain one after the call."""
+    once_written(lib, of_class(OrderedDict, dict))
+
+
+@saboteur("WRB-02", also="WRB STA CMP RET AUX")
+def default_dicts_that_are_written_forget_their_default(lib: Lib) -> None:
+    """A default dict in a state that f writes makes nothing any more after the call."""
+    once_written(lib, of_class(defaultdict, partial(defaultdict, None)))

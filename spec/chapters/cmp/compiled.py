@@ -24,7 +24,7 @@ from ...language.wishes import Wish
 CALLS: Final = 2
 COMPILED: Final = Wish(
     ("vector_grad",), plain("arguments"), nested=True, writes=True, shapes=SHAPES[:1],
-    outputs=("scalar", "tree"), most=6, steps=(2, 8), bystanders=True, arguments=(1, 3),
+    outputs=("scalar", "tree", "ordered"), most=6, steps=(2, 8), bystanders=True, arguments=(1, 3),
     functions=("jnp.sin({0})",), forms=True, models=True)
 """Functions that write much and are compiled fast; no conditions, since under jit a state has no
 value to ask for, and no draws, which are CMP-15's."""

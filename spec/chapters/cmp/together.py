@@ -24,7 +24,7 @@ SMALL = replace(ORDINARY, shapes=SHAPES[:1], most=2)
 
 TAKERS = {
     "plain": (EVERY, ("scalar", "array")),
-    "pytree": (EVERY.where(outputs="any"), ("tree", "wide")),
+    "pytree": (EVERY.where(outputs="any"), ("tree", "wide", "ordered")),
 }
 """Outputs of a function, and the members that take them."""
 

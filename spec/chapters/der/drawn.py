@@ -134,7 +134,10 @@ def arguments_may_have_any_structure(subject: Subject, case: Case) -> None:
     judge_values(seen)
 
 
-@generated("DER-06", Calls.strategy, differentiating("states", Wish(outputs=("tree",)), BLOCKS))
+OF_TREES: Final = Wish(outputs=("tree", "ordered"))
+
+
+@generated("DER-06", Calls.strategy, differentiating("states", OF_TREES, BLOCKS))
 def blocks_of_structured_outputs_stand_in_the_output(subject: Subject, case: Case) -> None:
     """The structure of the output is outermost, and every block holds its derivative."""
     seen = observe(case, subject)
@@ -142,7 +145,7 @@ def blocks_of_structured_outputs_stand_in_the_output(subject: Subject, case: Cas
     judge_values(seen)
 
 
-@generated("DER-06", Calls.strategy, differentiating("both", Wish(outputs=("tree",)), BLOCKS))
+@generated("DER-06", Calls.strategy, differentiating("both", OF_TREES, BLOCKS))
 def sides_stand_outside_of_the_output(subject: Subject, case: Case) -> None:
     """The pair is outermost; in each of its members, the structure of the output is."""
     seen = observe(case, subject)
@@ -152,7 +155,8 @@ def sides_stand_outside_of_the_output(subject: Subject, case: Case) -> None:
 
 
 @generated("DER-07", Calls.strategy, {
-    side: Calls(Wish(("vector_grad",), plain(side), outputs=("tree", "wide"))) for side in SIDES
+    side: Calls(Wish(("vector_grad",), plain(side), outputs=("tree", "wide", "ordered")))
+    for side in SIDES
 })
 def vector_grad_sums_every_entry_of_every_leaf(subject: Subject, case: Case) -> None:
     """The gradient of one sum over the whole output."""
