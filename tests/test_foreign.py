@@ -49,8 +49,8 @@ def test_what_is_chosen_is_labelled(many: list[Case]) -> None:
 def test_bodies_made_once_stand_before_the_function(many: list[Case]) -> None:
     for case in many:
         lines = case.lines()
-        function = next(i for i, line in enumerate(lines) if "def f(" in line or (
-            line.strip().startswith(("def loss(", "def __call__(self, x", "def whole("))))
+        function = next(i for i, line in enumerate(lines)
+                        if line.strip().startswith(("def f(", "class F:", "def whole(")))
         for one in traced(case):
             head = next(line for line in one.definition if line.startswith("def "))
             places = [i for i, line in enumerate(lines) if line.strip() == head]

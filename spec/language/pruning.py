@@ -16,7 +16,7 @@ from .cases import Case
 from .histories import History
 from .programs import Program
 
-MODULE = "m"
+ROOT = "m"
 """The name of a program's module."""
 NAME = re.compile(r"[A-Za-z_]\w*")
 BOUND = re.compile(r"^\s*(?:def )?([A-Za-z_]\w*)(?: = |\()")
@@ -38,7 +38,7 @@ def shorter_programs(case: Case) -> Iterator[Program]:
     if program.module is not None:
         alone = replace(program, module=None, methods=())
         rest = [*alone.setup(case.row.has_aux), case.transformed(), *case.between]
-        if MODULE not in names(rest):
+        if ROOT not in names(rest):
             yield alone
     if program.early is not None:
         yield replace(program, early=None)
