@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ..judge.subject import Subject
 
-HELD: Final = 2_500
+HELD: Final = 1_500
 """Programs that are kept: each takes 0.4 to 1.3 megabytes, by the version of JAX."""
 
 
