@@ -257,3 +257,18 @@ def interrupted_loops_write_no_more(lib: Lib) -> None:
             raise
 
     lib.transform.for_loop = for_loop
+
+
+@saboteur("WRB-15", "WRB-16", also=WIDE)
+def writes_are_refused_one_by_one(lib: Lib) -> None:
+    """A write of another structure is refused when all is committed, and what else was written,
+    the random stream included, has arrived."""
+    def hook(call: Call) -> Any:
+        before: dict[Any, Any] = {s: jax.tree.structure(s.value) for s in call.used("write")}
+        result = call.proceed()
+        for state, structure in before.items():
+            if not inside() and jax.tree.structure(state.value) != structure:
+                raise ValueError(f"{state} must keep its structure")
+        return result
+
+    on_call(lib, hook)

@@ -25,7 +25,7 @@ from ...language.axes import (
     representatives,
 )
 from ...language.cases import Case
-from ...language.sources import count, moving, number, numbers, one_of, some_of
+from ...language.sources import count, moving, number, numbers, one_of, some_of, value
 from ...language.values import SHAPES
 from ...language.wishes import CALM, ORDINARY
 from .table import Call, Cell, call, cells, failing, with_key
@@ -121,6 +121,22 @@ def what_f_changed_in_place_is_as_before(lib, jnp, T, held, change, e, x):
     assert s.value == held(), {"at": "s.value", "expected": held(), "got": s.value}
 
 
+@drawn("WRB-15", {"written": value(), "start": numbers(2), "way": one_of(("1", "-1")),
+                  "x": number()}, EVERY.bound())
+def what_cannot_be_written_leaves_the_states(lib, jnp, T, written, start, way, x):
+    """A library that refuses a value of f's says so; then no other write is left, either."""
+    a, b = [lib.State(jnp.array(v)) for v in start]
+    def f(x):
+        for state, new in ((a, x), (b, written))[::way]:
+            state.value = new
+        return x
+    try:
+        T(f)(jnp.array(x))
+    except Exception:
+        got = [a.value, b.value]
+        assert got == start, {"at": "the states", "expected": start, "got": got}
+
+
 @generated("WRB-16", with_key, failed(FAILED_DRAWS, EVERY, "draws"), wide=5)
 def stream_is_as_before(subject: Subject, case: Case) -> None:
     """The next draw is the first one after the seed."""
@@ -141,13 +157,17 @@ def stream_is_as_before(subject: Subject, case: Case) -> None:
 @snippet("WRB-16", EVERY.bound({
     "no pair for has_aux": {"options": "dict(has_aux=True)"},
     "an untouched state": {"options": "dict(grad_states=lib.State(jnp.array(1.0)))"},
-}, "{point}, {member}", key=keyed))
-def stream_is_as_it_was_after_a_refusal(lib, jnp, T, key, options):
-    """The next draw is the first one after the seed."""
+    "None for a number": {"new": "None"},
+}, "{point}, {member}", key=keyed, options=lambda _: "{}", s=lambda _: "lib.State(1.0)",
+   new=lambda _: "1.0"))
+def stream_is_as_it_was_after_a_refusal(lib, jnp, T, key, options, s, new):
+    """The next draw is the first one after the seed; not every library refuses the write."""
     lib.random.seed(7)
     first = now = lib.random.normal(size=())
     lib.random.seed(7)
-    def f(x): return x * lib.random.normal(size=())
+    def f(x):
+        s.value = new
+        return x * lib.random.normal(size=())
     try:
         T(f, **key, **options)(jnp.array(2.0))
     except Exception:
