@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import LinearRegression
@@ -95,6 +95,10 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "an empty dict": ({}, {"a": 1.0}),
     "a list for a dict": ({"a": 1.0}, [1.0]),
     "None for a dict": ({"a": 1.0}, None),
+    "a dict for an ordered dict": (OrderedDict(b=1.0, a=2.0), {"b": 1.0, "a": 2.0}),
+    "the order of an ordered dict": (OrderedDict(b=1.0, a=2.0), OrderedDict(a=2.0, b=1.0)),
+    "a dict for a default dict": (defaultdict(list, a=1.0), {"a": 1.0}),
+    "what a default dict makes": (defaultdict(list, a=1.0), defaultdict(None, a=1.0)),
     "deep inside": ({"a": [(1.0, None), {"b": 2.0}]}, {"a": [(1.0, None), {"b": 3.0}]}),
     "a tracer of jvp": (1.0, traced("jvp")),
     "a tracer of jit": (np.array(1.0), traced("jit")),

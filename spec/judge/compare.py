@@ -85,7 +85,7 @@ def _node(expected: Any, got: Any, place: str, strict: bool) -> Difference | Non
     if strict and kind is not AnyMapping and type(got) is not kind:
         return difference.of_type(place, kind, got)
     if strict and kind is defaultdict and got.default_factory is not expected.default_factory:
-        return difference.of_type(f"{place}.default_factory()", expected.default_factory, got)
+        return difference.of_factory(place, expected.default_factory, got.default_factory)
     keys = [key for key, _ in _children(expected)]
     return _keys(keys, got, place, ordered=strict and kind not in (dict, defaultdict))
 

@@ -190,6 +190,12 @@ def of_type(place: str, wanted: type, got: Any) -> Difference:
     return Difference(place, _is_a(place, wanted), f"a {wanted.__name__}", describe(got))
 
 
+def of_factory(place: str, wanted: type, got: Any) -> Difference:
+    """What a default dict makes."""
+    return Difference(f"{place}.default_factory", f"{place}.default_factory is {wanted.__name__}",
+                      wanted.__name__, getattr(got, "__name__", repr(got)))
+
+
 def of_size(place: str, wanted: type | None, size: int, got: Any) -> Difference:
     """The class and the length of a sequence; without a class, a list or a tuple will do."""
     alike = _is_a(place, wanted) if wanted else f"isinstance({place}, (list, tuple))"
