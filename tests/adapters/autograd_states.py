@@ -8,15 +8,17 @@ has succeeded.
 
 from __future__ import annotations
 
+import copy
 import functools
 import operator
 import threading
 import types
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,10 +68,13 @@ def tree_map(function: Function, tree: Any) -> Any:
     if tree is None:
         return None
     if isinstance(tree, Mapping):
-        pairs = [(key, tree_map(function, child)) for key, child in tree.items()]
-        factory = (tree.default_factory,) if isinstance(tree, defaultdict) else ()
-        kind: Any = type(tree)
-        return kind(*factory, pairs)
+        items = {key: tree_map(function, child) for key, child in tree.items()}
+        if not isinstance(tree, dict):
+            return type(tree)(items)  # type: ignore[call-arg]
+        made = copy.copy(tree)
+        for key, child in items.items():
+            dict.__setitem__(made, key, child)  # whatever the class makes of its items
+        return made
     if isinstance(tree, (list, tuple)):
         children = [tree_map(function, child) for child in tree]
         return type(tree)(*children) if hasattr(tree, "_fields") else type(tree)(children)
@@ -142,7 +147,7 @@ class State(Cell):
         self.stored = value
         if here.frames:
             here.frames[-1].values[self] = value
-            here.frames[-1].born[self] = value
+            here.frames[-1].born[self] = tree_map(locked, value)  # which may be changed in place
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "stored": self.value}
@@ -198,6 +203,7 @@ class Frame:
         self.bound = {state: leaves(value) for state, value in bound.items()}
         self.used: dict[State, bool] = {}
         self.born: dict[State, Any] = {}
+        self.heirs: list[list[Frame]] = []
 
     def __enter__(self) -> Frame:
         self.level = traces.top
@@ -206,6 +212,8 @@ class Frame:
 
     def __exit__(self, *_: object) -> None:
         here.frames.pop()
+        for frames in self.heirs:
+            frames.remove(self)
         for state in self.used if here.frames else ():
             here.frames[-1].used.setdefault(state, False)
 
@@ -228,6 +236,42 @@ class Frame:
             state.stored = lowered(values[state], to)
             if here.frames:
                 here.frames[-1].values[state] = here.frames[-1].born[state] = state.stored
+
+
+# -- threads ---------------------------------------------------------------------------------------
+
+
+def inherited(run: Function) -> Function:
+    """A function that runs in the frames of the thread that hands it over, as far as they last."""
+    frames, top = list(here.frames), traces.top
+    for frame in frames:
+        frame.heirs.append(frames)
+
+    def run_there(*args: Any, **kwargs: Any) -> Any:
+        own = here.frames, traces.top
+        here.frames, traces.top = frames, top if frames else -1
+        try:
+            return run(*args, **kwargs)
+        finally:
+            here.frames, traces.top = own
+
+    return run_there
+
+
+def start(self: Thread) -> None:
+    """Start a thread, in the frames of who does."""
+    if here.frames:
+        self.run = inherited(self.run)  # type: ignore[method-assign]
+    _start(self)
+
+
+def submit(self: Any, work: Function, /, *args: Any, **kwargs: Any) -> Any:
+    """Hand work to a pool, whose thread may have begun in other frames."""
+    return _submit(self, inherited(work), *args, **kwargs)
+
+
+_start, _submit = Thread.start, ThreadPoolExecutor.submit
+Thread.start, ThreadPoolExecutor.submit = start, submit  # type: ignore[method-assign]
 
 
 def commit(writes: Mapping[State, Any]) -> None:
