@@ -18,6 +18,8 @@ from .programs import Program
 
 ROOT = "m"
 """The name of a program's module."""
+PLAIN, NOTHING = "function", "None"
+"""The plainest form of a function, and the plainest aux."""
 NAME = re.compile(r"[A-Za-z_]\w*")
 BOUND = re.compile(r"^\s*(?:def )?([A-Za-z_]\w*)(?: = |\()")
 
@@ -33,7 +35,8 @@ def smaller(case: Any) -> Iterator[Any]:
 
 
 def shorter_programs(case: Case) -> Iterator[Program]:
-    """The program of a case without its early return, its module, a statement or a state."""
+    """The program of a case without its early return, its aux, its module, a statement or a
+    state, or in a plainer form."""
     program = case.program
     if program.module is not None:
         alone = replace(program, module=None, methods=())
@@ -42,6 +45,10 @@ def shorter_programs(case: Case) -> Iterator[Program]:
             yield alone
     if program.early is not None:
         yield replace(program, early=None)
+    if program.form != PLAIN:
+        yield replace(program, form=PLAIN)
+    if program.aux and len(program.aux) > len(NOTHING):
+        yield replace(program, aux=NOTHING)
     parts = wholes(program.body)
     body = [[line for statement in part for line in statement.source().splitlines()]
             for part in parts]

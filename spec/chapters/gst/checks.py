@@ -212,13 +212,15 @@ LONG_BODIES: Final = replace(calm(containers=PLACES, fewest=2, most=6, writes=Tr
 
 
 MANY: Final = replace(LONG_BODIES, containers=("list", "module", "module"), shapes=SHAPES[:1],
-                      fewest=7, most=8, steps=(0, 3))
+                      fewest=8, most=8, steps=(0, 3))
 """More states than any other wish selects."""
 
 
 @generated("GST-14", Calls.strategy, {
     **EXACT.calls(LONG_BODIES, plain("states")),
-    **representatives("reverse", "forward").calls(MANY, plain("states"), "many {member}")})
+    **representatives("reverse", "forward").calls(MANY, plain("states"), "many {member}"),
+    **representatives("reverse", "forward").calls(
+        replace(MANY, fewest=7, most=7), plain("states"), "seven {member}")})
 def gradients_stand_in_their_places(subject: Subject, case: Case) -> None:
     """Values, place by place, with up to eight states of which some are written."""
     judge_values(observe(case, subject))
