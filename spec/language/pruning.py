@@ -12,14 +12,13 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
+from .call_forms import AUXES
 from .cases import Case
 from .histories import History
 from .programs import Program
 
 ROOT = "m"
 """The name of a program's module."""
-PLAIN, NOTHING = "function", "None"
-"""The plainest form of a function, and the plainest aux."""
 NAME = re.compile(r"[A-Za-z_]\w*")
 BOUND = re.compile(r"^\s*(?:def )?([A-Za-z_]\w*)(?: = |\()")
 
@@ -45,10 +44,10 @@ def shorter_programs(case: Case) -> Iterator[Program]:
             yield alone
     if program.early is not None:
         yield replace(program, early=None)
-    if program.form != PLAIN:
-        yield replace(program, form=PLAIN)
-    if program.aux and len(program.aux) > len(NOTHING):
-        yield replace(program, aux=NOTHING)
+    if program.form != Program.form:
+        yield replace(program, form=Program.form)
+    if program.aux and len(program.aux) > len(AUXES["nothing"]):
+        yield replace(program, aux=AUXES["nothing"])
     parts = wholes(program.body)
     body = [[line for statement in part for line in statement.source().splitlines()]
             for part in parts]

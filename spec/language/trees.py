@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from statistics import LinearRegression
 from typing import Any, Final
 
@@ -48,10 +49,9 @@ def rebuild(tree: Tree, children: list[Tree]) -> Tree:
     if tree is None:
         return None
     if isinstance(tree, Mapping):
-        pairs = zip(tree, children, strict=True)
-        if isinstance(tree, defaultdict):
-            return defaultdict(tree.default_factory, pairs)
-        return OrderedDict(pairs) if isinstance(tree, OrderedDict) else dict(pairs)
+        made = copy(tree) if isinstance(tree, dict) else {}
+        made.update(zip(tree, children, strict=True))
+        return made
     if is_namedtuple(tree):
         return type(tree)(*children)
     return type(tree)(children)

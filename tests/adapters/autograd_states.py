@@ -238,6 +238,18 @@ class Frame:
                 here.frames[-1].values[state] = here.frames[-1].born[state] = state.stored
 
 
+def commit(writes: Mapping[State, Any]) -> None:
+    """Write all or none, wherever it is stopped."""
+    before = {state: state.peek() for state in writes}
+    try:
+        for state, value in writes.items():
+            state.value = value
+    except BaseException:
+        for state, value in before.items():
+            state.value = value
+        raise
+
+
 # -- threads ---------------------------------------------------------------------------------------
 
 
@@ -272,18 +284,6 @@ def submit(self: Any, work: Function, /, *args: Any, **kwargs: Any) -> Any:
 
 _start, _submit = Thread.start, ThreadPoolExecutor.submit
 Thread.start, ThreadPoolExecutor.submit = start, submit  # type: ignore[method-assign]
-
-
-def commit(writes: Mapping[State, Any]) -> None:
-    """Write all or none, wherever it is stopped."""
-    before = {state: state.peek() for state in writes}
-    try:
-        for state, value in writes.items():
-            state.value = value
-    except BaseException:
-        for state, value in before.items():
-            state.value = value
-        raise
 
 
 # -- derivatives -----------------------------------------------------------------------------------

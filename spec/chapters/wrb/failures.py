@@ -171,14 +171,14 @@ def stream_is_as_it_was_after_a_refusal(lib, jnp, T, key, options):
     assert jnp.array_equal(now, first), {"expected": f"the draw {first}", "got": now}
 
 
-@snippet("WRB-16", EVERY.bound(key=keyed))
-def stream_is_as_it_was_after_a_refused_write(lib, jnp, T, key):
-    """Where a library refuses None for a number, the next draw is the first one after the seed."""
+@drawn("WRB-16", {"new": one_of(("None", "()", "[1.0]", "{'a': 1.0}"))}, EVERY.bound(key=keyed))
+def stream_is_as_it_was_after_a_refused_write(lib, jnp, T, key, new):
+    """Where a library refuses another structure, the next draw is the first one after the seed."""
     s = lib.State(1.0)
     lib.random.seed(7)
     first = now = lib.random.normal(size=())
     lib.random.seed(7)
-    def f(x): return setattr(s, 'value', None) or x * lib.random.normal(size=())
+    def f(x): return setattr(s, 'value', new) or x * lib.random.normal(size=())
     try:
         T(f, **key)(jnp.array(2.0))
     except Exception:
