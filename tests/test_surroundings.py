@@ -12,14 +12,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy
 import pytest
 
 from spec.__main__ import BROKEN, CRASHED, UNUSABLE, main
 from spec.judge.check import Check
-from spec.judge.verdict import Outcome
+from spec.judge.subject import Subject
+from spec.judge.verdict import Outcome, Verdict
 from spec.report import committed, journal
 from spec.report.journal import Journal
+from spec.run.decide import decide
+from spec.run.profiles import PROFILES
 from tests.told import kept, tell
 
 ROOT = Path(__file__).parents[1]
@@ -150,6 +156,33 @@ def test_no_point_meets_what_another_left_behind(tmp_path: Path) -> None:
     points = committed.read(tmp_path / "report.json")["points"]["STA-02/value_of_every_kind"]
     assert len(points) == 11 and list(points.values()).count("fail") == len(FOUND)
     assert alive(int((tmp_path / "child").read_text())) == []
+
+
+def spoil(lib: Any) -> None:
+    lib.random.kept.clear()
+
+
+def draw(lib: Any) -> None:
+    assert lib.random.kept
+
+
+def drawn_after_it_was_spoiled(lib: SimpleNamespace) -> Verdict:
+    """The verdict of a point that draws, after one that leaves the stream useless."""
+    subject = Subject("numpy", SimpleNamespace(array_namespace=numpy, random=lib))
+    first, second = (Check("STA-16", deed.__name__, deed, {"": {}}) for deed in (spoil, draw))
+    decide(first, subject, "", PROFILES["quick"], 0)
+    return decide(second, subject, "", PROFILES["quick"], 0).verdict
+
+
+def test_each_point_begins_the_random_stream_anew() -> None:
+    kept = ["key"]
+    lib = SimpleNamespace(kept=kept, seed=kept.append)
+    assert drawn_after_it_was_spoiled(lib) is Verdict.PASS
+
+
+@pytest.mark.parametrize("seed", [None, sys.exit])
+def test_a_stream_that_cannot_be_seeded_ends_no_run(seed: object) -> None:
+    assert drawn_after_it_was_spoiled(SimpleNamespace(kept=["key"], seed=seed)) is Verdict.FAIL
 
 
 # -- where little is to be had ---------------------------------------------------------------------

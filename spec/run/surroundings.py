@@ -6,13 +6,20 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Final
 
-from ..judge.subject import Subject
+from ..judge.stray import strays
+from ..judge.subject import Subject, lookup
+
+SEED: Final = "random.seed"
 
 
 class Surroundings:
     """The configuration of JAX, the working directory, and where things are printed, as they are
     when this is made.
+
+    The random stream of the library begins anew, so that no point goes on with what another left
+    there, which may be no key.
 
     Parameters
     ----------
@@ -24,7 +31,8 @@ class Surroundings:
         self._config = subject.jax.config if subject.on_jax else None
         self._before = dict(self._config.values) if self._config else {}
         self._folder = _working_directory()
-        self._streams = {name: getattr(sys, name) for name in ("stdout", "stderr")}
+        self._printed = {name: getattr(sys, name) for name in ("stdout", "stderr")}
+        _seed(subject)
 
     def restored(self) -> list[str]:
         """Put back what was changed, and name it."""
@@ -47,11 +55,18 @@ class Surroundings:
             yield "the working directory"
 
     def _printing(self) -> Iterator[str]:
-        for name, stream in self._streams.items():
+        for name, stream in self._printed.items():
             closed = getattr(stream, "closed", False)
             if closed or getattr(sys, name) is not stream:
                 setattr(sys, name, open(os.devnull, "w") if closed else stream)
                 yield f"sys.{name}"
+
+
+def _seed(subject: Subject) -> None:
+    """Begin the library's random stream anew; whether that works is for the rules to judge."""
+    if SEED not in subject.missing | subject.hidden:
+        with suppress(*strays()):
+            lookup(subject.lib, SEED)(0)
 
 
 def _working_directory() -> str:
