@@ -83,6 +83,33 @@ def test_traces() -> None:
     assert f("a", 3.0).tolist() == [3.0, 3.0]
 
 
+def test_a_state_beside_that_grows_costs_no_trace_at_each_call() -> None:
+    """It can be reached from what the function knows, so that it is an input at first."""
+    runs: list[tuple[int, ...]] = []
+    model = types.SimpleNamespace(w=State(1.0), log=State([]), bias=State(jnp.array(4.0)))
+
+    @jit
+    def step(x: Any) -> Any:
+        runs.append(jnp.shape(x))
+        model.w.value = model.w.value * 2.0
+        return jnp.sum(model.w.value * x) + (model.bias.value if jnp.ndim(x) else 0.0)
+
+    def steps(x: Any) -> list[tuple[int, ...]]:
+        """The traces for some steps."""
+        runs.clear()
+        for _ in range(5):
+            w = model.w.value
+            assert step(x) == 2.0 * w * jnp.sum(x) + 4.0 * jnp.ndim(x)
+            model.log.value = [*model.log.value, jnp.array(w)]
+        return list(runs)
+
+    assert steps(1.0) == [()] * 3  # the second shows what it is for, and the third does without
+    assert steps(2.0) == []
+    assert steps(jnp.ones(2)) == [(2,)] * 4  # one meets the bias, and the log is back
+    assert steps(jnp.ones(2)) == [] and steps(3.0) == [()] and steps(3.0) == []
+    assert len(model.log.value) == 30
+
+
 def test_a_write_only_state_needs_no_second_trace() -> None:
     runs, out = [0], State(0.0)
 

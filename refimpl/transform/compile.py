@@ -105,6 +105,10 @@ class _Version:
         self.exact = True
         """Whether a further call may use the traces that are there."""
         self.creates = False
+        self.types: list[Any] = []
+        """Of the inputs in the first trace, as JAX compares them."""
+        self.narrower: list[State] = []
+        """The inputs that do, once one that no trace uses has made JAX trace again."""
         own = with_states(owner.options, count)
         self.compiled = jax.jit(with_signature(self._pure, owner.fun), **own)
 
@@ -127,11 +131,20 @@ class _Version:
         self.used.update(effects.fetched)
         self.in_rules.update(frame.staged_in_rules)
         self.creates = self.creates or bool(effects.born)
-        if unknown or effects.born:
+        if unknown or effects.born or self._traced_in_vain(values):
             self.exact = False
             if self.owner._only is self:
                 self.owner._only = None
         return output, self._leaving(effects)
+
+    def _traced_in_vain(self, values: Sequence[Any]) -> bool:
+        """Whether JAX traces again for a state that no trace uses, as one that grows beside."""
+        types = [jax.tree.flatten(jax.tree.map(jax.typeof, value)) for value in values]
+        self.types = self.types or types
+        changed = [old != new for old, new in zip(self.types, types, strict=True)]
+        if any(state not in self.used for state in itertools.compress(self.inputs, changed)):
+            self.narrower = [state for state in self.inputs if state in self.used]
+        return bool(self.narrower)
 
     def _leaving(self, effects: Effects) -> list[Any] | dict[int, list[Any]]:
         """What a trace writes, in the form that tells where the values belong."""
@@ -321,7 +334,8 @@ class Jitted(Deferred[P, R]):
         key = self._key(args, kwargs)
         known = self._versions.pop(key, None)
         given = list(map(unwrap, (*args, *kwargs.values())))
-        guessed = [*(known.used if known else ()), *guess_states(self.fun, *given)]
+        guessed = known.narrower if known else []
+        guessed = guessed or [*(known.used if known else ()), *guess_states(self.fun, *given)]
         inputs = dict.fromkeys(s for s in guessed if not odd_leaves(current(s)))
         while True:
             alive = (state for state in inputs if current(state) is not UNSET)
