@@ -26,10 +26,10 @@ def split(node: Any) -> tuple[list[Any], Build | None]:
 
     The function is None for a leaf. It holds none of the children.
     """
-    if isinstance(node, jax.Array):  # said first, as it is what there is most of
+    if node is None or isinstance(node, jax.Array):  # said first, as it is what there is most of
         return [], None
     if is_mapping(node):
-        keys, empty = list(node), copy.copy(node)
+        keys, empty = list(node), {} if type(node) is dict else copy.copy(node)
         empty.clear()
 
         def join(values: Sequence[Any]) -> Any:
