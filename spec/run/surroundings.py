@@ -64,8 +64,8 @@ class Surroundings:
 
 def _seed(subject: Subject) -> None:
     """Begin the library's random stream anew; whether that works is for the rules to judge."""
-    if SEED not in subject.missing | subject.hidden:
-        with suppress(*strays()):
+    if SEED not in subject.hidden:
+        with suppress(*strays()):  # it may have no such name, either
             lookup(subject.lib, SEED)(0)
 
 

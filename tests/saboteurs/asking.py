@@ -11,8 +11,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from types import SimpleNamespace
-from typing import Any
 
 import refimpl
 from spec.chapters import all_checks
@@ -23,7 +21,7 @@ from spec.judge.verdict import Verdict
 from spec.language.transforms import FAMILY
 from spec.run.decide import decide
 from spec.run.profiles import PROFILES, Profile
-from tests.saboteurs.roster import Saboteur, copy_of
+from tests.saboteurs.roster import Saboteur
 
 QUICK = replace(PROFILES["quick"], shrinks=0)
 GLANCE = Profile("glance", 2, 0)
@@ -99,21 +97,6 @@ def concerns(check: Check, point: str, changed: frozenset[str]) -> bool:
     return not asked or bool(asked & changed) or not changed <= family
 
 
-class Recorder:
-    """A namespace that notes which names are looked up."""
-
-    def __init__(self, room: Any, prefix: str = "", seen: set[str] | None = None) -> None:
-        self._room, self._prefix = room, prefix
-        self._seen: set[str] = set() if seen is None else seen
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._room, name)
-        if isinstance(value, SimpleNamespace):
-            return Recorder(value, f"{self._prefix}{name}.", self._seen)
-        self._seen.add(self._prefix + name)
-        return value
-
-
 _LOOKED_UP: dict[tuple[str, str, Profile, int], frozenset[str]] = {}
 
 
@@ -125,12 +108,10 @@ def looked_up(check: Check, point: str, profile: Profile, seed: int) -> frozense
     """
     key = (check.id, point, profile, seed)
     if key not in _LOOKED_UP:
-        seen: set[str] = set()
-        subject = Subject("refimpl", Recorder(copy_of(refimpl), seen=seen))
-        outcome = decide(check, subject, point, profile, seed)
+        outcome = decide(check, Subject("refimpl", refimpl), point, profile, seed)
         if outcome.verdict is Verdict.FAIL:
             raise RuntimeError(f"the reference fails {check.id} at {point!r}: {outcome.message}")
-        _LOOKED_UP[key] = frozenset(seen)
+        _LOOKED_UP[key] = outcome.needs
     return _LOOKED_UP[key]
 
 
