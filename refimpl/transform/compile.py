@@ -107,8 +107,8 @@ class _Version:
         self.creates = False
         self.types: list[Any] = []
         """Of the inputs in the first trace, as JAX compares them."""
-        self.narrower: list[State] = []
-        """The inputs that do, once one that no trace uses has made JAX trace again."""
+        self.narrower: list[State] | None = None
+        """The inputs that suffice, once one that no trace uses has made JAX trace again."""
         own = with_states(owner.options, count)
         self.compiled = jax.jit(with_signature(self._pure, owner.fun), **own)
 
@@ -144,7 +144,7 @@ class _Version:
         changed = [old != new for old, new in zip(self.types, types, strict=True)]
         if any(state not in self.used for state in itertools.compress(self.inputs, changed)):
             self.narrower = [state for state in self.inputs if state in self.used]
-        return bool(self.narrower)
+        return self.narrower is not None
 
     def _leaving(self, effects: Effects) -> list[Any] | dict[int, list[Any]]:
         """What a trace writes, in the form that tells where the values belong."""
@@ -334,8 +334,9 @@ class Jitted(Deferred[P, R]):
         key = self._key(args, kwargs)
         known = self._versions.pop(key, None)
         given = list(map(unwrap, (*args, *kwargs.values())))
-        guessed = known.narrower if known else []
-        guessed = guessed or [*(known.used if known else ()), *guess_states(self.fun, *given)]
+        guessed = known.narrower if known else None
+        if guessed is None:
+            guessed = [*(known.used if known else ()), *guess_states(self.fun, *given)]
         inputs = dict.fromkeys(s for s in guessed if not odd_leaves(current(s)))
         while True:
             alive = (state for state in inputs if current(state) is not UNSET)
