@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ...judge import compare
 from ...judge.aspects import judge_effects, judge_part, judge_row, judge_sides
-from ...judge.check import generated, snippet
+from ...judge.check import drawn, generated, snippet
 from ...judge.derivative import judge_values
 from ...judge.difference import Difference, Violation, describe
 from ...judge.observation import Observation, observe, run
@@ -24,11 +24,13 @@ from ...language.axes import (
     Change,
     Members,
     as_drawn,
+    by_order,
     plain,
     rows,
 )
 from ...language.call_forms import KEYWORDS
 from ...language.cases import Case
+from ...language.sources import number, numbers, written
 from ...language.variants import (
     CALLABLES,
     LABELS,
@@ -308,6 +310,24 @@ def arguments_stay_as_they_are(subject: Subject, case: Case) -> None:
 
 
 generated("ARG-16", calls_in_turn, {member: member for member in EVERY})(value_and_gradients)
+@drawn("ARG-17", {"scales": numbers(3), "x": number(),
+                  "turns": written(st.lists(st.integers(0, 2), min_size=2, max_size=4))},
+       EXACT.bound(order=by_order("1", "2"), id="instances {member}"))
+def every_instance_has_its_own_method(lib, jnp, T, order, scales, turns, x):
+    """Three instances of a class, called in turn; each call is noted in a state of the instance."""
+    class Own:
+        def __init__(self, k): self.k, self.n = k, lib.State(jnp.array(0))
+        def f(self, x): return setattr(self.n, "value", self.n.value + 1) or jnp.sin(self.k * x)
+        g = T(f, argnums=1)
+    made = [Own(k) for k in scales]
+    got = [float(made[i].g(jnp.array(x))) for i in turns]
+    want = [k * jnp.cos(k * x) if order == 1 else -k * k * jnp.sin(k * x)
+            for k in (scales[i] for i in turns)]
+    assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
+    got, want = [int(own.n.value) for own in made], [turns.count(i) for i in range(3)]
+    assert got == want, {"at": "the states", "expected": want, "got": got}
+
+
 _wish = calm(argnums=("int", "list", "tuple"))
 _points = EVERY.calls(_wish, plain("arguments", "states"), change=as_method)
 _points |= BESIDE.calls(_wish, plain("both"), "beside states {member}", as_method)

@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 
 from ...judge.check import drawn, snippet
 from ...language.axes import EVERY, EXACT, FIRST_ORDER
-from ...language.sources import WRITES_OF_ALL, count, moving, number, numbers, one_of, some_of
+from ...language.sources import (
+    WRITES_OF_ALL,
+    count,
+    moving,
+    number,
+    numbers,
+    one_of,
+    some_of,
+    written,
+)
 
 THREE = {**moving(), "chosen": one_of(("[]", "[1]", "[2, 0]"))}
 """Parameters of a function that writes three states, of which some are selected."""
@@ -41,6 +50,28 @@ def states_of_one_name_are_written_apart(lib, jnp, np, T, moves, move, start, ch
     T(lambda x: f(s, x), **words)(jnp.array(x)), f(t, jnp.array(x))
     got, want = ([float(state.value) for state in states] for states in (s, t))
     assert np.allclose(got, want), {"at": "the states", "expected": want, "got": got}
+
+
+BACK = written(st.lists(st.tuples(
+    st.integers(0, 1), st.sampled_from((-1, 0, 1, 2, 3))), min_size=2, max_size=5))
+"""Writes of two states, as pairs: the state ``i`` becomes a new value, or one of those before."""
+
+
+@drawn("WRB-14", {"moves": BACK, "start": numbers(2), "chosen": one_of(("[]", "[0]", "[1, 0]")),
+                  "x": number()}, EVERY.bound(id="{member} | put back"))
+def values_held_before_are_written_again(lib, jnp, T, moves, start, chosen, x):
+    """The very arrays, of the same state or of the other one, and read after each write."""
+    s, t = ([lib.State(jnp.array(v)) for v in start] for _ in range(2))
+    def f(s, x):
+        held, out = [state.value for state in s], 0.0
+        for i, j in moves:
+            s[i].value = held[j % len(held)] if j >= 0 else 2.0 * s[i].value + x
+            out, held = out + jnp.sin(s[0].value + x * s[1].value), [*held, s[i].value]
+        return out
+    words = {"grad_states": [s[i] for i in chosen]} if chosen else {}
+    out = [T(lambda x: f(s, x), return_value=True, **words)(jnp.array(x))[1], f(t, jnp.array(x))]
+    got, want = (jnp.array([y, *(a.value for a in of)]) for y, of in zip(out, (s, t), strict=True))
+    assert jnp.allclose(got, want), {"expected": want, "got": got}
 
 
 @snippet("WRB-23", EVERY.bound())

@@ -46,6 +46,7 @@ TELLING = replace(LONG, rows=rows("states", has_aux=True, return_value=True))
 DRAWING = replace(WRITING, writes=False, draws=True, most=1)
 SPREADING = replace(DRAWING, rows=rows("states", return_value=True), outputs=("tree", "wide"))
 EMPTY = replace(WRITING, outputs=("no entries",))
+REPEATED = replace(WRITING, containers=("twice", "often"))
 CONTAINING = replace(WRITING, most=1, kinds=(
     "dict", "tuple", "list", "wide", "named", "ordered", "default", "deep"))
 ANYTHING = replace(WRITING, rows=plain("arguments"), scratch=True, models=True,
@@ -108,7 +109,8 @@ def written_states_are_as_after_a_plain_call(subject: Subject, case: Case) -> No
 
 
 @rule("WRB-02", tabled(SELECTED_WRITES) | generated_for(WRITING) | EVERY.where(outputs="any").calls(
-    EMPTY, id="{member} | an output of no entries", change=that_write))
+    EMPTY, id="{member} | an output of no entries", change=that_write)
+      | EVERY.calls(REPEATED, id="{member} | in several places", change=that_write))
 def selected_written_states_are_as_after_a_plain_call(subject: Subject, case: Case) -> None:
     """Every selected state, by the table and in generated programs."""
     judge_effects(observe(case, subject), selected=True)
