@@ -125,24 +125,40 @@ def a_state_that_is_not_used_may_become_anything(lib, jnp, hold, values, x):
         idle.value = value
 
 
-STATICS = ("'times'", "'plus'", "2", "0.5", "None", "(1, 'times')")
+@drawn("CMP-12", {"orders": written(st.lists(
+    st.permutations("abc"), min_size=2, max_size=3, unique_by=tuple)), "values": numbers(3)})
+def keywords_may_come_in_any_order(lib, jnp, orders, values):
+    """The same names in each call, in an order of its own."""
+    s, given = lib.State(jnp.array(2.0)), dict(zip("abc", values, strict=True))
+    g = lib.transform.jit(lambda *, a, b, c: s.value * a + 10.0 * b - c)
+    want = 2.0 * given["a"] + 10.0 * given["b"] - given["c"]
+    for names in orders:
+        got = g(**{name: given[name] for name in names})
+        assert jnp.allclose(got, want), {"at": names, "expected": want, "got": got}
 
 
-@drawn("CMP-13", {"calls": st.lists(st.sampled_from(STATICS), min_size=2, max_size=4).map(
-    lambda texts: f"[{', '.join(texts)}]"), "v": number(), "x": number()}, {
+STATICS = ("'times'", "'plus'", "2", "0.5", "None", "(1, 'times')", "-1", "-2")
+"""Values that a compiled function knows as they are; the hash of the last two is the same."""
+STATIC_CALLS = st.permutations(STATICS[-2:]) | st.lists(
+    st.sampled_from(STATICS), min_size=2, max_size=4)
+
+
+@drawn("CMP-13", {"calls": STATIC_CALLS.map(lambda texts: f"[{', '.join(texts)}]"),
+                  "v": number(), "x": number()}, {
     "static_argnums": {"words": "{'static_argnums': 1}", "call": "lambda f, x, n: f(x, n)"},
     "static_argnames": {"words": "{'static_argnames': 'n'}", "call": "lambda f, x, n: f(x, n=n)"},
 })
 def static_arguments_are_python_values(lib, jnp, words, call, calls, v, x):
     """They arrive as they were given, and steer Python, at every call of one function."""
-    s, seen, k = lib.State(jnp.array(v)), [], {"times": 3.0, "plus": 5.0, 2: 7.0}
+    s, seen = lib.State(jnp.array(v)), []
+    k = {"times": 3.0, "plus": 5.0, 2: 7.0, -1: 11.0, -2: 13.0}
     def f(x, n):
         seen.append(n)
-        return k.get(n, -1.0) * s.value * x if n is not None else x
+        return k.get(n, 0.5) * s.value * x if n is not None else x
 
     g = lib.transform.jit(f, **words)
     for n in calls:
-        got, want = float(call(g, jnp.array(x), n)), x if n is None else k.get(n, -1.0) * v * x
+        got, want = float(call(g, jnp.array(x), n)), x if n is None else k.get(n, 0.5) * v * x
         assert jnp.allclose(got, want), {"at": n, "expected": want, "got": got}
     given = [type(n) for n in calls]
     assert {*map(type, seen)} == {*given}, {"expected": given, "got": seen}
@@ -164,6 +180,31 @@ def writes_under_jit_are_kept(lib, jnp, np, moves, move, start, xs):
         assert np.allclose(got, want), {"at": "the states", "expected": want, "got": got}
 
 
+VARIANTS = {
+    "a static argument": {"words": "{'static_argnums': 1}", "give": "lambda i: i",
+                          "read": "lambda which: which"},
+    "a shape": {"words": "{}", "give": "lambda i: jnp.zeros(i * (1,))", "read": "jnp.ndim"},
+}
+"""What says which variant of a compiled function is called: a number, as it is given and read."""
+
+
+@drawn("CMP-14", {"turns": written(st.lists(st.integers(0, 2), min_size=3, max_size=5)),
+                  "start": numbers(3), "x": number()}, VARIANTS)
+def every_variant_writes_its_own_states(lib, jnp, words, give, read, turns, start, x):
+    """One of three states in each call, and some of them again."""
+    s = [lib.State(jnp.array(v)) for v in start]
+    def f(x, which):
+        state = s[read(which)]
+        state.value = state.value + x
+
+    g = lib.transform.jit(f, **words)
+    for i in turns:
+        g(jnp.array(x), give(i))
+    got = [float(state.value) for state in s]
+    want = [v + x * turns.count(i) for i, v in enumerate(start)]
+    assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
+
+
 @drawn("CMP-15", {"seed": count(0, 99), "sizes": some_of(((), (2,)), 1, 2),
                   "calls": count(1, 3)})
 def draws_under_jit_advance_the_stream(lib, jnp, seed, sizes, calls):
@@ -178,6 +219,21 @@ def draws_under_jit_advance_the_stream(lib, jnp, seed, sizes, calls):
     got = [*(g() for _ in range(calls)), [lib.random.normal(size=(2,))]]
     for one, other in zip(sum(got, []), sum(want, []), strict=True):
         assert jnp.allclose(one, other), {"expected": want, "got": got}
+
+
+@drawn("CMP-15", {"seeds": written(st.tuples(*2 * [st.integers(0, 99)])), "calls": count(2, 3)})
+def a_seed_under_jit_counts_at_every_call(lib, jnp, seeds, calls):
+    """Each call seeds and draws; numbers are drawn in between and after the last."""
+    def f():
+        lib.random.seed(seeds[1])
+        return lib.random.normal(size=(2,))
+
+    def run(f):
+        lib.random.seed(seeds[0])
+        return jnp.array([[f(), lib.random.normal(size=(2,))] for _ in range(calls)])
+
+    got, want = run(lib.transform.jit(f)), run(f)
+    assert jnp.allclose(got, want), {"expected": want, "got": got}
 
 
 @drawn("CMP-16", {**moving(), "planned": one_of((

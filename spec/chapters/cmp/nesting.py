@@ -24,7 +24,7 @@ from ...language.axes import (
 )
 from ...language.cases import Case
 from ...language.returns import ROWS
-from ...language.sources import number, one_of, waves, written
+from ...language.sources import count, number, one_of, waves, written
 from ...language.strategies import cases
 from ...language.transforms import FAMILY
 from ...language.wishes import Wish
@@ -119,6 +119,24 @@ def result_and_effects_agree(lib, jnp, T, made):
     for part, want, got in zip(("gradient", "value", "state"), run(T), run(made), strict=True):
         assert jnp.allclose(jnp.array(got), jnp.array(want)), {
             "at": part, "expected": want, "got": got}
+
+
+@drawn("CMP-02", {"v": number(), "x": number(), "turns": count(1, 3)},
+       REPRESENTATIVES.bound(order=by_order("1", "2"), id="stacked {member}"))
+def a_compiled_layer_is_stacked(lib, jnp, T, order, v, x, turns):
+    """One compiled function that is called several times in a call, each time on what it gave."""
+    s, n, x = lib.State(jnp.array(v)), lib.State(jnp.array(0)), jnp.array(x)
+    layer = lib.transform.jit(lambda x: setattr(n, "value", n.value + 1) or s.value * x)
+    def f(x):
+        for _ in range(turns):
+            x = layer(x)
+        return x
+
+    got = [float(T(f, grad_states=s)(x)), float(T(f)(x))]
+    want = [turns * v ** (turns - 1) * x, v ** turns] if order == 1 else [
+        turns * (turns - 1) * v ** (turns - 2) * x, 0.0]
+    assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
+    assert n.value == 2 * turns, {"at": "n.value", "expected": 2 * turns, "got": n.value}
 
 
 RULED = {
