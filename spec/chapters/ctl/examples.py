@@ -51,6 +51,9 @@ FUNCTIONS = {
                       "{'c': c}, (c * jnp.arange(3.0), jnp.ones((3, 2))))", "scan", "jax.lax.scan"),
     "cond": ("lambda cond: [cond(p, jnp.sin, jnp.cos, c) for p in (True, jnp.array(False))]",
              "cond", "jax.lax.cond"),
+    "cond of numbers": ("lambda cond: [cond(p, jnp.sin, jnp.cos, c) for p in (-1, 0, 2, 0.5, 0.0, "
+                        "jnp.array(-3), jnp.array(0.25), jnp.array(0.0))]",
+                        "cond", "jax.lax.cond"),
     "cond of two": ("lambda cond: cond(jnp.array(False), lambda x, y: x, lambda x, y: y, c, 2.0)",
                     "cond", "jax.lax.cond"),
     "switch": ("lambda switch: [switch(jnp.array(i), [jnp.sin, jnp.cos, jnp.exp], c) "
@@ -321,6 +324,22 @@ def mapped_states_are_selected(lib, jnp, select, start, xs, k):
         "expected": f"{want} and {k}", "got": (s.value, t.value)}
 
 
+@drawn("CTL-18", {"axes": written(st.tuples(*3 * [st.integers(0, 1)])), "k": number()})
+def states_have_axes_of_their_own(lib, jnp, axes, k):
+    """A state, an argument and the result are mapped along axes that may differ."""
+    along, given, out = axes
+    v, x = k * jnp.arange(6.0).reshape(3, 2), 1.0 + jnp.arange(6.0).reshape(3, 2)
+    s = lib.State(jnp.moveaxis(v, 0, along))
+    def lane(x):
+        s.value = s.value * x
+        return s.value + x
+    mapped = lib.transform.vmap(lane, in_axes=given, out_axes=out, in_states={along: s})
+    y = mapped(jnp.moveaxis(x, 0, given))
+    for place, got, want, axis in ("y", y, v * x + x, out), ("s.value", s.value, v * x, along):
+        want = jnp.moveaxis(want, 0, axis)
+        assert jnp.array_equal(got, want), {"at": place, "expected": want, "got": got}
+
+
 @drawn("CTL-18", {"n": one_of(("3", "1", "2", "6")), "v": number(), "k": number()})
 def other_states_are_shared(lib, jnp, n, v, k):
     """Also one that has as many entries as there are lanes."""
@@ -481,6 +500,22 @@ def what_is_computed_again_is_the_same(lib, jnp, T, order, v, seed):
     want = draw ** order * jnp.exp(draw * x)
     assert jnp.allclose(got, want), {"expected": want, "got": got}
     assert n.value == 1 and draw != 0.0, {"expected": "one run", "got": (n.value, draw)}
+
+
+@drawn("CTL-24", {"v": number(), "seed": count(0, 99), "turns": count(2, 3)}, {
+    f"{name}, several calls": {"T": f"lib.transform.{name}", "order": order}
+    for name, order in (("grad", "1"), ("jacfwd", "1"), ("hessian", "2"))
+})
+def every_call_draws_for_itself(lib, jnp, T, order, v, seed, turns):
+    """One body under checkpoint that is called several times; a number is drawn after them."""
+    def normal(): return lib.random.normal(size=())
+    part = lib.transform.checkpoint(lambda x: normal() * x ** 2)
+    lib.random.seed(seed)
+    noise, after = sum(normal() for _ in range(turns)), normal()
+    lib.random.seed(seed)
+    got = T(lambda x: sum(part(x) for _ in range(turns)))(jnp.array(v)), normal()
+    want = 2.0 * noise * (v if order == 1 else 1.0), after
+    assert jnp.allclose(jnp.array(got), jnp.array(want)), {"expected": want, "got": got}
 
 
 # -- what is open ----------------------------------------------------------------------------------
