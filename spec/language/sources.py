@@ -35,6 +35,11 @@ def number() -> Text:
     return written(st.sampled_from(NONZERO))
 
 
+def complex_number() -> Text:
+    """A complex number, neither part of which is zero."""
+    return st.tuples(number(), number()).map(lambda parts: f"complex({', '.join(parts)})")
+
+
 def numbers(count: int) -> Text:
     """A list of different numbers that are not zero."""
     return written(st.lists(st.sampled_from(NONZERO), min_size=count, max_size=count, unique=True))
@@ -66,6 +71,12 @@ def tree_of(*leaves: str) -> Text:
     return containers(st.recursive(one_of(leaves), containers, max_leaves=4))
 
 
+def tree_beside(*leaves: str) -> Text:
+    """A container of these leaves side by side, in any order, and maybe of containers of some."""
+    others = st.lists(tree_of(*leaves), max_size=4 - len(leaves))
+    return others.flatmap(lambda trees: st.permutations([*leaves, *trees])).flatmap(container_of)
+
+
 def order(size: int) -> Text:
     """The numbers below a size, in any order."""
     return written(st.permutations(range(size)))
@@ -86,12 +97,17 @@ def value() -> Text:
 
 def containers(part: Text) -> Text:
     """Lists, tuples and dicts, whose keys are in no order, of some parts."""
-    return st.lists(part, max_size=3).flatmap(lambda parts: one_of((
+    return st.lists(part, max_size=3).flatmap(container_of)
+
+
+def container_of(parts: Sequence[str]) -> Text:
+    """A list, tuple or dict of these parts, four at the most."""
+    return one_of((
         f"[{', '.join(parts)}]",
         f"({''.join(f'{part}, ' for part in parts).rstrip()})",
         *("{" + ", ".join(f"{key!r}: {part}" for key, part in zip(keys, parts, strict=False)) + "}"
-          for keys in ("bca", (10, 2, 9))),
-    )))
+          for keys in ("bcad", (10, 2, 9, 1))),
+    ))
 
 
 _CLASS: Final = (

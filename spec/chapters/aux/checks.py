@@ -16,7 +16,7 @@ from ...judge.subject import Subject
 from ...language import trees
 from ...language.axes import EVERY, EXACT, Calls, Members, rows
 from ...language.cases import Case
-from ...language.sources import OTHER_NODES, array, number
+from ...language.sources import OTHER_NODES, array, complex_number, number
 from ...language.variants import (
     ARRAYS_IN_AUX,
     as_pair,
@@ -196,6 +196,17 @@ def loss_has_the_dtype_of_the_output(lib, jnp, np, T, out):
         got = getattr(loss, 'shape', None), getattr(loss, 'dtype', type(loss)), float(loss)
         expected = (), want.dtype, float(want)
         assert got == expected, {"expected": expected, "got": got}
+
+
+@drawn("AUX-07", {"v": complex_number(), "z": complex_number()},
+       EVERY.where(holomorphic=True).bound(id="holomorphic {member}"))
+def loss_of_a_holomorphic_function_is_complex(lib, jnp, T, v, z):
+    """Of a product, whose two parts both count."""
+    s, z = lib.State(jnp.array(v)), jnp.array(z)
+    def f(z): return s.value ** 2 * z
+    for states in (None, s):
+        _, loss = T(f, grad_states=states, holomorphic=True, return_value=True)(z)
+        assert jnp.shape(loss) == () and jnp.allclose(loss, f(z)), {"expected": f(z), "got": loss}
 
 
 @generated("AUX-08", Calls.strategy, EVERY.calls(

@@ -114,6 +114,26 @@ READS = {
 }
 
 
+DTYPES_OF_LEAVES = written(st.lists(
+    st.sampled_from(("int32", "bool", "float32")), min_size=1, max_size=3).flatmap(
+        lambda names: st.permutations([*names, "float64"])))
+"""Dtypes of several leaves, counts and flags before floats and behind them."""
+
+
+@drawn("DER-07", {"dtypes": DTYPES_OF_LEAVES, "v": number(), "x": number()})
+def leaves_of_all_dtypes_are_summed(lib, jnp, dtypes, v, x):
+    """By a state and by an argument; leaves that are no floats may be refused, as by `jax.grad`."""
+    s, x = lib.State(jnp.array(v)), jnp.array(x)
+    def f(x): return [(i * jnp.sin(s.value * x)).astype(d) for i, d in enumerate(dtypes, 1)]
+    k = sum(i for i, d in enumerate(dtypes, 1) if d.startswith("float")) * jnp.cos(v * x)
+    got, want = None, jnp.array([k * x, k * v])
+    try:
+        got = jnp.array(lib.transform.vector_grad(f, grad_states=s, argnums=0)(x))
+    except TypeError:
+        assert not all(d.startswith("float") for d in dtypes), {"expected": want, "got": "an error"}
+    assert got is None or jnp.allclose(got, want), {"expected": want, "got": got}
+
+
 FIRST_DERIVATIVES = representatives("reverse", "forward", "jacobian")
 
 

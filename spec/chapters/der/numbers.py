@@ -6,15 +6,10 @@ from hypothesis import strategies as st
 
 from ...judge.check import drawn, snippet
 from ...language.axes import DISTINCT, EVERY, by_order
-from ...language.sources import Text, number
+from ...language.sources import complex_number, number
 
 HOLOMORPHIC = EVERY.where(holomorphic=True)
 ALLOW_INT = EVERY.where(allow_int=True, layout="gradient").bound()
-
-
-def complex_number() -> Text:
-    """A complex number."""
-    return st.tuples(number(), number()).map(lambda parts: f"complex({', '.join(parts)})")
 
 
 @drawn("DER-21", {"c": number(), "v": complex_number(), "w": complex_number()},

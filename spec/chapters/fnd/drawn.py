@@ -80,6 +80,7 @@ class Accesses(Script):
     tags: tuple[str | None, ...]
     options: Mapping[str, str] = field(default_factory=dict)
     inner: str = ""
+    around: tuple[tuple[tuple[str, str], ...], ...] = ((), ())
 
     def lines(self) -> list[str]:
         """The whole script, without its header."""
@@ -102,7 +103,8 @@ class Accesses(Script):
     def functions(self) -> list[str]:
         """The definition of the function, and of one that it calls if it does."""
         texts = {**STEPS, **TOUCHES, **NO_STATES}
-        body = [f"    {texts[step].format(state)}" for step, state in self.steps]
+        body, first, last = ([f"    {texts[step].format(state)}" for step, state in steps]
+                             for steps in (self.steps, *self.around))
         if not self.inner:
             return ["def f(t):", *body, "    return t"]
         if self.inner == CLOSURE:
@@ -112,7 +114,8 @@ class Accesses(Script):
         before = ["h = lib.transform.jit(g)", "h(jnp.array(2.0))"]
         return ["def g(t):", *body, "    return t",
                 *(before if self.inner == "compiled before" else ()),
-                "def f(t):", f"    return {(INNER | IN_CONDITIONS)[self.inner]}"]
+                "def f(t):", *first, f"    t = {(INNER | IN_CONDITIONS)[self.inner]}", *last,
+                "    return t"]
 
     @property
     def usage(self) -> str:
@@ -125,13 +128,18 @@ class Accesses(Script):
         return {"dict": dict, "list": list, "tuple": tuple}[
             self.options.get("return_type", "'dict'").strip("'")]
 
+    def accesses(self) -> list[tuple[str, str]]:
+        """What the function does with states, and the one that it calls in between, in order."""
+        first, last = self.around
+        return [(step, state) for step, state in (*first, *self.steps, *last) if step in STEPS]
+
     def used(self) -> list[str]:
         """The states that are used, in the order of first access."""
-        return list(dict.fromkeys(state for step, state in self.steps if step in STEPS))
+        return list(dict.fromkeys(state for _, state in self.accesses()))
 
     def expected(self, usage: str = "") -> list[str]:
         """The states of a usage, in the order of first access."""
-        written = {state for step, state in self.steps if step in STEPS and step != "read"}
+        written = {state for step, state in self.accesses() if step != "read"}
         wanted = {"all": (True, False), "read": (False,), "write": (True,)}[usage or self.usage]
         return [state for state in self.used() if (state in written) in wanted]
 
@@ -179,6 +187,8 @@ class FinderWish:
         The form of the finder's filter, if it has one.
     inner : str
         How the function calls another that does it all, if it does; or that it is a closure.
+    around : bool
+        Whether the function uses states itself, too, before and after it calls the other.
     kind : type
         What is drawn.
     """
@@ -193,6 +203,7 @@ class FinderWish:
     sure: bool = False
     form: str = ""
     inner: str = ""
+    around: bool = False
     kind: type[Accesses] = Accesses
 
 
@@ -218,7 +229,10 @@ def accesses(draw: Any, wish: FinderWish) -> Accesses:
         options["usage"] = repr(draw(st.sampled_from(wish.usages)))
     if wish.form:
         options["filter"] = draw(filters.of_form(wish.form, 1).filter(asks_no_path)).source()
-    return wish.kind(tuple(steps), tuple(kinds), tuple(tags), options, wish.inner)
+    around = [draw(st.lists(step, min_size=least, max_size=2 * wish.around))
+              for least in (0, wish.around)]
+    return wish.kind(tuple(steps), tuple(kinds), tuple(tags), options, wish.inner,
+                     tuple(map(tuple, around)))
 
 
 def asks_no_path(chosen: Filter) -> bool:
@@ -260,10 +274,11 @@ for _rule, _usage in (("FND-01", "all"), ("FND-02", "write"), ("FND-03", "read")
     generated(_rule, accesses, _points)(judge)
 
 generated("FND-17", accesses, {
-    name: FinderWish(asks(), 1, 3, usages=USAGES, inner=name) for name in INNER
+    name: FinderWish(asks(), 1, 3, usages=USAGES, inner=name, around=True) for name in INNER
 } | {
-    name: FinderWish(asks(), 1, 3, (2, 4), ("read",), USAGES, inner=name) for name in IN_CONDITIONS
-})(judge)
+    name: FinderWish(asks(), 1, 3, (2, 4), ("read",), USAGES, inner=name, around=True)
+    for name in IN_CONDITIONS
+}, wide=3)(judge)
 generated("FND-18", accesses, {
     f"{touch}, {inner or 'module'}": FinderWish(asks(), 0, 4, more=(touch,), sure=True, inner=inner)
     for touch in TOUCHES for inner in (CLOSURE, "")

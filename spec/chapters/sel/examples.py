@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from ...judge.check import drawn, snippet
-from ...language.sources import count, list_of, one_of, tree_of
+from ...language.sources import count, list_of, one_of, tree_beside, tree_of
 from ...language.trees import Path
 
 S = "lib.State(jnp.ones(1))"
@@ -219,9 +219,12 @@ def treefied_states_are_the_states(lib, jnp):
         "expected": "the state m.w itself", "got": f"another object, a {type(got).__name__}"}
 
 
-@drawn("SEL-17", {"build": tree_of("m()", "s()").map(lambda text: f"lambda m, s: {text}")})
+TREES = tree_of("m()", "s()") | tree_beside("m()", "s()")
+
+
+@drawn("SEL-17", {"build": TREES.map(lambda text: f"lambda m, s: {text}")})
 def containers_are_treefied(lib, jnp, build):
-    """A container of modules and states, of any depth."""
+    """A container of modules and states, side by side or of any depth."""
     def s(): return lib.State(jnp.ones(1))
     def m():
         (made := lib.nn.Module()).w = s()
