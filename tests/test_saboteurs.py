@@ -33,7 +33,7 @@ from tests.saboteurs.asking import (
     looked_up,
     shows,
 )
-from tests.saboteurs.later import FRESH
+from tests.saboteurs.rare import FRESH
 from tests.saboteurs.roster import Saboteur, all_saboteurs, copy_of, names_of
 from tests.saboteurs.uncaught import UNCAUGHT
 

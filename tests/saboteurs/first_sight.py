@@ -13,7 +13,7 @@ from multiprocessing import get_context
 
 from spec.run.implementation import load
 from tests.saboteurs.asking import caught, rules
-from tests.saboteurs.later import FRESH
+from tests.saboteurs.rare import FRESH
 from tests.saboteurs.uncaught import UNCAUGHT
 
 

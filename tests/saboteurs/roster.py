@@ -27,7 +27,7 @@ TOGETHER = ("CMP-21",)
 """Rules that ask for everything at once, and so notice nearly every mistake."""
 
 TOOLS = ("asking", "elsewhere", "first_sight", "fresh", "hooks", "later", "matrix", "narrow",
-         "primitives", "quiet", "roster", "uncaught")
+         "primitives", "quiet", "rare", "roster", "uncaught")
 """The modules of this package that are no chapter's."""
 
 
