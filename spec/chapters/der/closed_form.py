@@ -115,7 +115,7 @@ READS = {
 
 
 DTYPES_OF_LEAVES = written(st.lists(
-    st.sampled_from(("int32", "bool", "float32")), min_size=1, max_size=3).flatmap(
+    st.sampled_from(("float32", "int32", "bool")), min_size=1, max_size=3).flatmap(
         lambda names: st.permutations([*names, "float64"])))
 """Dtypes of several leaves, counts and flags before floats and behind them."""
 
