@@ -229,7 +229,7 @@ def accesses(draw: Any, wish: FinderWish) -> Accesses:
         options["usage"] = repr(draw(st.sampled_from(wish.usages)))
     if wish.form:
         options["filter"] = draw(filters.of_form(wish.form, 1).filter(asks_no_path)).source()
-    around = [draw(st.lists(step, min_size=least, max_size=2 * wish.around))
+    around = [draw(st.lists(step, min_size=least, max_size=wish.around))
               for least in (0, wish.around)]
     return wish.kind(tuple(steps), tuple(kinds), tuple(tags), options, wish.inner,
                      tuple(map(tuple, around)))
