@@ -310,6 +310,8 @@ def arguments_stay_as_they_are(subject: Subject, case: Case) -> None:
 
 
 generated("ARG-16", calls_in_turn, {member: member for member in EVERY})(value_and_gradients)
+
+
 @drawn("ARG-17", {"scales": numbers(3), "x": number(),
                   "turns": written(st.lists(st.integers(0, 2), min_size=2, max_size=4))},
        EXACT.bound(order=by_order("1", "2"), id="instances {member}"))
